@@ -1,0 +1,52 @@
+import type { Change, Outcome, Where } from './change.ts'
+import type { Ruleset, RulesetFilter } from './nftables/index.ts'
+import type { Address } from './rtnetlink/address.ts'
+import type { Link } from './rtnetlink/link.ts'
+import type { Neighbour } from './rtnetlink/neighbour.ts'
+import type { Route, RouteQuery } from './rtnetlink/route.ts'
+import type { Rule } from './rtnetlink/rule.ts'
+
+/** What a namespace's path holds. */
+export type NamespaceState = 'present' | 'missing' | 'not-a-namespace' | 'another-kind' | 'no-access'
+
+/**
+ * The kernel, as natspace sees it: questions that change nothing, and one way to change things. The real one is
+ * `LinuxKernel`; `FakeKernel` keeps everything in memory; both pass the same suite of tests. All methods are
+ * synchronous: the kernel answers while the call runs. Questions throw NetlinkError, SystemError or NamespaceError.
+ */
+export interface Kernel extends Disposable {
+  /** Names pinned in a folder (default /run/netns), sorted; [] when the folder does not exist. Equivalent to: `ip netns list` */
+  namespaceNames(folder?: string): string[]
+  namespaceState(path: string): NamespaceState
+  /** Tells two paths of one namespace from paths of two: device and inode. Undefined when there is no namespace. */
+  namespaceIdentity(where: Where): string | undefined
+  /** Equivalent to: `ip -d -s link show` */
+  links(where: Where): Link[]
+  /** Equivalent to: `ip address show` */
+  addresses(where: Where): Address[]
+  /** Routes of all tables. Equivalent to: `ip route show table all` */
+  routes(where: Where): Route[]
+  /** Equivalent to: `ip rule show` */
+  rules(where: Where): Rule[]
+  /** Equivalent to: `ip neighbour show` */
+  neighbours(where: Where): Neighbour[]
+  /** The kernel's decision for one packet. Equivalent to: `ip route get …` Throws NetlinkError ENETUNREACH. */
+  lookUpRoute(where: Where, query: RouteQuery): Route
+  /** A sysctl by its dotted key ('net.ipv4.ip_forward'; '/' stands for '.' inside a name); undefined when there is none. */
+  sysctl(where: Where, key: string): string | undefined
+  /** The sysctls one folder deep that match, e.g. every interface's forwarding: interface names below `net.ipv4.conf`. */
+  sysctlNames(where: Where, folder: string): string[]
+  /** Equivalent to: `nft list ruleset` (or one table). */
+  ruleset(where: Where, filter?: RulesetFilter): Ruleset
+  /** A small text file; undefined when it does not exist. */
+  readFile(path: string): string | undefined
+  /** Names in a folder, sorted; undefined when it does not exist. */
+  readFolder(path: string): string[] | undefined
+  /**
+   * Carries out the changes in order, stopping at the first that fails; changes that rtnetlink takes together are sent
+   * together. One outcome per change: after a failure some later ones of the same send may be 'done' all the same.
+   */
+  change(changes: readonly Change[]): Outcome[]
+  /** How many changes were carried out through this object. */
+  readonly writes: number
+}

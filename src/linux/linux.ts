@@ -1,0 +1,337 @@
+import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
+import type { Kernel, NamespaceState } from './kernel.ts'
+import { Connection, type Request } from './netlink/connection.ts'
+import { NetlinkError } from './netlink/errors.ts'
+import { commit, NETLINK_NETFILTER, type Ruleset, type RulesetFilter, readRuleset } from './nftables/index.ts'
+import { type Address, addAddress, addressMessage, deleteAddress, listAddresses, toAddress } from './rtnetlink/address.ts'
+import { addVeth, deleteLink, type Link, linkMessage, listLinks, setLink, toLink } from './rtnetlink/link.ts'
+import { listNeighbours, type Neighbour, neighbourMessage, toNeighbour } from './rtnetlink/neighbour.ts'
+import {
+  addRoute,
+  deleteRoute,
+  getRoute,
+  isCached,
+  listRoutes,
+  type Route,
+  type RouteQuery,
+  routeMessage,
+  toRoute,
+} from './rtnetlink/route.ts'
+import { listRules, type Rule, ruleMessage, toRule } from './rtnetlink/rule.ts'
+import { NETLINK_ROUTE } from './rtnetlink/types.ts'
+import { readStateFile, writeStateFile } from './state-file.ts'
+import type { Descriptor } from './sys/descriptor.ts'
+import { errno, SystemError } from './sys/errno.ts'
+import { readSmallFile, writeSmallFile } from './sys/files.ts'
+import {
+  createNamespace,
+  insideNamespace,
+  NamespaceError,
+  openNamespace,
+  ownNamespacePath,
+  shareMount,
+  unmount,
+  unmountNamespace,
+} from './sys/namespace.ts'
+import { sysctlName, sysctlPath } from './sysctl.ts'
+
+/**
+ * The real kernel. Theory of operation: for every namespace in use one descriptor and at most two netlink sockets are
+ * kept open (they stay bound to their namespace), opened on first use and closed with this object; past a fixed number
+ * the one unused for longest is closed, so that a thousand spaces do not need thousands of descriptors. Changes that
+ * rtnetlink takes and that are for the same namespace are sent together; all others are done one by one.
+ */
+export class LinuxKernel implements Kernel {
+  readonly #open = new Map<string, OpenNamespace>()
+  #writes = 0
+
+  get writes(): number {
+    return this.#writes
+  }
+
+  namespaceNames(folder = '/run/netns'): string[] {
+    return this.readFolder(folder) ?? []
+  }
+
+  namespaceState(path: string): NamespaceState {
+    try {
+      openNamespace(path)[Symbol.dispose]()
+      return 'present'
+    } catch (error) {
+      if (error instanceof NamespaceError) return error.reason
+      throw error
+    }
+  }
+
+  namespaceIdentity(where: Where): string | undefined {
+    try {
+      const { dev, ino } = statSync(where ?? ownNamespacePath)
+      return `${dev}:${ino}`
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  links(where: Where): Link[] {
+    return this.#namespace(where).route.dump(listLinks(), linkMessage).map(toLink)
+  }
+
+  addresses(where: Where): Address[] {
+    return this.#namespace(where).route.dump(listAddresses(), addressMessage).map(toAddress)
+  }
+
+  routes(where: Where): Route[] {
+    const messages = this.#namespace(where).route.dump(listRoutes(), routeMessage)
+    return messages.filter(message => !isCached(message)).map(toRoute)
+  }
+
+  rules(where: Where): Rule[] {
+    return this.#namespace(where).route.dump(listRules(), ruleMessage).map(toRule)
+  }
+
+  neighbours(where: Where): Neighbour[] {
+    return this.#namespace(where).route.dump(listNeighbours(), neighbourMessage).map(toNeighbour)
+  }
+
+  lookUpRoute(where: Where, query: RouteQuery): Route {
+    const [replies] = this.#namespace(where).route.execute([getRoute(query)])
+    const reply = replies?.[0]
+    if (reply === undefined) throw new Error('The kernel answered a route look-up with nothing')
+    return toRoute(routeMessage.decode(reply.payload, 0, reply.payload.length))
+  }
+
+  sysctl(where: Where, key: string): string | undefined {
+    try {
+      return this.#inside(where, () => readSmallFile(sysctlPath(key))).trimEnd()
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === errno.ENOENT) return undefined
+      throw error
+    }
+  }
+
+  sysctlNames(where: Where, folder: string): string[] {
+    // readdir of the runtime is synchronous and stays on this thread.
+    const names = this.#inside(where, () => this.readFolder(sysctlPath(folder)))
+    return (names ?? []).map(sysctlName)
+  }
+
+  ruleset(where: Where, filter?: RulesetFilter): Ruleset {
+    return readRuleset(this.#namespace(where).netfilter, filter)
+  }
+
+  readFile(path: string): string | undefined {
+    return readStateFile(path)
+  }
+
+  readFolder(path: string): string[] | undefined {
+    try {
+      return readdirSync(path).sort()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  change(changes: readonly Change[]): Outcome[] {
+    const outcomes: Outcome[] = changes.map(() => 'not-tried')
+    for (let start = 0; start < changes.length; ) {
+      const end = endOfGroup(changes, start)
+      const group = changes.slice(start, end)
+      const results = end - start > 1 || isRouteChange(group[0]) ? this.#sendTogether(group) : this.#one(group[0] as Change)
+      for (const [offset, outcome] of results.entries()) outcomes[start + offset] = outcome
+      this.#writes += results.filter(outcome => outcome === 'done').length
+      if (results.some(outcome => outcome instanceof ChangeError)) break
+      start = end
+    }
+    return outcomes
+  }
+
+  #sendTogether(changes: readonly Change[]): Outcome[] {
+    try {
+      const namespace = this.#namespace((changes[0] as RouteChanges).where)
+      const requests = changes.map(change => this.#routeRequest(change as RouteChanges))
+      return namespace.route
+        .executeAll(requests)
+        .map((result, index) =>
+          result instanceof NetlinkError ? new ChangeError(changes[index] as Change, result) : 'done',
+        )
+    } catch (cause) {
+      return changes.map((change, index) => (index === 0 ? new ChangeError(change, cause as Error) : 'not-tried'))
+    }
+  }
+
+  #one(change: Change): Outcome[] {
+    try {
+      this.#carryOut(change)
+      return ['done']
+    } catch (cause) {
+      return [new ChangeError(change, cause as Error)]
+    }
+  }
+
+  #routeRequest(change: RouteChanges): Request {
+    switch (change.type) {
+      case 'veth.add': {
+        const { peer } = change
+        const namespace = peer.where === change.where ? undefined : this.#namespaceDescriptor(peer.where)
+        return addVeth({ ...change, peer: { ...peer, namespace } })
+      }
+      case 'link.set':
+        return setLink(change.index, change)
+      case 'link.delete':
+        return deleteLink(change.index)
+      case 'address.add':
+        return addAddress(change)
+      case 'address.delete':
+        return deleteAddress(change)
+      case 'route.add':
+        return addRoute({ ...change, outputIndex: change.index })
+      case 'route.delete':
+        return deleteRoute({ ...change, outputIndex: change.index })
+    }
+  }
+
+  #carryOut(change: Change): void {
+    switch (change.type) {
+      case 'directory.add':
+        mkdirSync(change.path, { mode: change.mode })
+        return
+      case 'directory.delete':
+        rmdirSync(change.path)
+        return
+      case 'file.write':
+        writeStateFile(change.path, change.text, change.mode)
+        return
+      case 'file.delete':
+        rmSync(change.path)
+        return
+      case 'mount.share':
+        shareMount(change.path)
+        return
+      case 'mount.delete':
+        unmount(change.path)
+        return
+      case 'namespace.add':
+        this.#remember(change.path, createNamespace(change.path))
+        return
+      case 'namespace.delete':
+        this.#forget(change.path)
+        unmountNamespace(change.path)
+        unlinkSync(change.path)
+        return
+      case 'sysctl.set':
+        this.#inside(change.where, () => writeSmallFile(sysctlPath(change.key), change.value))
+        return
+      case 'nftables.commit':
+        commit(this.#namespace(change.where).netfilter, change.commands)
+        return
+      default:
+        throw new Error(`${change.type} goes by rtnetlink`)
+    }
+  }
+
+  #inside<T>(where: Where, section: () => T): T {
+    return where === undefined ? section() : insideNamespace(this.#namespaceDescriptor(where), section)
+  }
+
+  #namespaceDescriptor(where: Where): number {
+    const { descriptor } = this.#namespace(where)
+    if (descriptor !== undefined) return descriptor.number
+    return this.#namespace(ownNamespacePath).descriptor?.number as number
+  }
+
+  #namespace(where: Where): OpenNamespace {
+    const key = where ?? ''
+    const found = this.#open.get(key)
+    if (found !== undefined) {
+      // Moved to the end: the map's order is the order of last use.
+      this.#open.delete(key)
+      this.#open.set(key, found)
+      return found
+    }
+    return this.#remember(key, where === undefined ? undefined : openNamespace(where))
+  }
+
+  #remember(key: string, descriptor: Descriptor | undefined): OpenNamespace {
+    if (this.#open.size >= namespacesKeptOpen)
+      for (const oldest of this.#open.keys()) {
+        if (oldest === '') continue
+        this.#forget(oldest)
+        break
+      }
+    const namespace = new OpenNamespace(descriptor)
+    this.#open.set(key, namespace)
+    return namespace
+  }
+
+  #forget(key: string): void {
+    this.#open.get(key)?.[Symbol.dispose]()
+    this.#open.delete(key)
+  }
+
+  [Symbol.dispose](): void {
+    for (const key of [...this.#open.keys()]) this.#forget(key)
+  }
+}
+
+/** Namespaces whose descriptor and sockets are kept: far below the usual limit of 1,024 open files. */
+const namespacesKeptOpen = 128
+
+type RouteChanges = Extract<
+  Change,
+  { type: 'veth.add' | 'link.set' | 'link.delete' | 'address.add' | 'address.delete' | 'route.add' | 'route.delete' }
+>
+
+const routeChanges = new Set<Change['type']>([
+  'veth.add',
+  'link.set',
+  'link.delete',
+  'address.add',
+  'address.delete',
+  'route.add',
+  'route.delete',
+])
+
+const isRouteChange = (change: Change | undefined): change is RouteChanges =>
+  change !== undefined && routeChanges.has(change.type)
+
+/** Where the run of rtnetlink changes for one namespace that starts here ends; other changes stand alone. */
+const endOfGroup = (changes: readonly Change[], start: number): number => {
+  const first = changes[start]
+  let end = start + 1
+  if (!isRouteChange(first)) return end
+  for (let next = changes[end]; isRouteChange(next) && next.where === first.where; next = changes[end]) end++
+  return end
+}
+
+class OpenNamespace implements Disposable {
+  readonly descriptor: Descriptor | undefined
+  #route: Connection | undefined
+  #netfilter: Connection | undefined
+
+  constructor(descriptor: Descriptor | undefined) {
+    this.descriptor = descriptor
+  }
+
+  #connect(protocol: number): Connection {
+    return Connection.open(protocol, this.descriptor === undefined ? {} : { namespace: this.descriptor.number })
+  }
+
+  get route(): Connection {
+    this.#route ??= this.#connect(NETLINK_ROUTE)
+    return this.#route
+  }
+
+  get netfilter(): Connection {
+    this.#netfilter ??= this.#connect(NETLINK_NETFILTER)
+    return this.#netfilter
+  }
+
+  [Symbol.dispose](): void {
+    this.#route?.[Symbol.dispose]()
+    this.#netfilter?.[Symbol.dispose]()
+    this.descriptor?.close()
+  }
+}

@@ -1,0 +1,137 @@
+import { formatIp, parseIp } from '../net/ip.ts'
+import { formatMac, parseMac } from '../net/mac.ts'
+import { type Codec, DecodeError, EncodeError } from './codec.ts'
+import { littleEndian, type Writer } from './writer.ts'
+
+/** Codecs of single values. The byte order is part of the name: `u32` is the machine's, `be32` the network's. */
+
+const fixed = <T>(
+  size: number,
+  read: (bytes: Uint8Array, start: number) => T,
+  encode: (writer: Writer, value: T) => void,
+): Codec<T> & { size: number } => ({
+  size,
+  encode,
+  decode(bytes, start, end) {
+    if (end - start !== size) throw new DecodeError(`expected ${size} bytes, found ${end - start}`)
+    return read(bytes, start)
+  },
+})
+
+const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const integer =
+  (bits: number, write: (writer: Writer, value: number) => void) => (writer: Writer, value: number) => {
+    if (!Number.isInteger(value) || value < 0 || value >= 2 ** bits)
+      throw new EncodeError(`${value} is no unsigned ${bits}-bit integer`)
+    write(writer, value)
+  }
+
+const bigInteger = (write: (writer: Writer, value: bigint) => void) => (writer: Writer, value: bigint) => {
+  if (value < 0n || value >= 1n << 64n) throw new EncodeError(`${value} is no unsigned 64-bit integer`)
+  write(writer, value)
+}
+
+export const u8 = fixed<number>(
+  1,
+  (bytes, start) => bytes[start] as number,
+  integer(8, (writer, value) => writer.u8(value)),
+)
+export const u16 = fixed<number>(
+  2,
+  (bytes, start) => viewOf(bytes).getUint16(start, littleEndian),
+  integer(16, (writer, value) => writer.u16(value)),
+)
+export const u32 = fixed<number>(
+  4,
+  (bytes, start) => viewOf(bytes).getUint32(start, littleEndian),
+  integer(32, (writer, value) => writer.u32(value)),
+)
+export const i32 = fixed<number>(
+  4,
+  (bytes, start) => viewOf(bytes).getInt32(start, littleEndian),
+  (writer, value) => {
+    if ((value | 0) !== value) throw new EncodeError(`${value} is no signed 32-bit integer`)
+    writer.u32(value >>> 0)
+  },
+)
+export const u64 = fixed<bigint>(
+  8,
+  (bytes, start) => viewOf(bytes).getBigUint64(start, littleEndian),
+  bigInteger((writer, value) => writer.u64(value)),
+)
+export const be16 = fixed<number>(
+  2,
+  (bytes, start) => viewOf(bytes).getUint16(start),
+  integer(16, (writer, value) => writer.be16(value)),
+)
+export const be32 = fixed<number>(
+  4,
+  (bytes, start) => viewOf(bytes).getUint32(start),
+  integer(32, (writer, value) => writer.be32(value)),
+)
+export const be64 = fixed<bigint>(
+  8,
+  (bytes, start) => viewOf(bytes).getBigUint64(start),
+  bigInteger((writer, value) => writer.be64(value)),
+)
+
+/** An attribute whose presence is the message (NLA_FLAG): no payload. */
+export const flag: Codec<true> = {
+  encode() {},
+  decode(_bytes, start, end) {
+    if (end !== start) throw new DecodeError(`expected no payload, found ${end - start} bytes`)
+    return true
+  },
+}
+
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
+
+const textOf = (bytes: Uint8Array, start: number, end: number): string => {
+  let stop = start
+  while (stop < end && bytes[stop] !== 0) stop++
+  return decoder.decode(bytes.subarray(start, stop))
+}
+
+/** A string with its terminating NUL (NLA_NUL_STRING, and most NLA_STRING attributes); reading stops at the first NUL. */
+export const cstring: Codec<string> = {
+  encode(writer, value) {
+    if (value.includes('\0')) throw new EncodeError('a string for the kernel cannot hold a NUL byte')
+    writer.raw(encoder.encode(value))
+    writer.u8(0)
+  },
+  decode: textOf,
+}
+
+/** A copy of the payload, whatever it is. */
+export const bytes: Codec<Uint8Array> = {
+  encode(writer, value) {
+    writer.raw(value)
+  },
+  decode: (source, start, end) => source.slice(start, end),
+}
+
+/** An IPv4 or IPv6 address as its canonical text; the length tells the family. */
+export const ip: Codec<string> = {
+  encode(writer, value) {
+    const address = parseIp(value)
+    if (address === undefined) throw new EncodeError(`${JSON.stringify(value)} is no IP address`)
+    writer.raw(address)
+  },
+  decode(source, start, end) {
+    if (end - start !== 4 && end - start !== 16)
+      throw new DecodeError(`expected an address of 4 or 16 bytes, found ${end - start}`)
+    return formatIp(source.subarray(start, end))
+  },
+}
+
+/** A link-layer address as text: Ethernet's six bytes, or any other length a link type has (tunnels: 4 or 16; none: 0). */
+export const linkAddress: Codec<string> = {
+  encode(writer, value) {
+    const address = value === '' ? new Uint8Array() : parseMac(value)
+    if (address === undefined) throw new EncodeError(`${JSON.stringify(value)} is no link-layer address`)
+    writer.raw(address)
+  },
+  decode: (source, start, end) => formatMac(source.subarray(start, end)),
+}

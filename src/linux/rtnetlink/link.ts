@@ -1,0 +1,195 @@
+import { attributes, struct, variant } from '../netlink/composite.ts'
+import { type Request, request } from '../netlink/connection.ts'
+import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
+import { bytes, cstring, i32, linkAddress, u8, u16, u32 } from '../netlink/scalars.ts'
+import { RTM } from './types.ts'
+
+/** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK. struct ifinfomsg, linux/if_link.h. Equivalent to: `ip link …` */
+
+const header = struct({ family: u8, pad: u8, type: u16, index: i32, flags: u32, change: u32 })
+
+/** IFLA_* that both a link and the peer of a veth carry. */
+const common = {
+  address: [1, linkAddress, 'IFLA_ADDRESS'],
+  broadcast: [2, linkAddress, 'IFLA_BROADCAST'],
+  name: [3, cstring, 'IFLA_IFNAME'],
+  mtu: [4, u32, 'IFLA_MTU'],
+  txQueueLength: [13, u32, 'IFLA_TXQLEN'],
+  namespacePid: [19, u32, 'IFLA_NET_NS_PID'],
+  alias: [20, cstring, 'IFLA_IFALIAS'],
+  namespaceFd: [28, u32, 'IFLA_NET_NS_FD'],
+} as const
+
+const peer = message('struct ifinfomsg', header, common)
+
+/** IFLA_INFO_KIND chooses the form of IFLA_INFO_DATA; kinds without a case keep their bytes. */
+const linkInfo = variant([1, 'IFLA_INFO_KIND'], [2, 'IFLA_INFO_DATA'], {
+  veth: attributes({ peer: [1, peer, 'VETH_INFO_PEER'] }),
+})
+
+/** The schema of a link message. */
+export const linkMessage = message('struct ifinfomsg', header, {
+  ...common,
+  /** The peer's index for a veth, the lower device's for a stacked one. */
+  link: [5, u32, 'IFLA_LINK'],
+  master: [10, u32, 'IFLA_MASTER'],
+  operState: [16, u8, 'IFLA_OPERSTATE'],
+  linkInfo: [18, linkInfo, 'IFLA_LINKINFO'],
+  statistics: [23, bytes, 'IFLA_STATS64'],
+  group: [27, u32, 'IFLA_GROUP'],
+  carrier: [33, u8, 'IFLA_CARRIER'],
+  /** The id, in this namespace, of the namespace where `link` is. */
+  linkNamespaceId: [37, i32, 'IFLA_LINK_NETNSID'],
+} as const)
+export type LinkMessage = MessageOf<typeof linkMessage>
+
+/** One network interface. */
+export type Link = {
+  index: number
+  name: string
+  /** 'veth', 'bridge', …; undefined for hardware and the loopback. */
+  kind: string | undefined
+  address: string
+  mtu: number
+  /** Administratively up (IFF_UP). */
+  up: boolean
+  /** The cable is plugged and the other end is up (IFF_LOWER_UP). */
+  carrier: boolean
+  loopback: boolean
+  alias: string | undefined
+  master: number | undefined
+  /** Index of the peer of a veth, in its namespace. */
+  peer: number | undefined
+  /** Id of that namespace as seen from here; undefined when it is this one. */
+  peerNamespaceId: number | undefined
+  /** Bytes and packets, in and out (struct rtnl_link_stats64); undefined where the kernel gave none. */
+  counters: LinkCounters | undefined
+}
+
+export type LinkCounters = {
+  receivedPackets: bigint
+  sentPackets: bigint
+  receivedBytes: bigint
+  sentBytes: bigint
+}
+
+const IFF_UP = 0x1
+const IFF_LOOPBACK = 0x8
+const IFF_LOWER_UP = 0x10000
+
+const emptyHeader = { family: 0, pad: 0, type: 0, index: 0, flags: 0, change: 0 }
+
+const readCounters = (statistics: Uint8Array | undefined): LinkCounters | undefined => {
+  if (statistics === undefined || statistics.length < 32) return undefined
+  const view = new DataView(statistics.buffer, statistics.byteOffset)
+  const at = (index: number) => view.getBigUint64(index * 8, true)
+  return { receivedPackets: at(0), sentPackets: at(1), receivedBytes: at(2), sentBytes: at(3) }
+}
+
+/** A link from its message. */
+export const toLink = ({ header, attributes }: LinkMessage): Link => {
+  const { linkInfo: info } = attributes
+  return {
+    index: header.index,
+    name: attributes.name ?? '',
+    kind: info === undefined ? undefined : info.name === 'other' ? info.kernelName : info.name,
+    address: attributes.address ?? '',
+    mtu: attributes.mtu ?? 0,
+    up: (header.flags & IFF_UP) !== 0,
+    carrier: (header.flags & IFF_LOWER_UP) !== 0,
+    loopback: (header.flags & IFF_LOOPBACK) !== 0,
+    alias: attributes.alias,
+    master: attributes.master,
+    peer: attributes.link,
+    peerNamespaceId: attributes.linkNamespaceId,
+    counters: readCounters(attributes.statistics),
+  }
+}
+
+/** All links. Equivalent to: `ip -d -s link show` */
+export const listLinks = (): Request =>
+  request('RTM_GETLINK', RTM.getLink, 0, linkMessage, { header: emptyHeader, attributes: {} })
+
+/** What a veth pair should be like. Indexes are chosen by the caller, so that nothing has to be looked up afterwards. */
+export type VethPair = {
+  name: string
+  index: number
+  address?: string | undefined
+  mtu?: number | undefined
+  peer: {
+    name: string
+    index: number
+    address?: string | undefined
+    mtu?: number | undefined
+    /** Descriptor of the namespace the peer is born in; undefined: the same. */
+    namespace: number | undefined
+  }
+}
+
+/**
+ * Creates both ends of a cable, down, the peer already in its namespace.
+ * Equivalent to: `ip link add NAME type veth peer name PEER netns NAMESPACE`
+ */
+export const addVeth = (pair: VethPair): Request =>
+  request('RTM_NEWLINK', RTM.newLink, NLM_F.create | NLM_F.exclusive, linkMessage, {
+    header: { ...emptyHeader, index: pair.index },
+    attributes: {
+      name: pair.name,
+      ...(pair.address === undefined ? {} : { address: pair.address }),
+      ...(pair.mtu === undefined ? {} : { mtu: pair.mtu }),
+      linkInfo: {
+        name: 'veth',
+        data: {
+          peer: {
+            header: { ...emptyHeader, index: pair.peer.index },
+            attributes: {
+              name: pair.peer.name,
+              ...(pair.peer.address === undefined ? {} : { address: pair.peer.address }),
+              ...(pair.peer.mtu === undefined ? {} : { mtu: pair.peer.mtu }),
+              ...(pair.peer.namespace === undefined ? {} : { namespaceFd: pair.peer.namespace }),
+            },
+          },
+        },
+      },
+    },
+  })
+
+/** Creates a link of a kind that needs no data. Equivalent to: `ip link add NAME type KIND` (dummy, bridge) */
+export const addLink = (kind: string, name: string, index = 0): Request =>
+  request('RTM_NEWLINK', RTM.newLink, NLM_F.create | NLM_F.exclusive, linkMessage, {
+    header: { ...emptyHeader, index },
+    attributes: { name, linkInfo: { name: 'other', kernelName: kind, raw: undefined } },
+  })
+
+export type LinkChange = {
+  up?: boolean | undefined
+  mtu?: number | undefined
+  alias?: string | undefined
+  /** Index of the bridge it becomes a port of; 0 takes it out. */
+  master?: number | undefined
+  address?: string | undefined
+}
+
+/** Changes a link. Equivalent to: `ip link set dev NAME up|down [mtu N] [alias TEXT] [master BRIDGE]` */
+export const setLink = (index: number, change: LinkChange): Request =>
+  request('RTM_NEWLINK', RTM.newLink, 0, linkMessage, {
+    header: {
+      ...emptyHeader,
+      index,
+      flags: change.up === true ? IFF_UP : 0,
+      change: change.up === undefined ? 0 : IFF_UP,
+    },
+    attributes: {
+      ...(change.address === undefined ? {} : { address: change.address }),
+      ...(change.mtu === undefined ? {} : { mtu: change.mtu }),
+      ...(change.alias === undefined ? {} : { alias: change.alias }),
+      ...(change.master === undefined ? {} : { master: change.master }),
+    },
+  })
+
+/** Removes a link (for a veth: both ends). Equivalent to: `ip link delete dev NAME` */
+export const deleteLink = (index: number): Request =>
+  request('RTM_DELLINK', RTM.deleteLink, 0, linkMessage, {
+    header: { ...emptyHeader, index },
+    attributes: {},
+  })

@@ -1,0 +1,56 @@
+import { struct } from '../netlink/composite.ts'
+import { type Request, request } from '../netlink/connection.ts'
+import { type MessageOf, message } from '../netlink/message.ts'
+import { i32, ip, linkAddress, u8, u16, u32 } from '../netlink/scalars.ts'
+import { familyNumber, RTM } from './types.ts'
+
+/** RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH. struct ndmsg, linux/neighbour.h. Equivalent to: `ip neighbour …` */
+export const neighbourMessage = message(
+  'struct ndmsg',
+  struct({ family: u8, pad1: u8, pad2: u16, index: i32, state: u16, flags: u8, type: u8 }),
+  {
+    destination: [1, ip, 'NDA_DST'],
+    linkAddress: [2, linkAddress, 'NDA_LLADDR'],
+    /** Times in clock ticks of USER_HZ (1/100 s). */
+    cacheInfo: [3, struct({ confirmed: u32, used: u32, updated: u32, references: u32 }), 'NDA_CACHEINFO'],
+    probes: [4, u32, 'NDA_PROBES'],
+  } as const,
+)
+export type NeighbourMessage = MessageOf<typeof neighbourMessage>
+
+/** NUD_*. */
+export const neighbourState = {
+  incomplete: 0x01,
+  reachable: 0x02,
+  stale: 0x04,
+  delay: 0x08,
+  probe: 0x10,
+  failed: 0x20,
+  noArp: 0x40,
+  permanent: 0x80,
+} as const
+
+/** One entry of the neighbour table (ARP, NDP). */
+export type Neighbour = {
+  index: number
+  family: 4 | 6
+  address: string
+  linkAddress: string | undefined
+  state: number
+}
+
+/** A neighbour from its message. */
+export const toNeighbour = ({ header, attributes }: NeighbourMessage): Neighbour => ({
+  index: header.index,
+  family: header.family === familyNumber(4) ? 4 : 6,
+  address: attributes.destination ?? '',
+  linkAddress: attributes.linkAddress,
+  state: header.state,
+})
+
+/** All neighbours. Equivalent to: `ip neighbour show` */
+export const listNeighbours = (): Request =>
+  request('RTM_GETNEIGH', RTM.getNeighbour, 0, neighbourMessage, {
+    header: { family: 0, pad1: 0, pad2: 0, index: 0, state: 0, flags: 0, type: 0 },
+    attributes: {},
+  })

@@ -1,0 +1,183 @@
+import { ipFamily } from '../net/ip.ts'
+import { struct } from '../netlink/composite.ts'
+import { type Request, request } from '../netlink/connection.ts'
+import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
+import { bytes, ip, u8, u32 } from '../netlink/scalars.ts'
+import { familyNumber, RTM } from './types.ts'
+
+/** RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE. struct rtmsg, linux/rtnetlink.h. Equivalent to: `ip route …` */
+export const routeMessage = message(
+  'struct rtmsg',
+  struct({
+    family: u8,
+    destinationLength: u8,
+    sourceLength: u8,
+    tos: u8,
+    table: u8,
+    protocol: u8,
+    scope: u8,
+    type: u8,
+    flags: u32,
+  }),
+  {
+    destination: [1, ip, 'RTA_DST'],
+    source: [2, ip, 'RTA_SRC'],
+    inputIndex: [3, u32, 'RTA_IIF'],
+    outputIndex: [4, u32, 'RTA_OIF'],
+    gateway: [5, ip, 'RTA_GATEWAY'],
+    priority: [6, u32, 'RTA_PRIORITY'],
+    preferredSource: [7, ip, 'RTA_PREFSRC'],
+    metrics: [8, bytes, 'RTA_METRICS'],
+    multipath: [9, bytes, 'RTA_MULTIPATH'],
+    /** Table ids above 255; always present in replies. */
+    table: [15, u32, 'RTA_TABLE'],
+    mark: [16, u32, 'RTA_MARK'],
+  } as const,
+)
+export type RouteMessage = MessageOf<typeof routeMessage>
+
+/** Routing tables with a name (rt_tables). */
+export const routeTable = { unspecified: 0, default: 253, main: 254, local: 255 } as const
+/** Who made a route (RTPROT_*): `ip route` prints all but `boot`. */
+export const routeProtocol = { unspecified: 0, redirect: 1, kernel: 2, boot: 3, static: 4, ra: 9 } as const
+/** RTN_*. */
+export const routeType = {
+  unicast: 1,
+  local: 2,
+  broadcast: 3,
+  multicast: 5,
+  blackhole: 6,
+  unreachable: 7,
+  prohibit: 8,
+} as const
+const RT_SCOPE = { universe: 0, link: 253 } as const
+const RTM_F_CLONED = 0x200
+
+/** One route. */
+export type Route = {
+  family: 4 | 6
+  /** '192.168.45.0/24'; the default route is '0.0.0.0/0' or '::/0'. */
+  destination: string
+  gateway: string | undefined
+  /** Index of the link it leaves by. */
+  outputIndex: number | undefined
+  preferredSource: string | undefined
+  priority: number | undefined
+  table: number
+  protocol: number
+  scope: number
+  type: number
+}
+
+/** A route from its message. */
+export const toRoute = ({ header, attributes }: RouteMessage): Route => {
+  const family = header.family === familyNumber(4) ? 4 : 6
+  return {
+    family,
+    destination: `${attributes.destination ?? (family === 4 ? '0.0.0.0' : '::')}/${header.destinationLength}`,
+    gateway: attributes.gateway,
+    outputIndex: attributes.outputIndex,
+    preferredSource: attributes.preferredSource,
+    priority: attributes.priority,
+    table: attributes.table ?? header.table,
+    protocol: header.protocol,
+    scope: header.scope,
+    type: header.type,
+  }
+}
+
+/** Copies of routes in the cache (IPv6) are no routes of a table. */
+export const isCached = (route: RouteMessage): boolean => (route.header.flags & RTM_F_CLONED) !== 0
+
+const emptyHeader = {
+  family: 0,
+  destinationLength: 0,
+  sourceLength: 0,
+  tos: 0,
+  table: 0,
+  protocol: 0,
+  scope: 0,
+  type: 0,
+  flags: 0,
+}
+
+/** The routes of all tables, or of one (the kernel filters). Equivalent to: `ip route show table all` */
+export const listRoutes = (family: 0 | 4 | 6 = 0, table?: number): Request =>
+  request('RTM_GETROUTE', RTM.getRoute, 0, routeMessage, {
+    header: { ...emptyHeader, family: family === 0 ? 0 : familyNumber(family) },
+    attributes: table === undefined ? {} : { table },
+  })
+
+/** A route to be added or removed. */
+export type RouteChange = {
+  /** '0.0.0.0/0' is the default route. */
+  destination: string
+  gateway?: string | undefined
+  outputIndex: number
+  table?: number | undefined
+  priority?: number | undefined
+}
+
+const routeValue = (change: RouteChange): RouteMessage => {
+  const slash = change.destination.lastIndexOf('/')
+  const destination = change.destination.slice(0, slash)
+  const length = Number(change.destination.slice(slash + 1))
+  const table = change.table ?? routeTable.main
+  return {
+    header: {
+      ...emptyHeader,
+      family: familyNumber(ipFamily(destination) ?? 4),
+      destinationLength: length,
+      table: table > 255 ? 0 : table,
+      protocol: routeProtocol.boot,
+      scope: change.gateway === undefined ? RT_SCOPE.link : RT_SCOPE.universe,
+      type: routeType.unicast,
+    },
+    attributes: {
+      ...(length === 0 ? {} : { destination }),
+      ...(change.gateway === undefined ? {} : { gateway: change.gateway }),
+      outputIndex: change.outputIndex,
+      ...(change.priority === undefined ? {} : { priority: change.priority }),
+      ...(table > 255 ? { table } : {}),
+    },
+  }
+}
+
+/** Adds a route; EEXIST if one to this destination is there. Equivalent to: `ip route add DEST via GATEWAY dev NAME` */
+export const addRoute = (change: RouteChange): Request =>
+  request('RTM_NEWROUTE', RTM.newRoute, NLM_F.create | NLM_F.exclusive, routeMessage, routeValue(change))
+
+/** Removes a route. Equivalent to: `ip route delete DEST via GATEWAY dev NAME` */
+export const deleteRoute = (change: RouteChange): Request =>
+  request('RTM_DELROUTE', RTM.deleteRoute, 0, routeMessage, routeValue(change))
+
+/** A question to the kernel's routing: where would this packet go? */
+export type RouteQuery = {
+  destination: string
+  source?: string | undefined
+  /** Index of the link it comes in by: asks for the decision of a forwarded packet. */
+  inputIndex?: number | undefined
+  outputIndex?: number | undefined
+  mark?: number | undefined
+}
+
+/** Asks for the routing decision of one packet. Equivalent to: `ip route get DEST [from SRC] [iif NAME] [mark N]` */
+export const getRoute = (query: RouteQuery): Request => {
+  const family = ipFamily(query.destination) ?? 4
+  const length = family === 4 ? 32 : 128
+  return request('RTM_GETROUTE', RTM.getRoute, 0, routeMessage, {
+    header: {
+      ...emptyHeader,
+      family: familyNumber(family),
+      destinationLength: length,
+      sourceLength: query.source === undefined ? 0 : length,
+    },
+    attributes: {
+      destination: query.destination,
+      ...(query.source === undefined ? {} : { source: query.source }),
+      ...(query.inputIndex === undefined ? {} : { inputIndex: query.inputIndex }),
+      ...(query.outputIndex === undefined ? {} : { outputIndex: query.outputIndex }),
+      ...(query.mark === undefined ? {} : { mark: query.mark }),
+    },
+  })
+}

@@ -1,0 +1,90 @@
+import { struct } from '../netlink/composite.ts'
+import { type Request, request } from '../netlink/connection.ts'
+import { type MessageOf, message } from '../netlink/message.ts'
+import { cstring, ip, u8, u32 } from '../netlink/scalars.ts'
+import { familyNumber, RTM } from './types.ts'
+
+/** RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE. struct fib_rule_hdr, linux/fib_rules.h. Equivalent to: `ip rule …` */
+export const ruleMessage = message(
+  'struct fib_rule_hdr',
+  struct({
+    family: u8,
+    destinationLength: u8,
+    sourceLength: u8,
+    tos: u8,
+    table: u8,
+    reserved1: u8,
+    reserved2: u8,
+    action: u8,
+    flags: u32,
+  }),
+  {
+    destination: [1, ip, 'FRA_DST'],
+    source: [2, ip, 'FRA_SRC'],
+    inputName: [3, cstring, 'FRA_IIFNAME'],
+    goto: [4, u32, 'FRA_GOTO'],
+    priority: [6, u32, 'FRA_PRIORITY'],
+    mark: [10, u32, 'FRA_FWMARK'],
+    suppressPrefixLength: [14, u32, 'FRA_SUPPRESS_PREFIXLEN'],
+    table: [15, u32, 'FRA_TABLE'],
+    markMask: [16, u32, 'FRA_FWMASK'],
+    outputName: [17, cstring, 'FRA_OIFNAME'],
+    protocol: [21, u8, 'FRA_PROTOCOL'],
+  } as const,
+)
+export type RuleMessage = MessageOf<typeof ruleMessage>
+
+/** One policy-routing rule. */
+export type Rule = {
+  family: 4 | 6
+  priority: number
+  /** 'all' or a prefix. */
+  source: string
+  destination: string
+  inputName: string | undefined
+  outputName: string | undefined
+  mark: number | undefined
+  markMask: number | undefined
+  table: number
+  /** FR_ACT_*: 1 look up the table, 6 blackhole, 7 unreachable, 8 prohibit. */
+  action: number
+  /** FIB_RULE_INVERT: matches everything else. */
+  inverted: boolean
+}
+
+const FIB_RULE_INVERT = 2
+
+const selector = (address: string | undefined, length: number): string =>
+  address === undefined ? 'all' : `${address}/${length}`
+
+/** A rule from its message. */
+export const toRule = ({ header, attributes }: RuleMessage): Rule => ({
+  family: header.family === familyNumber(4) ? 4 : 6,
+  priority: attributes.priority ?? 0,
+  source: selector(attributes.source, header.sourceLength),
+  destination: selector(attributes.destination, header.destinationLength),
+  inputName: attributes.inputName,
+  outputName: attributes.outputName,
+  mark: attributes.mark,
+  markMask: attributes.markMask,
+  table: attributes.table ?? header.table,
+  action: header.action,
+  inverted: (header.flags & FIB_RULE_INVERT) !== 0,
+})
+
+/** All rules of a family. Equivalent to: `ip rule show` */
+export const listRules = (family: 0 | 4 | 6 = 0): Request =>
+  request('RTM_GETRULE', RTM.getRule, 0, ruleMessage, {
+    header: {
+      family: family === 0 ? 0 : familyNumber(family),
+      destinationLength: 0,
+      sourceLength: 0,
+      tos: 0,
+      table: 0,
+      reserved1: 0,
+      reserved2: 0,
+      action: 0,
+      flags: 0,
+    },
+    attributes: {},
+  })

@@ -1,0 +1,34 @@
+import { createRequire } from 'node:module'
+import type { CType, Libc } from './libc.ts'
+
+/** The part of `bun:ffi` that is used; declared here so that Node builds need no Bun types. */
+type BunFfi = {
+  dlopen(
+    name: string,
+    symbols: Record<string, { args: string[]; returns: string }>,
+  ): { symbols: Record<string, (...args: unknown[]) => number> }
+  ptr(bytes: Uint8Array): number
+  read: { i32(pointer: number, offset: number): number }
+}
+
+const bunType: Record<CType, string> = { i32: 'i32', u32: 'u32', u64: 'u64', isize: 'i32', ptr: 'ptr' }
+
+/**
+ * Binds the table with `bun:ffi`. createRequire instead of an import, so that the same module can be bundled for Bun
+ * and merely parsed by Node.
+ */
+export const openWithBun = (table: Record<string, { args: readonly CType[]; returns: CType }>): Libc => {
+  const ffi = createRequire(import.meta.url)('bun:ffi') as BunFfi
+  const symbols: Record<string, { args: string[]; returns: string }> = {
+    __errno_location: { args: [], returns: 'ptr' },
+  }
+  for (const [name, { args, returns }] of Object.entries(table))
+    symbols[name] = { args: args.map(type => bunType[type]), returns: bunType[returns] }
+  const library = ffi.dlopen('libc.so.6', symbols).symbols
+  const errnoLocation = library['__errno_location'] as () => number
+  return {
+    ...(library as unknown as Omit<Libc, 'errno' | 'address'>),
+    errno: () => ffi.read.i32(errnoLocation(), 0),
+    address: bytes => BigInt(ffi.ptr(bytes)),
+  }
+}

@@ -1,0 +1,78 @@
+import type { Where } from '../../linux/change.ts'
+import type { Kernel, NamespaceState } from '../../linux/kernel.ts'
+import type { Ruleset, RulesetFilter } from '../../linux/nftables/index.ts'
+import type { Address } from '../../linux/rtnetlink/address.ts'
+import type { Link } from '../../linux/rtnetlink/link.ts'
+import type { Route } from '../../linux/rtnetlink/route.ts'
+
+/**
+ * The kernel's state as it was when it was first asked for: every list is read once and then kept, so that one plan is
+ * made from one picture. A namespace that does not exist has no links, addresses or routes.
+ */
+export class Observation {
+  readonly kernel: Kernel
+  readonly #kept = new Map<string, unknown>()
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel
+  }
+
+  #keep<T>(key: string, read: () => T): T {
+    if (!this.#kept.has(key)) this.#kept.set(key, read())
+    return this.#kept.get(key) as T
+  }
+
+  namespace(path: string): NamespaceState {
+    return this.#keep(`namespace ${path}`, () => this.kernel.namespaceState(path))
+  }
+
+  #exists(where: Where): boolean {
+    return where === undefined || this.namespace(where) === 'present'
+  }
+
+  links(where: Where): ReadonlyMap<string, Link> {
+    return this.#keep(`links ${where ?? ''}`, () => {
+      const links = this.#exists(where) ? this.kernel.links(where) : []
+      return new Map(links.map(link => [link.name, link]))
+    })
+  }
+
+  link(where: Where, name: string): Link | undefined {
+    return this.links(where).get(name)
+  }
+
+  /** Addresses by the index of their link. */
+  addresses(where: Where): ReadonlyMap<number, Address[]> {
+    return this.#keep(`addresses ${where ?? ''}`, () => {
+      const byLink = new Map<number, Address[]>()
+      for (const address of this.#exists(where) ? this.kernel.addresses(where) : []) {
+        const others = byLink.get(address.index)
+        if (others) others.push(address)
+        else byLink.set(address.index, [address])
+      }
+      return byLink
+    })
+  }
+
+  routes(where: Where): readonly Route[] {
+    return this.#keep(`routes ${where ?? ''}`, () => (this.#exists(where) ? this.kernel.routes(where) : []))
+  }
+
+  sysctl(where: Where, key: string): string | undefined {
+    return this.#keep(`sysctl ${where ?? ''} ${key}`, () =>
+      this.#exists(where) ? this.kernel.sysctl(where, key) : undefined,
+    )
+  }
+
+  ruleset(filter: RulesetFilter): Ruleset {
+    return this.#keep(`ruleset ${JSON.stringify(filter)}`, () => this.kernel.ruleset(undefined, filter))
+  }
+
+  file(path: string): string | undefined {
+    return this.#keep(`file ${path}`, () => this.kernel.readFile(path))
+  }
+
+  folder(path: string): string[] | undefined {
+    return this.#keep(`folder ${path}`, () => this.kernel.readFolder(path))
+  }
+}

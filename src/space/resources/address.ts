@@ -1,0 +1,94 @@
+import type { Where } from '../../linux/change.ts'
+import type { Observation } from '../reconcile/observation.ts'
+import type { Operation } from '../reconcile/operation.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
+import type { Resource } from './resource.ts'
+
+type End = { where: Where; name: string; address: string; step: 'host-address' | 'inner-address' }
+
+/**
+ * The address of one end of the cable, and the end being up: with both, the kernel adds the route to the subnet.
+ * Equivalent to: `ip address add ADDRESS/LENGTH dev NAME` and `ip link set NAME up`
+ */
+const endResource = (space: ResolvedSpace, { where, name, address, step }: End): Resource => {
+  const { prefixLength } = space
+  const id = `address ${address}/${prefixLength} on ${name}${where === undefined ? '' : ` in ${space.name}`}`
+  const has = (seen: Observation): boolean => {
+    const link = seen.link(where, name)
+    const addresses = link === undefined ? undefined : seen.addresses(where).get(link.index)
+    return addresses?.some(item => item.address === address && item.prefixLength === prefixLength) ?? false
+  }
+  return {
+    id,
+    step,
+    phase: 'address',
+    space: space.name,
+    drift(seen) {
+      const link = seen.link(where, name)
+      if (link === undefined)
+        return [{ resource: id, step, space: space.name, expected: 'there', found: `no link ${name}` }]
+      const drifts = []
+      if (!has(seen)) {
+        const others = seen.addresses(where).get(link.index) ?? []
+        const found = others.map(item => `${item.address}/${item.prefixLength}`).join(', ') || 'no address'
+        drifts.push({ resource: id, step, space: space.name, expected: 'there', found })
+      }
+      if (!link.up)
+        drifts.push({ resource: id, step, space: space.name, expected: `${name} is up`, found: 'down' })
+      return drifts
+    },
+    add(seen, planner) {
+      const fresh = planner.creates(where, name)
+      const index = planner.index(where, name)
+      if (index === undefined) return []
+      const operations: Operation[] = []
+      const end = { where, name, index }
+      if (fresh || !has(seen))
+        operations.push({
+          change: { type: 'address.add', ...end, address, prefixLength },
+          undo: fresh ? [] : [{ type: 'address.delete', ...end, address, prefixLength }],
+          step,
+          space: space.name,
+        })
+      if (fresh || seen.link(where, name)?.up === false)
+        operations.push({
+          change: { type: 'link.set', ...end, up: true },
+          undo: fresh ? [] : [{ type: 'link.set', ...end, up: false }],
+          step,
+          space: space.name,
+        })
+      return operations
+    },
+    remove(seen) {
+      const link = seen.link(where, name)
+      if (link === undefined || !has(seen)) return []
+      const change = { where, name, index: link.index, address, prefixLength }
+      return [
+        {
+          change: { type: 'address.delete', ...change },
+          undo: [{ type: 'address.add', ...change }],
+          step,
+          space: space.name,
+        },
+      ]
+    },
+  }
+}
+
+/** Step 4: the host end, which is the space's gateway. */
+export const hostAddressResource = (space: ResolvedSpace): Resource =>
+  endResource(space, {
+    where: undefined,
+    name: space.hostInterface,
+    address: space.gateway,
+    step: 'host-address',
+  })
+
+/** Step 5: the inner end. */
+export const innerAddressResource = (space: ResolvedSpace): Resource =>
+  endResource(space, {
+    where: space.namespacePath,
+    name: space.interface,
+    address: space.address,
+    step: 'inner-address',
+  })

@@ -1,0 +1,207 @@
+import type { Where } from '../../linux/change.ts'
+import type { Link } from '../../linux/rtnetlink/link.ts'
+import { interfaceSysctl } from '../../linux/sysctl.ts'
+import { NatspaceError } from '../errors.ts'
+import { macOf } from '../mac.ts'
+import { aliasOf } from '../marks.ts'
+import type { Observation } from '../reconcile/observation.ts'
+import type { Drift, Operation } from '../reconcile/operation.ts'
+import { quote } from '../spec/quote.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
+import type { Planner, Resource } from './resource.ts'
+
+/**
+ * The cable: a veth pair with one end on the host and the other in the namespace, both with our alias, and with the
+ * settings that must hold before the first packet. Both ends are created down and brought up by their address.
+ * Equivalent to: `ip link add HOST type veth peer name INNER netns NAME`
+ */
+export const cableResource = (space: ResolvedSpace): Resource => {
+  const { name, hostInterface, interface: inner, namespacePath } = space
+  const id = `cable ${hostInterface}--${inner}`
+  const alias = aliasOf(name)
+
+  const drift = (seen: Observation): Drift[] => {
+    const host = seen.link(undefined, hostInterface)
+    if (host === undefined) return [differs('there', 'no such link')]
+    if (host.alias !== alias) return [differs(`alias ${alias}`, `alias ${quote(host.alias ?? 'none')}`)]
+    const peer = seen.link(namespacePath, inner)
+    if (peer === undefined || peer.index !== host.peer)
+      return [differs(`its other end is ${inner} in ${name}`, 'it is not')]
+    const found: Drift[] = []
+    if (peer.alias !== alias)
+      found.push(differs(`alias ${alias} on ${inner}`, `alias ${quote(peer.alias ?? 'none')}`))
+    for (const link of [host, peer])
+      if (space.mtu !== undefined && link.mtu !== space.mtu)
+        found.push(differs(`MTU ${space.mtu} on ${link.name}`, `MTU ${link.mtu}`))
+    for (const { where, key, value } of settings(space)) {
+      const current = seen.sysctl(where, key)
+      if (current !== undefined && current !== value)
+        found.push(differs(`${key} = ${value}`, `${key} = ${current}`))
+    }
+    return found
+  }
+
+  const differs = (expected: string, found: string): Drift => ({
+    resource: id,
+    step: 'cable',
+    space: name,
+    expected,
+    found,
+  })
+
+  return {
+    id,
+    step: 'cable',
+    phase: 'cable',
+    space: name,
+    drift,
+    add(seen, planner) {
+      const host = seen.link(undefined, hostInterface)
+      const peer = seen.link(namespacePath, inner)
+      const whole =
+        host !== undefined && host.alias === alias && peer !== undefined && peer.index === host.peer
+      if (whole) return mend(space, seen, host, peer)
+      const removal = host === undefined ? [] : clearAway(space, host)
+      if (peer !== undefined && peer.alias !== alias) throw taken(space, `the namespace ${name}`, inner, peer)
+      const stale =
+        peer === undefined || host?.peer === peer.index ? [] : [deletion(namespacePath, peer, name)]
+      return [...removal, ...stale, ...create(space, planner, seen)]
+    },
+    remove(seen) {
+      const host = seen.link(undefined, hostInterface)
+      if (host !== undefined && host.alias === alias) return [deletion(undefined, host, name)]
+      const peer = seen.link(namespacePath, inner)
+      return peer !== undefined && peer.alias === alias ? [deletion(namespacePath, peer, name)] : []
+    },
+  }
+}
+
+type Setting = { where: Where; key: string; value: string }
+
+/**
+ * What must hold on the cable before it is up: no IPv6 where the space has none (otherwise both ends give themselves
+ * an address and the host takes router advertisements from inside); no redirects to the inside; no foreign source.
+ */
+const settings = (space: ResolvedSpace): Setting[] => {
+  const { hostInterface: host, interface: inner, namespacePath } = space
+  return [
+    { where: undefined, key: interfaceSysctl('ipv6', host, 'disable_ipv6'), value: '1' },
+    { where: undefined, key: interfaceSysctl('ipv4', host, 'send_redirects'), value: '0' },
+    { where: undefined, key: interfaceSysctl('ipv4', host, 'rp_filter'), value: '1' },
+    // Lets connections of this host to 127.0.0.1:PORT be led inside; the guard drops every other packet with 127/8.
+    {
+      where: undefined,
+      key: interfaceSysctl('ipv4', host, 'route_localnet'),
+      value: space.publish.length > 0 ? '1' : '0',
+    },
+    { where: namespacePath, key: interfaceSysctl('ipv6', inner, 'disable_ipv6'), value: '1' },
+  ]
+}
+
+/** Settings that a new link does not have by itself, as far as this kernel knows them. */
+const create = (space: ResolvedSpace, planner: Planner, seen: Observation): Operation[] => {
+  const { name, hostInterface, interface: inner, namespacePath, mtu } = space
+  const index = planner.reserveIndex(undefined, hostInterface)
+  const peerIndex = planner.reserveIndex(namespacePath, inner)
+  const alias = aliasOf(name)
+  const hostEnd = { where: undefined, name: hostInterface, index }
+  const innerEnd = { where: namespacePath, name: inner, index: peerIndex }
+  const operations: Operation[] = [
+    {
+      change: {
+        type: 'veth.add',
+        ...hostEnd,
+        address: macOf(name, 'host'),
+        mtu,
+        peer: { ...innerEnd, address: macOf(name, 'inner'), mtu },
+      },
+      undo: [{ type: 'link.delete', ...hostEnd }],
+      step: 'cable',
+      space: name,
+    },
+    { change: { type: 'link.set', ...hostEnd, alias }, undo: [], step: 'cable', space: name },
+    { change: { type: 'link.set', ...innerEnd, alias }, undo: [], step: 'plug', space: name },
+  ]
+  for (const { where, key, value } of settings(space)) {
+    // A new link takes its values from `default`; a folder that is missing there is missing everywhere.
+    const byDefault = seen.sysctl(undefined, defaultKey(key))
+    if (byDefault === undefined || (where === undefined && byDefault === value)) continue
+    operations.push({
+      change: { type: 'sysctl.set', where, key, value },
+      undo: [],
+      step: 'cable',
+      space: name,
+    })
+  }
+  return operations
+}
+
+const defaultKey = (key: string): string =>
+  key.replace(/^(net\.ipv[46]\.conf)\..*\.([^.]+)$/, '$1.default.$2')
+
+/** Brings an existing cable of ours to what it should be. */
+const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): Operation[] => {
+  const { name, namespacePath, mtu } = space
+  const operations: Operation[] = []
+  const ends = [
+    { where: undefined, link: host },
+    { where: namespacePath, link: peer },
+  ]
+  for (const { where, link } of ends) {
+    const end = { where, name: link.name, index: link.index }
+    if (mtu !== undefined && link.mtu !== mtu)
+      operations.push({
+        change: { type: 'link.set', ...end, mtu },
+        undo: [{ type: 'link.set', ...end, mtu: link.mtu }],
+        step: 'cable',
+        space: name,
+      })
+    if (link.alias !== aliasOf(name))
+      operations.push({
+        change: { type: 'link.set', ...end, alias: aliasOf(name) },
+        undo: [{ type: 'link.set', ...end, alias: link.alias ?? '' }],
+        step: 'plug',
+        space: name,
+      })
+  }
+  for (const { where, key, value } of settings(space)) {
+    const current = seen.sysctl(where, key)
+    if (current === undefined || current === value) continue
+    operations.push({
+      change: { type: 'sysctl.set', where, key, value },
+      undo: [{ type: 'sysctl.set', where, key, value: current }],
+      step: 'cable',
+      space: name,
+    })
+  }
+  return operations
+}
+
+/** A host end of ours whose other end is lost is replaced; anybody else's link of that name stops us. */
+const clearAway = (space: ResolvedSpace, host: Link): Operation[] => {
+  if (host.alias === aliasOf(space.name)) return [deletion(undefined, host, space.name)]
+  throw taken(space, 'this host', space.hostInterface, host)
+}
+
+const deletion = (where: Where, link: Link, space: string): Operation => ({
+  change: { type: 'link.delete', where, name: link.name, index: link.index },
+  undo: [],
+  step: 'cable',
+  space,
+})
+
+const taken = (space: ResolvedSpace, place: string, wanted: string, link: Link): NatspaceError =>
+  new NatspaceError({
+    code: 'INTERFACE_TAKEN',
+    exit: 2,
+    what: `cannot create ${wanted} for the space ${space.name}`,
+    why: `${place} has a link of that name already, and natspace did not make it`,
+    evidence: [
+      `link ${link.index}: ${quote(link.name)}, ${link.kind ?? 'hardware'}, alias ${quote(link.alias ?? 'none')}`,
+    ],
+    fix: [
+      place === 'this host'
+        ? 'choose another name with --host-interface NAME'
+        : 'choose another name for the inner end with --interface NAME',
+    ],
+  })

@@ -1,0 +1,209 @@
+/**
+ * From specs to resolved spaces: everything that was left open is chosen here, once, from facts that the caller read
+ * from the kernel. Pure, and stable: a space that is up already keeps what was chosen for it, so that a second `up`
+ * changes nothing.
+ */
+
+import { numberToIpv4 } from '../../linux/net/ip.ts'
+import { networkOf, parsePrefix } from '../../linux/net/prefix.ts'
+import type { NatspaceError } from '../errors.ts'
+import { badValue } from './fault.ts'
+import { DEFAULT_INNER_INTERFACE, hostInterfaceName, namespacePath } from './names.ts'
+import { createPool, type Pool } from './pool.ts'
+import { quote } from './quote.ts'
+import { covers, intervalOf, type Taken } from './taken.ts'
+import type { ResolvedSpace, SpaceSpec } from './types.ts'
+import { specialRole } from './validate-address.ts'
+
+/** What the host looks like, for one spec. */
+export type ResolveFacts = {
+  /** Routes of every table, addresses of links, networks of spaces that are not being resolved. */
+  taken: readonly Taken[]
+  /** Links of the host, without those that the space being resolved owns. */
+  linkNames: ReadonlySet<string>
+  /** The same space as it is up already. What lies in its network does not count as taken. */
+  previous?: ResolvedSpace
+}
+
+/** What the host looks like, for many specs; `previous` by the name of the space. */
+export type ResolveManyFacts = Omit<ResolveFacts, 'previous'> & {
+  previous?: ReadonlyMap<string, ResolvedSpace>
+}
+
+type Cable = Pick<ResolvedSpace, 'gateway' | 'address' | 'prefixLength' | 'network'>
+
+/**
+ * Fills in one spec. Throws NatspaceError OVERLAP (an explicit network is in use), BAD_ADDRESS (an address alone that
+ * fits no /30), INTERFACE_TAKEN, each exit 2, or POOL_FULL, exit 1.
+ */
+export function resolveSpec(spec: SpaceSpec, facts: ResolveFacts): ResolvedSpace {
+  const { previous, ...rest } = facts
+  const [space] = resolveSpecs(
+    [spec],
+    previous ? { ...rest, previous: new Map([[spec.name, previous]]) } : rest,
+  )
+  if (space === undefined) throw new Error('Cannot resolve: one spec gave no space')
+  return space
+}
+
+/**
+ * Fills in many specs, so that none takes what another was given. What is kept comes first, then what is asked for
+ * explicitly, then what is chosen; the result has the order of `specs`. Throws as `resolveSpec` does.
+ */
+export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFacts): ResolvedSpace[] {
+  const previousOf = (spec: SpaceSpec): ResolvedSpace | undefined => facts.previous?.get(spec.name)
+  const cables = chooseCables(specs, previousOf, createPool(facts.taken))
+  const names = chooseHostInterfaces(specs, previousOf, facts.linkNames)
+  return specs.map(spec => {
+    const cable = cables.get(spec)
+    const hostInterface = names.get(spec)
+    if (cable === undefined || hostInterface === undefined)
+      throw new Error('Cannot resolve: nothing was chosen')
+    return {
+      name: spec.name,
+      namespacePath: namespacePath(spec.name),
+      hostInterface,
+      interface: spec.interface ?? previousOf(spec)?.interface ?? DEFAULT_INNER_INTERFACE,
+      gateway: cable.gateway,
+      address: cable.address,
+      prefixLength: cable.prefixLength,
+      network: cable.network,
+      ...(spec.uplink === undefined ? {} : { uplink: spec.uplink }),
+      publish: spec.publish,
+      ...(spec.dns === undefined ? {} : { dns: spec.dns }),
+      ...(spec.mtu === undefined ? {} : { mtu: spec.mtu }),
+      internal: spec.internal,
+      fixFirewall: spec.fixFirewall,
+    }
+  })
+}
+
+type PreviousOf = (spec: SpaceSpec) => ResolvedSpace | undefined
+
+function chooseCables(
+  specs: readonly SpaceSpec[],
+  previousOf: PreviousOf,
+  pool: Pool,
+): Map<SpaceSpec, Cable> {
+  const cables = new Map<SpaceSpec, Cable>()
+  const fresh: SpaceSpec[] = []
+  for (const spec of specs) {
+    const previous = previousOf(spec)
+    const cable = fixedCable(spec, previous)
+    if (cable === undefined) continue
+    cables.set(spec, cable)
+    if (cable.network === previous?.network) pool.claim(cable.network, `space ${spec.name}`)
+    else fresh.push(spec)
+  }
+  for (const spec of fresh) {
+    const network = cables.get(spec)?.network ?? ''
+    const overlap = pool.findOverlap(network, previousOf(spec)?.network)
+    if (overlap !== undefined) throw overlapError(spec, network, overlap)
+    pool.claim(network, `space ${spec.name}`)
+  }
+  for (const spec of specs) if (!cables.has(spec)) cables.set(spec, pool.take())
+  return cables
+}
+
+/** The cable as far as spec and previous state decide it; undefined if the pool has to. */
+function fixedCable(spec: SpaceSpec, previous: ResolvedSpace | undefined): Cable | undefined {
+  if (spec.gateway !== undefined) return cableOfGateway(spec.gateway, spec.address, previous)
+  if (spec.address !== undefined) return cableOfAddress(spec.address, previous)
+  if (previous === undefined) return undefined
+  const { gateway, address, prefixLength, network } = previous
+  return { gateway, address, prefixLength, network }
+}
+
+function cableOfGateway(text: string, inner: string | undefined, previous: ResolvedSpace | undefined): Cable {
+  const prefix = parsePrefix(text)
+  const network = networkOf(text)
+  if (prefix === undefined || network === undefined)
+    throw new RangeError(`Cannot read gateway: ${quote(text)}`)
+  const cable = { gateway: prefix.address, prefixLength: prefix.length, network }
+  if (inner !== undefined) return { ...cable, address: inner }
+  const kept = previous?.gateway === cable.gateway && previous.network === network
+  return { ...cable, address: kept ? previous.address : firstOtherHost(network, cable.gateway) }
+}
+
+function firstOtherHost(network: string, gateway: string): string {
+  const { first, last } = intervalOf(network)
+  const lowest = last - first === 1 ? first : first + 1
+  return numberToIpv4(numberToIpv4(lowest) === gateway ? lowest + 1 : lowest)
+}
+
+/** An address alone moves within the network that the space has, else it makes the /30 around it. */
+function cableOfAddress(address: string, previous: ResolvedSpace | undefined): Cable {
+  if (previous !== undefined && fits(address, previous)) {
+    const { gateway, prefixLength, network } = previous
+    return { gateway, address, prefixLength, network }
+  }
+  const network = networkOf(`${address}/30`) ?? ''
+  const role = specialRole(network, address)
+  const { first } = intervalOf(network)
+  const [lower, upper] = [numberToIpv4(first + 1), numberToIpv4(first + 2)]
+  if (role !== undefined) {
+    throw badValue({
+      code: 'BAD_ADDRESS',
+      site: { field: 'address' },
+      value: address,
+      why: `without a gateway the space gets the /30 around its address, and there ${role}`,
+      fix: [`use ${lower} or ${upper}`, `or give the gateway with its length, such as --gateway A/24`],
+    })
+  }
+  return { gateway: address === lower ? upper : lower, address, prefixLength: 30, network }
+}
+
+function fits(address: string, previous: ResolvedSpace): boolean {
+  const { network, gateway } = previous
+  const inside = covers(intervalOf(network), intervalOf(address))
+  return inside && address !== gateway && specialRole(network, address) === undefined
+}
+
+function overlapError(spec: SpaceSpec, network: string, overlap: Taken): NatspaceError {
+  return badValue({
+    code: 'OVERLAP',
+    site: { field: spec.gateway === undefined ? 'address' : 'gateway' },
+    value: spec.gateway ?? spec.address ?? '',
+    why: `its network ${network} overlaps ${overlap.prefix} (${overlap.why})`,
+    evidence: [`space ${spec.name} asks for ${network}`, `${overlap.prefix}: ${overlap.why}`],
+    fix: ['give another network with --gateway A/LEN', 'or leave out both, and natspace chooses a free one'],
+  })
+}
+
+function chooseHostInterfaces(
+  specs: readonly SpaceSpec[],
+  previousOf: PreviousOf,
+  linkNames: ReadonlySet<string>,
+): Map<SpaceSpec, string> {
+  const names = new Map<SpaceSpec, string>()
+  const owners = new Map<string, string>()
+  for (const spec of specs) {
+    const own = previousOf(spec)?.hostInterface
+    const name = spec.hostInterface ?? own
+    if (name === undefined) continue
+    const rival = owners.get(name)
+    if (rival !== undefined || (name !== own && linkNames.has(name))) throw interfaceTaken(spec, name, rival)
+    owners.set(name, spec.name)
+    names.set(spec, name)
+  }
+  for (const spec of specs) {
+    if (names.has(spec)) continue
+    let attempt = 0
+    let name = hostInterfaceName(spec.name)
+    while (linkNames.has(name) || owners.has(name)) name = hostInterfaceName(spec.name, ++attempt)
+    owners.set(name, spec.name)
+    names.set(spec, name)
+  }
+  return names
+}
+
+function interfaceTaken(spec: SpaceSpec, name: string, rival: string | undefined): NatspaceError {
+  return badValue({
+    code: 'INTERFACE_TAKEN',
+    site: { field: 'hostInterface' },
+    value: name,
+    why: rival === undefined ? 'this host has a link of that name' : `space ${quote(rival)} has the same`,
+    evidence: [`space ${spec.name} asks for it`],
+    fix: ['choose another name, or leave it out'],
+  })
+}

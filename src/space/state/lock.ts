@@ -1,0 +1,122 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errno, SystemError } from '../../linux/sys/errno.ts'
+import { tryLock } from '../../linux/sys/lock.ts'
+import { NatspaceError } from '../errors.ts'
+import type { StatePaths } from './records.ts'
+
+/**
+ * Theory of operation. Everything that changes state holds one lock: flock(2) on a file of the state folder. It goes
+ * with its process, however that ends. The folder and the file are removed together with the last space, while the lock
+ * is held; whoever waited for the removed file sees that the path names another file (or none) and starts again.
+ */
+
+/** How long to wait for another natspace, in milliseconds; NATSPACE_LOCK_TIMEOUT (seconds) overrides. */
+const defaultPatience = 10_000
+const pauseMilliseconds = 5
+
+/** Takes the lock of the state folder and returns its release. Throws NatspaceError LOCKED (exit 5), STATE_UNSAFE. */
+export const takeLock = async (paths: StatePaths, patience = defaultPatience): Promise<Disposable> => {
+  const deadline = Date.now() + patience
+  for (;;) {
+    ensureFolder(paths.root)
+    const file = attempt(paths.lock)
+    if (file !== undefined)
+      return {
+        [Symbol.dispose]() {
+          removeIfEmpty(paths)
+          file.close()
+        },
+      }
+    if (Date.now() >= deadline) throw locked(paths, patience)
+    await sleep(pauseMilliseconds)
+  }
+}
+
+const attempt = (path: string) => {
+  try {
+    return tryLock(path)
+  } catch (error) {
+    // The folder went away between its creation and the opening: the last space of another process.
+    if (error instanceof SystemError && error.errno === errno.ENOENT) return undefined
+    throw error
+  }
+}
+
+const ensureFolder = (root: string): void => {
+  try {
+    mkdirSync(root, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  const status = lstatSync(root, { throwIfNoEntry: false })
+  if (status === undefined) return
+  const problem = !status.isDirectory()
+    ? 'it is no folder'
+    : status.uid !== process.geteuid?.()
+      ? `it belongs to user ${status.uid}`
+      : (status.mode & 0o022) !== 0
+        ? 'others may write to it'
+        : undefined
+  if (problem === undefined) return
+  throw new NatspaceError({
+    code: 'STATE_UNSAFE',
+    exit: 1,
+    what: `cannot use the state folder ${root}`,
+    why: problem,
+    evidence: [`mode ${(status.mode & 0o7777).toString(8)}, user ${status.uid}`],
+    fix: ['choose another folder with NATSPACE_STATE, or look at this one and remove it'],
+  })
+}
+
+/** Without a space the folder leaves no trace. */
+const removeIfEmpty = ({ root, spaces, lock }: StatePaths): void => {
+  const names = readdirSync(root)
+  if (names.some(name => name !== 'lock' && name !== 'spaces')) return
+  if (names.includes('spaces')) {
+    if (readdirSync(spaces).length > 0) return
+    rmdirSync(spaces)
+  }
+  rmSync(lock)
+  try {
+    rmdirSync(root)
+  } catch (error) {
+    // Another process has just put its lock file there: the folder is in use again.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
+  }
+}
+
+const locked = (paths: StatePaths, patience: number): NatspaceError => {
+  const holder = holderOf(paths.lock)
+  return new NatspaceError({
+    code: 'LOCKED',
+    exit: 5,
+    what: 'cannot change anything now',
+    why:
+      holder === undefined
+        ? 'another natspace is at work'
+        : `another natspace is at work: process ${holder.pid} (${holder.command})`,
+    evidence: [`lock ${paths.lock}, waited ${patience / 1000} s`],
+    fix: holder === undefined ? ['try again'] : ['wait for it, or end it', `ps -p ${holder.pid}`],
+  })
+}
+
+/** Who holds the lock, from /proc/locks ("1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF"). */
+const holderOf = (path: string): { pid: number; command: string } | undefined => {
+  const inode = statSync(path, { throwIfNoEntry: false })?.ino
+  for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+    const [, type, , , pid, file] = line.trim().split(/\s+/)
+    if (type !== 'FLOCK' || file === undefined || Number(file.split(':')[2]) !== inode) continue
+    return { pid: Number(pid), command: commandOf(Number(pid)) }
+  }
+  return undefined
+}
+
+const commandOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || 'unknown'
+  } catch {
+    // It ended meanwhile, or belongs to another user: its number is all there is to say.
+    return 'unknown'
+  }
+}

@@ -1,0 +1,113 @@
+import type { Kernel } from '../../linux/kernel.ts'
+import { NatspaceError } from '../errors.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
+
+/**
+ * The state folder holds intent, not truth (the kernel is the truth): one file per space that says what was asked for,
+ * and one for the host that says what must be restored when the last space goes. All are JSON with a schema version and
+ * the id of the boot in which they were written.
+ */
+
+const schemaVersion = 1
+
+/** Where the state is kept; the folder is created with the first space and removed with the last. */
+export type StatePaths = { root: string; spaces: string; host: string; lock: string }
+
+/** The files of a state folder. Default: /run/natspace. */
+export const statePaths = (root = '/run/natspace'): StatePaths => ({
+  root,
+  spaces: `${root}/spaces`,
+  host: `${root}/host.json`,
+  lock: `${root}/lock`,
+})
+
+/** What `up` noted about a space. */
+export type SpaceRecord = {
+  schemaVersion: 1
+  bootId: string
+  space: ResolvedSpace
+  /** Whether natspace created the namespace; only then does `down` remove it. */
+  ownsNamespace: boolean
+}
+
+/** What `up` noted about the host. */
+export type HostRecord = {
+  schemaVersion: 1
+  bootId: string
+  /** Set when natspace turned forwarding on: the values before, and the links that were there then. */
+  forwarding?: { before: Record<string, string>; links: string[] }
+  /** Set when natspace made the folder of the namespaces, and the mount on it. */
+  namespaceFolder?: true
+}
+
+/** The id of this boot: state of another boot speaks of a kernel that is gone. */
+export const currentBoot = (kernel: Kernel): string => kernel.sysctl(undefined, 'kernel.random.boot_id') ?? ''
+
+export const newSpaceRecord = (
+  bootId: string,
+  space: ResolvedSpace,
+  ownsNamespace: boolean,
+): SpaceRecord => ({
+  schemaVersion,
+  bootId,
+  space,
+  ownsNamespace,
+})
+
+export const newHostRecord = (bootId: string): HostRecord => ({ schemaVersion, bootId })
+
+export const recordPath = (paths: StatePaths, name: string): string => `${paths.spaces}/${name}.json`
+
+/** The text of a record's file. */
+export const recordText = (record: SpaceRecord | HostRecord): string =>
+  `${JSON.stringify(record, undefined, 2)}\n`
+
+/** Names of the spaces that have a record, sorted. */
+export const recordedNames = (kernel: Kernel, paths: StatePaths): string[] =>
+  (kernel.readFolder(paths.spaces) ?? [])
+    .filter(name => name.endsWith('.json'))
+    .map(name => name.slice(0, -'.json'.length))
+
+/** A space's record, or undefined when there is none. Throws NatspaceError STATE_UNREADABLE. */
+export const readSpaceRecord = (kernel: Kernel, paths: StatePaths, name: string): SpaceRecord | undefined =>
+  parse<SpaceRecord>(
+    kernel,
+    recordPath(paths, name),
+    record => typeof record.space?.hostInterface === 'string',
+  )
+
+/** The host's record, or undefined when there is none. Throws NatspaceError STATE_UNREADABLE. */
+export const readHostRecord = (kernel: Kernel, paths: StatePaths): HostRecord | undefined =>
+  parse<HostRecord>(kernel, paths.host, () => true)
+
+const parse = <T extends { schemaVersion: number }>(
+  kernel: Kernel,
+  path: string,
+  isWhole: (record: T) => boolean,
+): T | undefined => {
+  const text = kernel.readFile(path)
+  if (text === undefined) return undefined
+  let record: T
+  try {
+    record = JSON.parse(text) as T
+  } catch (cause) {
+    throw unreadable(path, 'it is not JSON', cause)
+  }
+  if (record?.schemaVersion !== schemaVersion)
+    throw unreadable(
+      path,
+      `it has schema version ${String(record?.schemaVersion)}, and this natspace writes ${schemaVersion}`,
+    )
+  if (!isWhole(record)) throw unreadable(path, 'fields are missing')
+  return record
+}
+
+const unreadable = (path: string, why: string, cause?: unknown): NatspaceError =>
+  new NatspaceError({
+    code: 'STATE_UNREADABLE',
+    exit: 1,
+    what: `cannot read the state file ${path}`,
+    why,
+    fix: [`use the natspace that wrote it, or remove the file: rm ${path}`],
+    cause,
+  })
