@@ -1,0 +1,55 @@
+import type { Kernel } from '../../linux/kernel.ts'
+import type { NatspaceError } from '../errors.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
+import type { StatePaths } from '../state/records.ts'
+import type { Drift, Operation } from './operation.ts'
+
+/** What every action works on: the kernel and the folder in which intent is kept. */
+export type Context = { kernel: Kernel; paths: StatePaths }
+
+/** desired − observed, as data. */
+export type Plan = {
+  /** The spaces as they will be, in the order they were asked for. */
+  spaces: ResolvedSpace[]
+  /** In the order in which they are carried out; [] when all is right already. */
+  operations: Operation[]
+  /** What the user should know although it stops nothing: a foreign firewall that drops by policy. */
+  warnings: Warning[]
+}
+
+/** Something worth saying that is no error. */
+export type Warning = { code: string; space: string | undefined; what: string; why: string; evidence: string[]; fix: string[] }
+
+export type PlanOptions = {
+  /** Numbers of steps to leave out (the lab shows what each is for): 6, 7, 8 or 9. */
+  without?: readonly number[]
+}
+
+/** What `up` did. */
+export type UpResult = { plan: Plan; changes: number }
+
+/** What `down` did. `problems` are things that could not be taken away; everything else was. */
+export type DownResult = {
+  /** Spaces that were there and are gone. */
+  removed: string[]
+  /** Names for which nothing was there. */
+  absent: string[]
+  operations: Operation[]
+  problems: NatspaceError[]
+}
+
+/** A space as it is observed, for `status`. Fields as in the command's `--json`. */
+export type SpaceStatus = {
+  name: string
+  namespace: string
+  healthy: boolean
+  interface: { host: string; inner: string }
+  addresses: string[]
+  gateway: string
+  /** The link by which packets to the outside leave now; undefined when the host has no way out. */
+  uplink: string | undefined
+  publish: string[]
+  routes: { host: string[]; inner: string[] }
+  counters: { receivedPackets: number; sentPackets: number; receivedBytes: number; sentBytes: number }
+  drift: Drift[]
+}
