@@ -48,7 +48,21 @@ export class DecodeError extends Error {
   }
 }
 
-/** A value that the wire format cannot hold. */
+/** A value that the wire format cannot hold; with the name of the attribute it was meant for. */
 export class EncodeError extends Error {
   override readonly name = 'EncodeError'
+  /** From the outermost: ['IFLA_LINKINFO', 'IFLA_INFO_DATA']. */
+  readonly path: string[]
+  readonly problem: string
+
+  constructor(problem: string, path: string[] = []) {
+    super(path.length === 0 ? problem : `${path.join('.')}: ${problem}`)
+    this.problem = problem
+    this.path = path
+  }
+
+  /** The same error, one level further out. */
+  within(kernelName: string): EncodeError {
+    return new EncodeError(this.problem, [kernelName, ...this.path])
+  }
 }

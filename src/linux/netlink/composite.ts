@@ -1,11 +1,12 @@
 import { type Codec, DecodeError, EncodeError, type Infer, type Part } from './codec.ts'
+import { cstring, bytes as rawBytes } from './scalars.ts'
 import { littleEndian, type Writer } from './writer.ts'
 
 /**
  * Theory of operation. A table declares a set of attributes once: its key in our values, the kernel's number, the codec
  * and the kernel's name. Encoding, decoding, the way from an offset to an attribute's name, the debug print and the
- * TypeScript type all come from that table. Attributes a table does not know are kept as raw bytes under `unknown`, so
- * that what was read can be written back. On the wire an attribute is struct nlattr: length (header included), type
+ * TypeScript type all come from that table. Attributes a table does not know, and repetitions of those it knows, are kept
+ * as raw bytes under `unknown` with their place, so that what was read can be written back byte for byte. On the wire an attribute is struct nlattr: length (header included), type
  * with two flag bits, payload, padding to four bytes; the last padding may be missing.
  */
 
@@ -16,8 +17,11 @@ const headerSize = 4
 /** `key: [number, codec, kernel name]`. */
 export type AttributeTable = { readonly [key: string]: readonly [number, Codec<unknown>, string] }
 
-/** An attribute the table does not know, as it was on the wire (flag bits included in `type`). */
-export type UnknownAttribute = { type: number; bytes: Uint8Array }
+/**
+ * An attribute the table does not know, as it was on the wire (flag bits included in `type`). `at` is its place among
+ * its siblings, counted from 0; without it the attribute is written last.
+ */
+export type UnknownAttribute = { type: number; bytes: Uint8Array; at?: number }
 
 /** The values of a table: all attributes are optional on the wire. */
 export type AttributesOf<T extends AttributeTable> = {
@@ -55,10 +59,14 @@ export const writeAttribute = (
   payload: (writer: Writer) => void,
 ): void => {
   const at = writer.reserve(headerSize)
-  payload(writer)
+  try {
+    payload(writer)
+  } catch (error) {
+    throw error instanceof EncodeError ? error.within(kernelName) : error
+  }
   const length = writer.length - at
   if (length > 0xffff)
-    throw new EncodeError(`${kernelName} takes ${length} bytes, more than an attribute can hold`)
+    throw new EncodeError(`${length} bytes are more than an attribute can hold`, [kernelName])
   writer.patchU16(at, length)
   writer.patchU16(at + 2, type)
   writer.align()
@@ -88,30 +96,32 @@ export const attributes = <const T extends AttributeTable>(table: T): Attributes
     table,
     nested: true,
     encode(writer, value) {
+      const unknown = new UnknownWriter(writer, value.unknown)
       for (const [key, item] of Object.entries(value)) {
-        if (item === undefined) continue
-        if (key === 'unknown') {
-          writeUnknown(writer, item as UnknownAttribute[])
-          continue
-        }
-        const entry = table[key]
+        if (item === undefined || key === 'unknown') continue
+        const entry = Object.hasOwn(table, key) ? table[key] : undefined
         if (entry === undefined) throw new EncodeError(`no attribute is called ${JSON.stringify(key)}`)
         const [number, codec, kernelName] = entry
+        unknown.beforeNext()
         writeAttribute(writer, codec.nested ? number | NLA_F_NESTED : number, kernelName, () =>
           codec.encode(writer, item),
         )
       }
+      unknown.rest()
     },
     decode(bytes, start, end) {
       const value: Record<string, unknown> = {}
       let unknown: UnknownAttribute[] | undefined
+      let place = 0
       for (const { type, from, to } of rawAttributes(bytes, start, end)) {
         const known = byNumber.get(type & NLA_TYPE_MASK)
-        if (known) value[known.key] = decodeWithin(known.codec, known.kernelName, bytes, from, to)
+        if (known && !Object.hasOwn(value, known.key))
+          value[known.key] = decodeWithin(known.codec, known.kernelName, bytes, from, to)
         else {
           unknown ??= []
-          unknown.push({ type, bytes: bytes.slice(from, to) })
+          unknown.push({ type, bytes: bytes.slice(from, to), at: place })
         }
+        place++
       }
       if (unknown) value['unknown'] = unknown
       return value as AttributesOf<T>
@@ -126,21 +136,39 @@ export const attributes = <const T extends AttributeTable>(table: T): Attributes
   }
 }
 
-const writeUnknown = (writer: Writer, unknown: readonly UnknownAttribute[]): void => {
-  for (const { type, bytes } of unknown)
-    writeAttribute(writer, type, `attribute ${type & NLA_TYPE_MASK}`, () => writer.raw(bytes))
+/** Writes the unknown attributes of a value between its known ones, each at its place. */
+class UnknownWriter {
+  readonly #writer: Writer
+  readonly #unknown: readonly UnknownAttribute[]
+  #next = 0
+  #place = 0
+
+  constructor(writer: Writer, unknown: readonly UnknownAttribute[] = []) {
+    this.#writer = writer
+    this.#unknown = unknown
+  }
+
+  /** To be called before each known attribute is written: writes the unknown ones whose place it is first. */
+  beforeNext(): void {
+    while (this.#unknown[this.#next]?.at === this.#place) this.#write()
+    this.#place++
+  }
+
+  /** Writes all that are left. */
+  rest(): void {
+    while (this.#next < this.#unknown.length) this.#write()
+  }
+
+  #write(): void {
+    const { type, bytes } = this.#unknown[this.#next++] as UnknownAttribute
+    writeAttribute(this.#writer, type, `attribute ${type & NLA_TYPE_MASK}`, writer => writer.raw(bytes))
+    this.#place++
+  }
 }
 
 const unknownPart = (type: number, at: number, from: number, to: number): Part => {
   const name = `attribute ${type & NLA_TYPE_MASK}`
   return { key: name, kernelName: name, at, from, to, codec: rawBytes }
-}
-
-const rawBytes: Codec<unknown> = {
-  encode(writer, value) {
-    writer.raw(value as Uint8Array)
-  },
-  decode: (source, start, end) => source.slice(start, end),
 }
 
 /** A nested list of equal elements, each in an attribute of type `number` (NFTA_LIST_ELEM, say). */
@@ -167,9 +195,13 @@ export const list = <T>(codec: Codec<T>, number = 1, kernelName = 'NFTA_LIST_ELE
 
 type VariantCases = { readonly [name: string]: Codec<unknown> }
 
-/** A value whose name chooses the form of its data; names without a case keep their data as raw bytes. */
+/**
+ * A value whose name chooses the form of its data; names without a case keep their data as raw bytes. `bare`: there is
+ * no data attribute at all, as where the kernel lists a veth. The empty `kernelName`: there is no name, as where the
+ * kernel lists hardware that is a port of a bridge.
+ */
 export type VariantOf<C extends VariantCases> = (
-  | { [K in keyof C & string]: { name: K; data: Infer<C[K]> } }[keyof C & string]
+  | { [K in keyof C & string]: { name: K; data: Infer<C[K]>; bare?: true } }[keyof C & string]
   | { name: 'other'; kernelName: string; raw: Uint8Array | undefined }
 ) & { unknown?: UnknownAttribute[] }
 
@@ -183,82 +215,69 @@ export const variant = <const C extends VariantCases>(
   cases: C,
 ): Codec<VariantOf<C>> => {
   const read = (bytes: Uint8Array, start: number, end: number) => {
-    let name: { text: string; raw: RawAttribute } | undefined
-    let payload: RawAttribute | undefined
-    let unknown: UnknownAttribute[] | undefined
-    for (const raw of rawAttributes(bytes, start, end)) {
-      const type = raw.type & NLA_TYPE_MASK
-      if (type === selector[0]) name = { text: text(bytes, raw.from, raw.to), raw }
-      else if (type === data[0]) payload = raw
-      else {
-        unknown ??= []
-        unknown.push({ type: raw.type, bytes: bytes.slice(raw.from, raw.to) })
-      }
-    }
-    if (name === undefined) throw new DecodeError(`${selector[1]} is missing`)
-    return { name, payload, unknown, codec: Object.hasOwn(cases, name.text) ? cases[name.text] : undefined }
+    const all = [...rawAttributes(bytes, start, end)]
+    const first = (number: number) => all.find(raw => (raw.type & NLA_TYPE_MASK) === number)
+    const nameAttribute = first(selector[0])
+    const payload = first(data[0])
+    const name = nameAttribute ? cstring.decode(bytes, nameAttribute.from, nameAttribute.to) : ''
+    const codec = Object.hasOwn(cases, name) ? cases[name] : undefined
+    return { all, nameAttribute, name, payload, codec }
+  }
+  const payloadOf = (value: { name: string; data: unknown; raw?: Uint8Array; bare?: true }) => {
+    const { raw } = value
+    if (value.name === 'other') return raw && ((writer: Writer) => writer.raw(raw))
+    const codec = Object.hasOwn(cases, value.name) ? cases[value.name] : undefined
+    if (codec === undefined)
+      throw new EncodeError(`no form is known for ${JSON.stringify(value.name)}`, [data[1]])
+    return value.bare ? undefined : (writer: Writer) => codec.encode(writer, value.data)
   }
   return {
     nested: true,
     encode(writer, value) {
+      const unknown = new UnknownWriter(writer, value.unknown)
       const name = value.name === 'other' ? (value as { kernelName: string }).kernelName : value.name
-      writeAttribute(writer, selector[0], selector[1], () => {
-        writer.raw(encoder.encode(`${name}\0`))
-      })
-      if (value.name === 'other') {
-        const { raw } = value as { raw: Uint8Array | undefined }
-        if (raw) writeAttribute(writer, data[0] | NLA_F_NESTED, data[1], () => writer.raw(raw))
-        writeUnknown(writer, value.unknown ?? [])
-        return
+      if (name !== '') {
+        unknown.beforeNext()
+        writeAttribute(writer, selector[0], selector[1], () => cstring.encode(writer, name))
       }
-      const codec = cases[name]
-      if (codec === undefined)
-        throw new EncodeError(`${data[1]}: no form is known for ${JSON.stringify(name)}`)
-      writeAttribute(writer, data[0] | NLA_F_NESTED, data[1], () =>
-        codec.encode(writer, (value as { data: unknown }).data),
-      )
-      writeUnknown(writer, value.unknown ?? [])
+      const payload = payloadOf(value as { name: string; data: unknown; raw?: Uint8Array; bare?: true })
+      if (payload) {
+        unknown.beforeNext()
+        writeAttribute(writer, data[0] | NLA_F_NESTED, data[1], payload)
+      }
+      unknown.rest()
     },
     decode(bytes, start, end) {
-      const { name, payload, codec, unknown } = read(bytes, start, end)
-      const siblings = unknown && { unknown }
+      const { all, nameAttribute, name, payload, codec } = read(bytes, start, end)
+      const others = all.flatMap((raw, at) =>
+        raw === nameAttribute || raw === payload
+          ? []
+          : [{ type: raw.type, bytes: bytes.slice(raw.from, raw.to), at }],
+      )
+      const siblings = others.length > 0 ? { unknown: others } : {}
       if (codec === undefined)
         return {
           name: 'other',
-          kernelName: name.text,
+          kernelName: name,
           raw: payload && bytes.slice(payload.from, payload.to),
           ...siblings,
         } as VariantOf<C>
       const value = decodeWithin(codec, data[1], bytes, payload?.from ?? end, payload?.to ?? end)
-      return { name: name.text, data: value, ...siblings } as VariantOf<C>
+      return { name, data: value, ...(payload ? {} : { bare: true }), ...siblings } as VariantOf<C>
     },
     *parts(bytes, start, end): Iterable<Part> {
-      const { name, payload, codec } = read(bytes, start, end)
-      yield {
-        key: 'name',
-        kernelName: selector[1],
-        at: name.raw.at,
-        from: name.raw.from,
-        to: name.raw.to,
-        codec: rawBytes,
+      const { all, nameAttribute, name, payload, codec } = read(bytes, start, end)
+      for (const raw of all) {
+        const { at, from, to } = raw
+        if (raw === nameAttribute)
+          yield { key: 'name', kernelName: selector[1], at, from, to, codec: rawBytes }
+        else if (raw === payload)
+          yield { key: name, kernelName: data[1], at, from, to, codec: codec ?? rawBytes }
+        else yield unknownPart(raw.type, at, from, to)
       }
-      if (payload)
-        yield {
-          key: name.text,
-          kernelName: data[1],
-          at: payload.at,
-          from: payload.from,
-          to: payload.to,
-          codec: codec ?? rawBytes,
-        }
     },
   }
 }
-
-const decoder = new TextDecoder()
-const encoder = new TextEncoder()
-const text = (bytes: Uint8Array, start: number, end: number) =>
-  decoder.decode(bytes.subarray(start, bytes[end - 1] === 0 ? end - 1 : end))
 
 type Sized<T> = Codec<T> & { readonly size: number }
 type StructFields = { readonly [key: string]: Sized<unknown> }

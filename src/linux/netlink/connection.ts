@@ -1,26 +1,28 @@
 import { errno, SystemError } from '../sys/errno.ts'
+import { NLMSG, readAcknowledgement } from './acknowledgement.ts'
 import { type Codec, DecodeError } from './codec.ts'
-import { rawAttributes } from './composite.ts'
-import { DumpInterruptedError, NetlinkError, ProtocolError } from './errors.ts'
-import { attributePath, type Message, messageHeaderSize, NLM_F, writeMessage } from './message.ts'
+import { DumpInterruptedError, EventsLostError, NetlinkError, ProtocolError } from './errors.ts'
+import { type Message, messageHeaderSize, NLM_F, writeMessage } from './message.ts'
 import { NetlinkSocket } from './socket.ts'
 import { littleEndian, Writer } from './writer.ts'
 
 /**
  * Theory of operation. Requests to rtnetlink and nf_tables are carried out while sendto runs: when it returns, every
- * answer is queued. So a connection writes any number of requests into one datagram, asks for an acknowledgement of the
- * last one only (errors come unasked), and then reads until that acknowledgement, matching replies to requests by
- * sequence number. A dump is one request whose answer comes in many parts and ends with NLMSG_DONE; when the kernel
+ * answer is queued. So a connection writes many requests into one datagram, asks for an acknowledgement of the last one
+ * only (errors come unasked), and then reads until that acknowledgement, matching replies to requests by sequence number.
+ * All those answers have to fit into the socket's receive buffer at once, which bounds the requests of one datagram. A dump is one request whose answer comes in many parts and ends with NLMSG_DONE; when the kernel
  * marks it as interrupted (the list changed meanwhile) it is asked for again.
  */
 
-const NLMSG_NOOP = 1
-const NLMSG_ERROR = 2
-const NLMSG_DONE = 3
-const NLMSGERR_ATTR_MSG = 1
-const NLMSGERR_ATTR_OFFS = 2
 /** Attempts of a dump before it is given up: more means that somebody changes the list all the time. */
 const dumpAttempts = 8
+/**
+ * Requests in one datagram. The default receive buffer (net.core.rmem_default, 208 KiB) was seen to hold 250 refusals,
+ * and it charges a reply that shows a whole link with about 3 KiB. Only the first user namespace's root may ask for more.
+ */
+const requestsPerDatagram = 64
+/** A datagram longer than the send buffer (net.core.wmem_default, 208 KiB, and overhead) is refused with EMSGSIZE. */
+const bytesPerDatagram = 128 * 1024
 
 /** One request: the message's type and flags, its schema and its value. `name` is for error texts (`RTM_NEWLINK`). */
 export type Request = {
@@ -46,7 +48,26 @@ export type Reply = { type: number; flags: number; payload: Uint8Array }
 /** Where a request lies in the bytes that were sent: needed to turn an offset in an error into an attribute. */
 export type SentMessage = { name: string; sequence: number; at: number; end: number; schema: Codec<unknown> }
 
-type Received = { type: number; flags: number; sequence: number; bytes: Uint8Array; from: number; to: number }
+/** One message of a datagram: its header's fields, and where in `bytes` its payload lies. */
+export type Received = {
+  type: number
+  flags: number
+  sequence: number
+  /** Port id of the socket whose request it answers; 0 in events that nobody asked for. */
+  portId: number
+  bytes: Uint8Array
+  from: number
+  to: number
+}
+
+/** What a connection needs of a socket: NetlinkSocket, or a test's own. */
+export interface DatagramSocket extends Disposable {
+  readonly descriptor: number
+  readonly portId: number
+  send(bytes: Uint8Array): void
+  receive(wait?: boolean): Uint8Array | undefined
+  growReceiveBuffer(size: number): void
+}
 
 /** Splits a datagram into messages. Throws ProtocolError when a length does not fit (the last may be unaligned). */
 export function* splitMessages(bytes: Uint8Array): Generator<Received> {
@@ -62,6 +83,7 @@ export function* splitMessages(bytes: Uint8Array): Generator<Received> {
       type: view.getUint16(at + 4, littleEndian),
       flags: view.getUint16(at + 6, littleEndian),
       sequence: view.getUint32(at + 8, littleEndian),
+      portId: view.getUint32(at + 12, littleEndian),
       bytes,
       from: at + messageHeaderSize,
       to: at + length,
@@ -73,18 +95,28 @@ export function* splitMessages(bytes: Uint8Array): Generator<Received> {
 
 /** A netlink connection to the kernel: one socket, used by one caller at a time. */
 export class Connection implements Disposable {
-  readonly #socket: NetlinkSocket
+  readonly #socket: DatagramSocket
   readonly #writer = new Writer(16 * 1024)
   #sequence = 0
 
-  private constructor(socket: NetlinkSocket) {
+  private constructor(socket: DatagramSocket) {
     this.#socket = socket
   }
 
   /** Opens a connection (protocol: NETLINK_ROUTE 0, NETLINK_NETFILTER 12) in a namespace given by descriptor. Throws SystemError. */
   static open(protocol: number, options: { namespace?: number; groups?: number[] } = {}): Connection {
     const socket = NetlinkSocket.open(protocol, options.namespace)
-    for (const group of options.groups ?? []) socket.join(group)
+    try {
+      for (const group of options.groups ?? []) socket.join(group)
+    } catch (error) {
+      socket[Symbol.dispose]()
+      throw error
+    }
+    return new Connection(socket)
+  }
+
+  /** A connection over a socket of the caller's, which it closes in the end. */
+  static over(socket: DatagramSocket): Connection {
     return new Connection(socket)
   }
 
@@ -98,25 +130,46 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Sends all requests in one datagram and returns each one's replies, or its error: the kernel goes on after a failed
-   * request, so the caller must know exactly which ones were carried out.
+   * Sends all requests and returns each one's replies, or its error: the kernel goes on after a failed request, so the
+   * caller must know exactly which ones were carried out. Throws SystemError, EncodeError and ProtocolError.
    */
   executeAll(requests: readonly Request[]): (Reply[] | NetlinkError)[] {
-    if (requests.length === 0) return []
-    this.#writer.reset()
-    const sent = requests.map((item, index) => {
-      const last = index === requests.length - 1
-      const flags = item.flags | NLM_F.request | (last ? NLM_F.ack : 0)
-      return this.write(this.#writer, item, flags)
-    })
     const results: (Reply[] | NetlinkError)[] = requests.map(() => [])
-    if (requests.length > 500) this.#socket.growReceiveBuffer(4 * 1024 * 1024)
-    this.#socket.send(this.#writer.bytes)
-    this.collect(this.#writer.bytes, sent, true, (index, result) => {
-      if (result instanceof NetlinkError) results[index] = result
-      else (results[index] as Reply[]).push(result)
-    })
+    let first = 0
+    while (first < requests.length) {
+      const sent = this.#writeSome(requests, first)
+      this.#socket.send(this.#writer.bytes)
+      this.collect(
+        this.#writer.bytes,
+        sent,
+        true,
+        (index, result) => {
+          if (result instanceof NetlinkError) results[index] = result
+          else (results[index] as Reply[]).push(result)
+        },
+        first,
+      )
+      first += sent.length
+    }
     return results
+  }
+
+  /** Writes as many requests from `first` on as one datagram may hold, at least one; the last asks for an ACK. */
+  #writeSome(requests: readonly Request[], first: number): SentMessage[] {
+    const sent: SentMessage[] = []
+    this.#writer.reset()
+    for (const item of requests.slice(first, first + requestsPerDatagram)) {
+      const one = this.write(this.#writer, item, item.flags | NLM_F.request)
+      if (sent.length > 0 && one.end > bytesPerDatagram) {
+        this.#writer.truncate(one.at)
+        break
+      }
+      sent.push(one)
+    }
+    const last = sent.length - 1
+    const flags = (requests[first + last] as Request).flags | NLM_F.request | NLM_F.ack
+    this.#writer.patchU16((sent[last] as SentMessage).at + 6, flags)
+    return sent
   }
 
   /** As executeAll, but throws the first NetlinkError. */
@@ -145,13 +198,16 @@ export class Connection implements Disposable {
 
   /**
    * Reads replies to the sent messages: until the last is acknowledged (`wait`), or until nothing is queued any more.
-   * Replies with other sequence numbers belong to an earlier, abandoned exchange and are skipped.
+   * Replies with other sequence numbers belong to an earlier, abandoned exchange and are skipped, and so are those
+   * meant for another socket. `firstIndex` is the number of the first request, for the results and the errors.
+   * Throws SystemError and ProtocolError; only an event subscription may be read on after that.
    */
   collect(
     sentBytes: Uint8Array,
     sent: readonly SentMessage[],
     wait: boolean,
     onResult: (index: number, result: Reply | NetlinkError) => void,
+    firstIndex = 0,
   ): void {
     const indexOf = new Map(sent.map((item, index) => [item.sequence, index]))
     const lastIndex = sent.length - 1
@@ -161,14 +217,14 @@ export class Connection implements Disposable {
       let done = false
       for (const received of splitMessages(datagram)) {
         const index = indexOf.get(received.sequence)
-        if (index === undefined || received.type === NLMSG_NOOP) continue
-        if (received.type !== NLMSG_ERROR && received.type !== NLMSG_DONE) {
-          const { type, flags, bytes, from, to } = received
-          onResult(index, { type, flags, payload: bytes.slice(from, to) })
+        if (index === undefined || !this.#isAnswer(received)) continue
+        if (received.type !== NLMSG.error && received.type !== NLMSG.done) {
+          onResult(firstIndex + index, replyOf(received))
           continue
         }
-        const error = readAcknowledgement(received, sent[index] as SentMessage, index, sentBytes)
-        if (error) onResult(index, error)
+        const request = firstIndex + index
+        const error = readAcknowledgement(received, sent[index] as SentMessage, request, sentBytes)
+        if (error) onResult(request, error)
         if (index === lastIndex) done = true
       }
       if (done && wait) return
@@ -183,6 +239,8 @@ export class Connection implements Disposable {
     for (let attempt = 1; attempt <= dumpAttempts; attempt++) {
       const values = this.#dumpOnce(item, schema)
       if (values !== undefined) return values
+      // What interrupts is often the kernel's own work after a change (duplicate address detection): let it finish.
+      if (attempt < dumpAttempts) sleep(attempt)
     }
     throw new DumpInterruptedError(item.name, dumpAttempts)
   }
@@ -193,18 +251,55 @@ export class Connection implements Disposable {
     this.#socket.send(this.#writer.bytes)
     const values: V[] = []
     let interrupted = false
+    let failure: DecodeError | undefined
     for (;;) {
       for (const received of splitMessages(this.#receive(true, item.name) as Uint8Array)) {
-        if (received.sequence !== sent.sequence || received.type === NLMSG_NOOP) continue
+        if (received.sequence !== sent.sequence || !this.#isAnswer(received)) continue
         if (received.flags & NLM_F.dumpInterrupted) interrupted = true
-        if (received.type === NLMSG_DONE || received.type === NLMSG_ERROR) {
+        if (received.type === NLMSG.done || received.type === NLMSG.error) {
           const error = readAcknowledgement(received, sent, 0, this.#writer.bytes)
           if (error?.errno === errno.EINTR) interrupted = true
           else if (error) throw error
+          if (failure) throw failure
           return interrupted ? undefined : values
         }
-        values.push(schema.decode(received.bytes, received.from, received.to))
+        try {
+          values.push(schema.decode(received.bytes, received.from, received.to))
+        } catch (error) {
+          if (!(error instanceof DecodeError)) throw error
+          // Read to the end first: the kernel refuses the socket's next dump (EBUSY) while this one is unfinished.
+          failure ??= error
+        }
       }
+    }
+  }
+
+  /** Whether a message is meant for this socket, and means something. */
+  #isAnswer(received: Received): boolean {
+    return received.portId === this.#socket.portId && received.type !== NLMSG.noop
+  }
+
+  /**
+   * The events that are queued by now, for a connection opened with `groups`; does not wait (poll the descriptor). Throws
+   * EventsLostError when the buffer overflowed: then the state must be read anew; the subscription goes on.
+   * Use one connection for events and another for requests: events caused by own requests look like replies.
+   */
+  receiveEvents(): Reply[] {
+    const events: Reply[] = []
+    for (;;) {
+      const datagram = this.#receiveEvent()
+      if (datagram === undefined) return events
+      for (const received of splitMessages(datagram))
+        if (received.type !== NLMSG.noop) events.push(replyOf(received))
+    }
+  }
+
+  #receiveEvent(): Uint8Array | undefined {
+    try {
+      return this.#socket.receive(false)
+    } catch (cause) {
+      if (cause instanceof SystemError && cause.errno === errno.ENOBUFS) throw new EventsLostError(cause)
+      throw cause
     }
   }
 
@@ -214,6 +309,8 @@ export class Connection implements Disposable {
     } catch (cause) {
       if (cause instanceof SystemError && cause.errno === errno.EAGAIN)
         throw new ProtocolError(`${operation}: no answer of the kernel in time`, { cause })
+      if (cause instanceof SystemError && cause.errno === errno.ENOBUFS)
+        throw new ProtocolError(`${operation}: answers of the kernel were lost`, { cause })
       throw cause
     }
   }
@@ -223,55 +320,14 @@ export class Connection implements Disposable {
   }
 }
 
-/**
- * Reads NLMSG_ERROR and NLMSG_DONE: a negative errno (0 is success), then, where the flag says so, the kernel's
- * sentence and the offset of the attribute it means (struct nlmsgerr, NLMSGERR_ATTR_*).
- */
-const readAcknowledgement = (
-  received: Received,
-  sent: SentMessage,
-  index: number,
-  sentBytes: Uint8Array,
-): NetlinkError | undefined => {
-  const { bytes, from, to, type, flags } = received
-  if (to - from < 4) {
-    if (type === NLMSG_DONE) return undefined
-    throw new ProtocolError('an error message is too short for its errno')
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const number = -view.getInt32(from, littleEndian)
-  if (number === 0) return undefined
-  let kernelMessage: string | undefined
-  let path: string[] = []
-  if (flags & NLM_F.ackTlvs) {
-    // After the errno comes the header of the request, and its payload too unless NLM_F_CAPPED is set.
-    const quoted =
-      type === NLMSG_DONE
-        ? 0
-        : flags & NLM_F.capped
-          ? messageHeaderSize
-          : view.getUint32(from + 4, littleEndian)
-    try {
-      for (const attribute of rawAttributes(bytes, from + 4 + ((quoted + 3) & ~3), to)) {
-        if ((attribute.type & 0x3fff) === NLMSGERR_ATTR_MSG)
-          kernelMessage = new TextDecoder()
-            .decode(bytes.subarray(attribute.from, attribute.to))
-            .replace(/\0.*$/s, '')
-        else if ((attribute.type & 0x3fff) === NLMSGERR_ATTR_OFFS && attribute.to - attribute.from === 4) {
-          const offset = sent.at + view.getUint32(attribute.from, littleEndian)
-          path = attributePath(sent.schema, sentBytes, sent.at + messageHeaderSize, sent.end, offset)
-        }
-      }
-    } catch (error) {
-      // The errno is the message; a garbled explanation must not hide it.
-      if (!(error instanceof DecodeError)) throw error
-    }
-  }
-  return new NetlinkError({
-    operation: sent.name,
-    request: index,
-    errno: number,
-    kernelMessage,
-    attributePath: path,
-  })
+/** A copy of a message that stays when its buffer is used again. */
+const replyOf = ({ type, flags, bytes, from, to }: Received): Reply => ({
+  type,
+  flags,
+  payload: bytes.slice(from, to),
+})
+
+/** Waits without giving the event loop a turn: everything here is synchronous. */
+const sleep = (milliseconds: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }

@@ -49,7 +49,16 @@ export class DumpInterruptedError extends Error {
   }
 }
 
-/** Something on the socket that the protocol does not allow: a reply that stops short, or none within the time limit. */
+/** Events came faster than they were read and the kernel dropped some: what is known of the state must be read anew. */
+export class EventsLostError extends Error {
+  override readonly name = 'EventsLostError'
+
+  constructor(cause: unknown) {
+    super('events of the kernel were lost', { cause })
+  }
+}
+
+/** Something on the socket that the protocol does not allow: a reply that stops short, none within the time limit, or too many for the buffer. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
 }

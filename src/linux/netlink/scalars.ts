@@ -1,5 +1,5 @@
 import { formatIp, parseIp } from '../net/ip.ts'
-import { formatMac, parseMac } from '../net/mac.ts'
+import { formatMac } from '../net/mac.ts'
 import { type Codec, DecodeError, EncodeError } from './codec.ts'
 import { littleEndian, type Writer } from './writer.ts'
 
@@ -85,7 +85,8 @@ export const flag: Codec<true> = {
   },
 }
 
-const decoder = new TextDecoder()
+// Names are compared, so no byte may vanish: a decoder left to itself would drop a byte order mark at the start.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const encoder = new TextEncoder()
 
 const textOf = (bytes: Uint8Array, start: number, end: number): string => {
@@ -129,9 +130,9 @@ export const ip: Codec<string> = {
 /** A link-layer address as text: Ethernet's six bytes, or any other length a link type has (tunnels: 4 or 16; none: 0). */
 export const linkAddress: Codec<string> = {
   encode(writer, value) {
-    const address = value === '' ? new Uint8Array() : parseMac(value)
-    if (address === undefined) throw new EncodeError(`${JSON.stringify(value)} is no link-layer address`)
-    writer.raw(address)
+    if (!/^([0-9a-f]{2}(:[0-9a-f]{2})*)?$/i.test(value))
+      throw new EncodeError(`${JSON.stringify(value)} is no link-layer address`)
+    writer.raw(Uint8Array.from(value === '' ? [] : value.split(':'), part => Number.parseInt(part, 16)))
   },
   decode: (source, start, end) => formatMac(source.subarray(start, end)),
 }

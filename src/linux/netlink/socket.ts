@@ -47,9 +47,12 @@ export class NetlinkSocket implements Disposable {
 
   /** Opens a socket in the namespace `namespace` (a descriptor's number; default: this thread's). Throws SystemError. */
   static open(protocol: number, namespace?: number): NetlinkSocket {
-    const create = () => libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+    const create = () => {
+      const number = libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+      if (number < 0) throw new SystemError('socket', libc().errno())
+      return number
+    }
     const number = namespace === undefined ? create() : insideNamespace(namespace, create)
-    if (number < 0) throw new SystemError('socket', libc().errno())
     const descriptor = new Descriptor(number)
     try {
       const address = new Uint8Array(addressSize)

@@ -30,6 +30,11 @@ export class Writer {
     this.#length = 0
   }
 
+  /** Forgets what was written at `length` and behind it. */
+  truncate(length: number): void {
+    this.#length = length
+  }
+
   /** Makes room for `count` zero bytes and returns their offset. */
   reserve(count: number): number {
     const offset = this.#length

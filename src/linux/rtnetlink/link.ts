@@ -2,6 +2,7 @@ import { attributes, struct, variant } from '../netlink/composite.ts'
 import { type Request, request } from '../netlink/connection.ts'
 import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
 import { bytes, cstring, i32, linkAddress, u8, u16, u32 } from '../netlink/scalars.ts'
+import { littleEndian } from '../netlink/writer.ts'
 import { RTM } from './types.ts'
 
 /** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK. struct ifinfomsg, linux/if_link.h. Equivalent to: `ip link …` */
@@ -82,17 +83,19 @@ const emptyHeader = { family: 0, pad: 0, type: 0, index: 0, flags: 0, change: 0 
 const readCounters = (statistics: Uint8Array | undefined): LinkCounters | undefined => {
   if (statistics === undefined || statistics.length < 32) return undefined
   const view = new DataView(statistics.buffer, statistics.byteOffset)
-  const at = (index: number) => view.getBigUint64(index * 8, true)
+  const at = (index: number) => view.getBigUint64(index * 8, littleEndian)
   return { receivedPackets: at(0), sentPackets: at(1), receivedBytes: at(2), sentBytes: at(3) }
 }
 
 /** A link from its message. */
 export const toLink = ({ header, attributes }: LinkMessage): Link => {
   const { linkInfo: info } = attributes
+  // Hardware that is a port of a bridge has an IFLA_LINKINFO, but only of its being a port: no kind.
+  const kind = info?.name === 'other' ? info.kernelName || undefined : info?.name
   return {
     index: header.index,
     name: attributes.name ?? '',
-    kind: info === undefined ? undefined : info.name === 'other' ? info.kernelName : info.name,
+    kind,
     address: attributes.address ?? '',
     mtu: attributes.mtu ?? 0,
     up: (header.flags & IFF_UP) !== 0,
@@ -100,8 +103,9 @@ export const toLink = ({ header, attributes }: LinkMessage): Link => {
     loopback: (header.flags & IFF_LOOPBACK) !== 0,
     alias: attributes.alias,
     master: attributes.master,
-    peer: attributes.link,
-    peerNamespaceId: attributes.linkNamespaceId,
+    // Of other kinds IFLA_LINK is the device they are stacked on.
+    peer: kind === 'veth' ? attributes.link : undefined,
+    peerNamespaceId: kind === 'veth' ? attributes.linkNamespaceId : undefined,
     counters: readCounters(attributes.statistics),
   }
 }

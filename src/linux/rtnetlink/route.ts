@@ -50,8 +50,9 @@ export const routeType = {
   unreachable: 7,
   prohibit: 8,
 } as const
-const RT_SCOPE = { universe: 0, link: 253 } as const
+const RT_SCOPE = { universe: 0, link: 253, nowhere: 255 } as const
 const RTM_F_CLONED = 0x200
+const RTM_F_LOOKUP_TABLE = 0x1000
 
 /** One route. */
 export type Route = {
@@ -101,7 +102,10 @@ const emptyHeader = {
   flags: 0,
 }
 
-/** The routes of all tables, or of one (the kernel filters). Equivalent to: `ip route show table all` */
+/**
+ * The routes of all tables, or of one (the kernel filters). Without a family multicast routes come too: see `isIp`.
+ * Equivalent to: `ip route show table all`
+ */
 export const listRoutes = (family: 0 | 4 | 6 = 0, table?: number): Request =>
   request('RTM_GETROUTE', RTM.getRoute, 0, routeMessage, {
     header: { ...emptyHeader, family: family === 0 ? 0 : familyNumber(family) },
@@ -116,9 +120,11 @@ export type RouteChange = {
   outputIndex: number
   table?: number | undefined
   priority?: number | undefined
+  /** Who makes the route (RTPROT_*; default `boot`), or whose route alone may be removed (default: anybody's). */
+  protocol?: number | undefined
 }
 
-const routeValue = (change: RouteChange): RouteMessage => {
+const routeValue = (change: RouteChange, kind: Partial<RouteMessage['header']>): RouteMessage => {
   const slash = change.destination.lastIndexOf('/')
   const destination = change.destination.slice(0, slash)
   const length = Number(change.destination.slice(slash + 1))
@@ -129,9 +135,7 @@ const routeValue = (change: RouteChange): RouteMessage => {
       family: familyNumber(ipFamily(destination) ?? 4),
       destinationLength: length,
       table: table > 255 ? 0 : table,
-      protocol: routeProtocol.boot,
-      scope: change.gateway === undefined ? RT_SCOPE.link : RT_SCOPE.universe,
-      type: routeType.unicast,
+      ...kind,
     },
     attributes: {
       ...(length === 0 ? {} : { destination }),
@@ -145,11 +149,30 @@ const routeValue = (change: RouteChange): RouteMessage => {
 
 /** Adds a route; EEXIST if one to this destination is there. Equivalent to: `ip route add DEST via GATEWAY dev NAME` */
 export const addRoute = (change: RouteChange): Request =>
-  request('RTM_NEWROUTE', RTM.newRoute, NLM_F.create | NLM_F.exclusive, routeMessage, routeValue(change))
+  request(
+    'RTM_NEWROUTE',
+    RTM.newRoute,
+    NLM_F.create | NLM_F.exclusive,
+    routeMessage,
+    routeValue(change, {
+      protocol: change.protocol ?? routeProtocol.boot,
+      scope: change.gateway === undefined ? RT_SCOPE.link : RT_SCOPE.universe,
+      type: routeType.unicast,
+    }),
+  )
 
-/** Removes a route. Equivalent to: `ip route delete DEST via GATEWAY dev NAME` */
+/**
+ * Removes a route, of whatever scope and type; ESRCH if there is none.
+ * Equivalent to: `ip route delete DEST via GATEWAY dev NAME [proto PROTOCOL]`
+ */
 export const deleteRoute = (change: RouteChange): Request =>
-  request('RTM_DELROUTE', RTM.deleteRoute, 0, routeMessage, routeValue(change))
+  request(
+    'RTM_DELROUTE',
+    RTM.deleteRoute,
+    0,
+    routeMessage,
+    routeValue(change, { protocol: change.protocol ?? routeProtocol.unspecified, scope: RT_SCOPE.nowhere }),
+  )
 
 /** A question to the kernel's routing: where would this packet go? */
 export type RouteQuery = {
@@ -171,6 +194,8 @@ export const getRoute = (query: RouteQuery): Request => {
       family: familyNumber(family),
       destinationLength: length,
       sourceLength: query.source === undefined ? 0 : length,
+      // IPv4 names the main table, whichever it took, unless asked; IPv6 names the right one and refuses the flag.
+      flags: family === 4 ? RTM_F_LOOKUP_TABLE : 0,
     },
     attributes: {
       destination: query.destination,

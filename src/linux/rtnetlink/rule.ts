@@ -72,7 +72,7 @@ export const toRule = ({ header, attributes }: RuleMessage): Rule => ({
   inverted: (header.flags & FIB_RULE_INVERT) !== 0,
 })
 
-/** All rules of a family. Equivalent to: `ip rule show` */
+/** All rules of a family. Without one the rules of multicast routing come too: see `isIp`. Equivalent to: `ip rule show` */
 export const listRules = (family: 0 | 4 | 6 = 0): Request =>
   request('RTM_GETRULE', RTM.getRule, 0, ruleMessage, {
     header: {

@@ -25,5 +25,12 @@ export const NETLINK_ROUTE = 0
 /** Address families (linux/socket.h). */
 export const AF = { unspecified: 0, inet: 2, inet6: 10 } as const
 
+/**
+ * Whether a message is about IPv4 or IPv6. Lists of all families also hold the rules and routes of multicast routing
+ * (families 128 and 129) and of MPLS (28), which look alike: `dump(listRules(), ruleMessage).filter(isIp)`.
+ */
+export const isIp = ({ header: { family } }: { header: { family: number } }): boolean =>
+  family === AF.inet || family === AF.inet6
+
 /** The family number of 4 or 6. */
 export const familyNumber = (family: 4 | 6): number => (family === 4 ? AF.inet : AF.inet6)

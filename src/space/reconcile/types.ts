@@ -18,7 +18,14 @@ export type Plan = {
 }
 
 /** Something worth saying that is no error. */
-export type Warning = { code: string; space: string | undefined; what: string; why: string; evidence: string[]; fix: string[] }
+export type Warning = {
+  code: string
+  space: string | undefined
+  what: string
+  why: string
+  evidence: string[]
+  fix: string[]
+}
 
 export type PlanOptions = {
   /** Numbers of steps to leave out (the lab shows what each is for): 6, 7, 8 or 9. */

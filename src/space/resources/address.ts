@@ -50,7 +50,7 @@ const endResource = (space: ResolvedSpace, { where, name, address, step }: End):
           step,
           space: space.name,
         })
-      if (fresh || seen.link(where, name)?.up === false)
+      if (fresh || planner.link(where, name)?.up === false)
         operations.push({
           change: { type: 'link.set', ...end, up: true },
           undo: fresh ? [] : [{ type: 'link.set', ...end, up: false }],
@@ -59,8 +59,9 @@ const endResource = (space: ResolvedSpace, { where, name, address, step }: End):
         })
       return operations
     },
-    remove(seen) {
-      const link = seen.link(where, name)
+    remove(seen, planner) {
+      const link = planner.link(where, name)
+      // With the link its addresses go.
       if (link === undefined || !has(seen)) return []
       const change = { where, name, index: link.index, address, prefixLength }
       return [

@@ -56,21 +56,25 @@ export const cableResource = (space: ResolvedSpace): Resource => {
     space: name,
     drift,
     add(seen, planner) {
-      const host = seen.link(undefined, hostInterface)
-      const peer = seen.link(namespacePath, inner)
+      const host = planner.link(undefined, hostInterface)
+      const peer = planner.link(namespacePath, inner)
       const whole =
         host !== undefined && host.alias === alias && peer !== undefined && peer.index === host.peer
       if (whole) return mend(space, seen, host, peer)
-      const removal = host === undefined ? [] : clearAway(space, host)
+      if (host !== undefined && host.alias !== alias) throw taken(space, 'this host', hostInterface, host)
       if (peer !== undefined && peer.alias !== alias) throw taken(space, `the namespace ${name}`, inner, peer)
-      const stale =
-        peer === undefined || host?.peer === peer.index ? [] : [deletion(namespacePath, peer, name)]
-      return [...removal, ...stale, ...create(space, planner, seen)]
+      // One end alone, or two that do not belong together: what is left of a cable of ours.
+      const leftovers = []
+      if (host !== undefined) leftovers.push(deletion(undefined, host, name))
+      if (peer !== undefined) leftovers.push(deletion(namespacePath, peer, name))
+      return [...leftovers, ...create(space, planner, seen)]
     },
-    remove(seen) {
+    remove(seen, planner) {
       const host = seen.link(undefined, hostInterface)
-      if (host !== undefined && host.alias === alias) return [deletion(undefined, host, name)]
       const peer = seen.link(namespacePath, inner)
+      planner.remove(undefined, hostInterface)
+      planner.remove(namespacePath, inner)
+      if (host !== undefined && host.alias === alias) return [deletion(undefined, host, name)]
       return peer !== undefined && peer.alias === alias ? [deletion(namespacePath, peer, name)] : []
     },
   }
@@ -98,7 +102,7 @@ const settings = (space: ResolvedSpace): Setting[] => {
   ]
 }
 
-/** Settings that a new link does not have by itself, as far as this kernel knows them. */
+/** The operations that make a new cable, with the settings that a new link does not have by itself. */
 const create = (space: ResolvedSpace, planner: Planner, seen: Observation): Operation[] => {
   const { name, hostInterface, interface: inner, namespacePath, mtu } = space
   const index = planner.reserveIndex(undefined, hostInterface)
@@ -175,12 +179,6 @@ const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): 
     })
   }
   return operations
-}
-
-/** A host end of ours whose other end is lost is replaced; anybody else's link of that name stops us. */
-const clearAway = (space: ResolvedSpace, host: Link): Operation[] => {
-  if (host.alias === aliasOf(space.name)) return [deletion(undefined, host, space.name)]
-  throw taken(space, 'this host', space.hostInterface, host)
 }
 
 const deletion = (where: Where, link: Link, space: string): Operation => ({

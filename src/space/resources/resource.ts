@@ -1,4 +1,5 @@
 import type { Where } from '../../linux/change.ts'
+import type { Link } from '../../linux/rtnetlink/link.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Drift, Operation } from '../reconcile/operation.ts'
 import type { StepName } from '../steps.ts'
@@ -37,13 +38,15 @@ export const phases = [
 export type Phase = (typeof phases)[number]
 
 /**
- * What a plan knows beyond the observation: the indexes that links to be created will have. Choosing them beforehand
- * saves looking them up afterwards, and lets all messages for a namespace go in one send.
+ * What a plan knows beyond the observation: the indexes that links to be created will have (chosen beforehand, which
+ * saves looking them up afterwards and lets all messages for a namespace go in one send), and the links that an earlier
+ * operation of the plan removes.
  */
 export class Planner {
   readonly #seen: Observation
   readonly #planned = new Map<string, number>()
   readonly #next = new Map<Where, number>()
+  readonly #removed = new Set<string>()
 
   constructor(seen: Observation) {
     this.#seen = seen
@@ -53,7 +56,7 @@ export class Planner {
   reserveIndex(where: Where, name: string): number {
     const next = this.#next.get(where) ?? this.#firstFree(where)
     this.#next.set(where, next + 1)
-    this.#planned.set(`${where ?? ''} ${name}`, next)
+    this.#planned.set(key(where, name), next)
     return next
   }
 
@@ -63,13 +66,25 @@ export class Planner {
     return highest + 1
   }
 
+  /** Notes that the plan removes this link. */
+  remove(where: Where, name: string): void {
+    this.#removed.add(key(where, name))
+  }
+
   /** Whether the plan creates this link. */
   creates(where: Where, name: string): boolean {
-    return this.#planned.has(`${where ?? ''} ${name}`)
+    return this.#planned.has(key(where, name))
+  }
+
+  /** The link as observed, unless the plan has removed it before. */
+  link(where: Where, name: string): Link | undefined {
+    return this.#removed.has(key(where, name)) ? undefined : this.#seen.link(where, name)
   }
 
   /** The index of a link that exists or will; undefined when neither. */
   index(where: Where, name: string): number | undefined {
-    return this.#planned.get(`${where ?? ''} ${name}`) ?? this.#seen.link(where, name)?.index
+    return this.#planned.get(key(where, name)) ?? this.link(where, name)?.index
   }
 }
+
+const key = (where: Where, name: string): string => `${where ?? ''} ${name}`

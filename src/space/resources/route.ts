@@ -53,9 +53,10 @@ export const routeResource = (space: ResolvedSpace): Resource => {
         },
       ]
     },
-    remove(seen) {
+    remove(seen, planner) {
       const route = current(seen)
-      if (route?.outputIndex === undefined) return []
+      // With the link its routes go.
+      if (route?.outputIndex === undefined || planner.link(where, inner) === undefined) return []
       const change = { where, name: inner, index: route.outputIndex, destination: defaultRoute, gateway }
       return [
         {

@@ -1,0 +1,33 @@
+import type { Scalar } from '../datatypes/datatype.ts'
+import type { SetElement } from '../sets/element.ts'
+
+/** What a match compares with. */
+export type Pattern =
+  | { kind: 'value'; value: Scalar }
+  /** Any of these flags is set. */
+  | { kind: 'flags'; flags: Scalar[] }
+  | { kind: 'prefix'; value: Scalar; length: number }
+  | { kind: 'range'; first: Scalar; last: Scalar }
+  /** Names that begin so: `"veth*"`. */
+  | { kind: 'wildcard'; beginning: string }
+  | { kind: 'set'; set: string }
+  /** A set without a name, written in place: `{ 80, 443 }`. */
+  | { kind: 'anonymous'; elements: SetElement[] }
+
+/** `FIRST-LAST`, both included. */
+export const range = (first: Scalar, last: Scalar): Pattern => ({ kind: 'range', first, last })
+
+/** `"BEGINNING*"` */
+export const wildcard = (beginning: string): Pattern => ({ kind: 'wildcard', beginning })
+
+/** A set by its name, for `match`: `LEFT @NAME`. */
+export const inSet = (set: string | { name: string }): SetPattern => ({
+  kind: 'set',
+  set: typeof set === 'string' ? set : set.name,
+  negated: false,
+})
+
+/** `LEFT != @NAME` */
+export const notInSet = (set: string | { name: string }): SetPattern => ({ ...inSet(set), negated: true })
+
+export type SetPattern = { kind: 'set'; set: string; negated: boolean }

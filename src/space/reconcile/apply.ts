@@ -1,0 +1,170 @@
+import { type Change, ChangeError, type Outcome } from '../../linux/change.ts'
+import type { Kernel } from '../../linux/kernel.ts'
+import { NatspaceError } from '../errors.ts'
+import type { Operation } from './operation.ts'
+
+/**
+ * Theory of operation. Operations are carried out in order; those that follow each other and change the firewall go in
+ * one atomic batch. When one fails, the undo of every operation that was carried out is run, last first, and the error
+ * says what failed and whether the way back succeeded. Removal is different: it goes on after a failure, as leaving
+ * less behind is always better, and reports everything that could not be removed.
+ */
+
+/** A change to be sent, and the operations it came from. */
+type Unit = { change: Change; operations: Operation[] }
+
+/** Operations as changes: neighbouring firewall operations become one batch. */
+export const toUnits = (operations: readonly Operation[]): Unit[] => {
+  const units: Unit[] = []
+  for (const operation of operations) {
+    const { change } = operation
+    const last = units.at(-1)
+    if (
+      change.type === 'nftables.commit' &&
+      last?.change.type === 'nftables.commit' &&
+      last.change.where === change.where
+    ) {
+      last.change = { ...last.change, commands: [...last.change.commands, ...change.commands] }
+      last.operations.push(operation)
+    } else units.push({ change, operations: [operation] })
+  }
+  return units
+}
+
+/** What was carried out, so that it can be taken back later. */
+export type Applied = { undo: Change[]; count: number }
+
+/**
+ * Carries out all operations or none. Throws NatspaceError APPLY_FAILED after everything was undone, or
+ * ROLLBACK_FAILED with what is left behind.
+ */
+export const applyAll = (kernel: Kernel, operations: readonly Operation[]): Applied => {
+  const units = toUnits(operations)
+  const outcomes = kernel.change(units.map(unit => unit.change))
+  const applied = {
+    undo: undoOf(units, outcomes),
+    count: outcomes.filter(outcome => outcome === 'done').length,
+  }
+  const failure = outcomes.find(outcome => outcome instanceof ChangeError)
+  if (failure instanceof ChangeError) throw rollBack(kernel, applied, applyError(failure))
+  return applied
+}
+
+const undoOf = (units: readonly Unit[], outcomes: readonly Outcome[]): Change[] =>
+  units
+    .filter((_, index) => outcomes[index] === 'done')
+    .reverse()
+    .flatMap(unit => unit.operations.toReversed().flatMap(operation => operation.undo))
+
+/** Takes back what was applied and returns the error to throw: `reason`, or one that says what could not be taken back. */
+export const rollBack = (kernel: Kernel, applied: Applied, reason: NatspaceError): NatspaceError => {
+  const problems = changeEach(kernel, applied.undo)
+  if (problems.length === 0) return reason
+  return new NatspaceError({
+    code: 'ROLLBACK_FAILED',
+    exit: 1,
+    what: reason.what,
+    why: `${reason.why}; and not everything could be taken back`,
+    evidence: [...reason.evidence, ...problems.map(problem => `left behind: ${problem.message}`)],
+    fix: ['natspace down NAME removes what is left'],
+    cause: reason,
+  })
+}
+
+/** Carries out each change, whatever became of the others; "already so" is success. */
+const changeEach = (kernel: Kernel, changes: readonly Change[]): ChangeError[] => {
+  const problems: ChangeError[] = []
+  for (let start = 0; start < changes.length; ) {
+    const outcomes = kernel.change(changes.slice(start))
+    const failed = outcomes.findIndex(outcome => outcome instanceof ChangeError)
+    for (const outcome of outcomes)
+      if (outcome instanceof ChangeError && !isGone(outcome)) problems.push(outcome)
+    const untried = outcomes.indexOf('not-tried')
+    if (failed < 0 || untried < 0) break
+    start += untried
+  }
+  return problems
+}
+
+/** Errors of a removal that mean: it is gone already. */
+const goneCodes: Partial<Record<Change['type'], readonly string[]>> = {
+  'link.delete': ['ENODEV'],
+  'address.delete': ['EADDRNOTAVAIL', 'ENODEV'],
+  'route.delete': ['ESRCH', 'ENODEV'],
+  'namespace.delete': ['ENOENT', 'EINVAL'],
+  'file.delete': ['ENOENT'],
+  'directory.delete': ['ENOENT'],
+  'mount.delete': ['EINVAL', 'ENOENT'],
+  'sysctl.set': ['ENOENT'],
+}
+
+const isGone = (error: ChangeError): boolean =>
+  error.code !== undefined && (goneCodes[error.change.type]?.includes(error.code) ?? false)
+
+/** Carries out a removal as far as it goes; returns what could not be removed. */
+export const applyEach = (kernel: Kernel, operations: readonly Operation[]): NatspaceError[] =>
+  changeEach(
+    kernel,
+    toUnits(operations).map(unit => unit.change),
+  ).map(applyError)
+
+const privilegeCodes = new Set(['EPERM', 'EACCES'])
+const missingCodes = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'])
+
+const applyError = (failure: ChangeError): NatspaceError => {
+  const { change, code } = failure
+  const reason = failure.cause instanceof Error ? failure.cause.message : failure.message
+  const facts = {
+    what: `cannot ${verbOf(change)}`,
+    why: reason,
+    evidence: [
+      JSON.stringify(change, (_key, value: unknown) =>
+        typeof value === 'bigint' ? String(value) : value,
+      ).slice(0, 600),
+    ],
+    cause: failure,
+  }
+  if (code !== undefined && privilegeCodes.has(code))
+    return new NatspaceError({
+      ...facts,
+      code: 'NOT_PERMITTED',
+      exit: 4,
+      fix: ['run it as root (sudo natspace …), or try everything without root in: natspace lab shell'],
+    })
+  if (code !== undefined && missingCodes.has(code))
+    return new NatspaceError({
+      ...facts,
+      code: 'KERNEL_FEATURE_MISSING',
+      exit: 6,
+      fix: [
+        'load or enable what is missing (veth, nf_tables with NAT), or reboot if the kernel was upgraded',
+      ],
+    })
+  return new NatspaceError({ ...facts, code: 'APPLY_FAILED', exit: 1 })
+}
+
+const verbOf = (change: Change): string => {
+  switch (change.type) {
+    case 'namespace.add':
+    case 'namespace.delete':
+      return `${change.type === 'namespace.add' ? 'create' : 'remove'} the namespace ${change.path}`
+    case 'veth.add':
+      return `create the cable ${change.name}--${change.peer.name}`
+    case 'link.set':
+      return `change the link ${change.name}`
+    case 'link.delete':
+      return `remove the link ${change.name}`
+    case 'address.add':
+    case 'address.delete':
+      return `${change.type === 'address.add' ? 'give' : 'take'} ${change.address}/${change.prefixLength} ${change.type === 'address.add' ? 'to' : 'from'} ${change.name}`
+    case 'route.add':
+    case 'route.delete':
+      return `${change.type === 'route.add' ? 'add' : 'remove'} the route to ${change.destination}`
+    case 'sysctl.set':
+      return `set ${change.key} to ${change.value}`
+    case 'nftables.commit':
+      return 'change the firewall'
+    default:
+      return `change ${change.path}`
+  }
+}

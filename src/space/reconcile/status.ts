@@ -1,0 +1,110 @@
+import { type Route, routeProtocol, routeTable } from '../../linux/rtnetlink/route.ts'
+import { NatspaceError } from '../errors.ts'
+import { formatPublish } from '../spec/publish.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
+import {
+  newHostRecord,
+  readHostRecord,
+  readSpaceRecord,
+  recordedNames,
+  type SpaceRecord,
+} from '../state/records.ts'
+import { hostResources, spaceResources } from './desired.ts'
+import { Observation } from './observation.ts'
+import type { Drift } from './operation.ts'
+import type { Context, SpaceStatus } from './types.ts'
+
+/** One route as `ip route` prints it. */
+const routeText = (route: Route, device: string): string =>
+  [
+    /\/0$/.test(route.destination) ? 'default' : route.destination,
+    ...(route.gateway === undefined ? [] : [`via ${route.gateway}`]),
+    `dev ${device}`,
+    ...(route.protocol === routeProtocol.kernel ? ['proto kernel'] : []),
+    ...(route.preferredSource === undefined ? [] : [`src ${route.preferredSource}`]),
+  ].join(' ')
+
+/** The link by which packets to the outside leave: that of the default route with the lowest metric. */
+const defaultUplink = (seen: Observation): string | undefined => {
+  const defaults = seen
+    .routes(undefined)
+    .filter(route => route.table === routeTable.main && route.destination === '0.0.0.0/0')
+    .toSorted((one, other) => (one.priority ?? 0) - (other.priority ?? 0))
+  const index = defaults[0]?.outputIndex
+  return [...seen.links(undefined).values()].find(link => link.index === index)?.name
+}
+
+const statusOf = (seen: Observation, space: ResolvedSpace, drift: Drift[]): SpaceStatus => {
+  const { namespacePath: where, hostInterface, interface: inner } = space
+  const host = seen.link(undefined, hostInterface)
+  const peer = seen.link(where, inner)
+  const main = (route: Route) => route.family === 4 && route.table === routeTable.main
+  const counters = peer?.counters
+  return {
+    name: space.name,
+    namespace: where,
+    healthy: drift.length === 0,
+    interface: { host: hostInterface, inner },
+    addresses: (peer === undefined ? [] : (seen.addresses(where).get(peer.index) ?? [])).map(
+      address => `${address.address}/${address.prefixLength}`,
+    ),
+    gateway: space.gateway,
+    uplink: space.internal ? undefined : (space.uplink ?? defaultUplink(seen)),
+    publish: space.publish.map(formatPublish),
+    routes: {
+      host: seen
+        .routes(undefined)
+        .filter(route => main(route) && host !== undefined && route.outputIndex === host.index)
+        .map(route => routeText(route, hostInterface)),
+      inner: seen
+        .routes(where)
+        .filter(main)
+        .map(route => routeText(route, nameOf(seen, where, route.outputIndex))),
+    },
+    counters: {
+      receivedPackets: Number(counters?.receivedPackets ?? 0n),
+      sentPackets: Number(counters?.sentPackets ?? 0n),
+      receivedBytes: Number(counters?.receivedBytes ?? 0n),
+      sentBytes: Number(counters?.sentBytes ?? 0n),
+    },
+    drift,
+  }
+}
+
+const nameOf = (seen: Observation, where: string, index: number | undefined): string =>
+  [...seen.links(where).values()].find(link => link.index === index)?.name ?? `link ${index ?? 'unknown'}`
+
+/**
+ * What is observed of the named spaces (default: of all), and how it differs from what was asked for. Changes nothing.
+ * Throws NatspaceError NOT_FOUND for a name without a record.
+ */
+export const status = ({ kernel, paths }: Context, names?: readonly string[]): SpaceStatus[] => {
+  const seen = new Observation(kernel)
+  const known = recordedNames(kernel, paths)
+  const records = (names ?? known).map((name): SpaceRecord => {
+    const record = readSpaceRecord(kernel, paths, name)
+    if (record !== undefined) return record
+    throw notFound(name, known)
+  })
+  if (records.length === 0) return []
+  const host = readHostRecord(kernel, paths)
+  const shared = hostResources(paths, host ?? newHostRecord(''), new Set())
+  const forwards = records.some(({ space }) => !space.internal || space.publish.length > 0)
+  // A missing record of the host means only that nothing of it has to be put back.
+  const checked = shared.filter(item => item.phase !== 'record' && (forwards || item.phase !== 'forwarding'))
+  const common = checked.flatMap(resource => resource.drift(seen))
+  return records.map(record => {
+    const own = spaceResources(paths, record).flatMap(resource => resource.drift(seen))
+    return statusOf(seen, record.space, [...common, ...own])
+  })
+}
+
+const notFound = (name: string, known: readonly string[]): NatspaceError =>
+  new NatspaceError({
+    code: 'NOT_FOUND',
+    exit: 1,
+    what: `cannot find the space ${name}`,
+    why: 'natspace has no record of it',
+    evidence: [`spaces: ${known.join(', ') || 'none'}`],
+    fix: [`natspace up ${name}`],
+  })

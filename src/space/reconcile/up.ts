@@ -1,0 +1,194 @@
+import { NatspaceError } from '../errors.ts'
+import { spaceOfAlias } from '../marks.ts'
+import { checkPublishedElsewhere, knownNetworks } from '../resources/firewall.ts'
+import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
+import { forwardingBefore } from '../resources/forwarding.ts'
+import { Planner, type Resource } from '../resources/resource.ts'
+import { formatPublish } from '../spec/publish.ts'
+import { findPublishClash } from '../spec/publish-clash.ts'
+import { resolveSpecs } from '../spec/resolve.ts'
+import type { ResolvedSpace, SpaceSpec } from '../spec/types.ts'
+import { takeLock } from '../state/lock.ts'
+import {
+  currentBoot,
+  type HostRecord,
+  newHostRecord,
+  newSpaceRecord,
+  readHostRecord,
+  readSpaceRecord,
+  type SpaceRecord,
+} from '../state/records.ts'
+import { applyAll, rollBack } from './apply.ts'
+import {
+  cableResources,
+  hostResources,
+  inOrder,
+  leaveOut,
+  namespaceFolder,
+  spaceResources,
+} from './desired.ts'
+import { checkUplinks, resolveFacts } from './facts.ts'
+import { Observation } from './observation.ts'
+import type { Drift, Operation } from './operation.ts'
+import type { Context, Plan, PlanOptions, UpResult } from './types.ts'
+
+/**
+ * Theory of operation. The specs are resolved against what the host has (pool, names, uplinks), which gives the desired
+ * resources; each compares itself with what was observed and answers with the operations that are missing. A space
+ * whose cable changes under a new spec gets a new cable. After the operations everything is read again: only when every
+ * resource finds itself as desired has `up` succeeded; otherwise all is undone.
+ */
+
+type Prepared = Plan & { resources: Resource[] }
+
+const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOptions): Prepared => {
+  const { kernel, paths } = context
+  const seen = new Observation(kernel)
+  const planner = new Planner(seen)
+  const records = new Map<string, SpaceRecord>()
+  for (const { name } of specs) {
+    const record = readSpaceRecord(kernel, paths, name)
+    if (record) records.set(name, record)
+  }
+  const previous = new Map([...records].map(([name, record]) => [name, record.space]))
+  checkUplinks(seen, specs)
+  const spaces = resolveSpecs(specs, resolveFacts(seen, specs, previous, knownNetworks(seen)))
+  checkPublished(spaces)
+  checkPublishedElsewhere(seen, spaces, previous)
+
+  const bootId = currentBoot(kernel)
+  const without = options.without ?? []
+  const forwards = spaces.some(space => !space.internal || space.publish.length > 0) && !without.includes(7)
+  const host = hostRecord(context, seen, bootId, forwards)
+  const all = [
+    ...hostResources(paths, host, new Set()),
+    ...spaces.flatMap(space => {
+      const record = spaceRecord(seen, bootId, space, records.get(space.name))
+      return spaceResources(paths, record, previous.get(space.name))
+    }),
+  ]
+  const resources = inOrder(leaveOut(all, without)).filter(
+    resource => forwards || resource.phase !== 'forwarding',
+  )
+  const rebuilding = spaces.flatMap(space => rebuild(seen, planner, space, previous.get(space.name)))
+  return {
+    spaces,
+    operations: [...rebuilding, ...resources.flatMap(resource => resource.add(seen, planner))],
+    warnings: spaces.flatMap(space => foreignForwardWarnings(seen, space)),
+    resources,
+  }
+}
+
+/** Takes the old cable away where the new spec has another; its undo makes it again as it was. */
+const rebuild = (
+  seen: Observation,
+  planner: Planner,
+  space: ResolvedSpace,
+  previous: ResolvedSpace | undefined,
+): Operation[] => {
+  if (previous === undefined || sameCable(space, previous)) return []
+  const old = cableResources(previous)
+  const removal = (old[0] as Resource).remove(seen, planner)
+  const imagined = new Planner(seen)
+  imagined.remove(undefined, previous.hostInterface)
+  imagined.remove(previous.namespacePath, previous.interface)
+  const [first, ...others] = removal
+  if (first === undefined) return []
+  const again = old.flatMap(resource => resource.add(seen, imagined)).map(operation => operation.change)
+  return [{ ...first, undo: again }, ...others]
+}
+
+const sameCable = (one: ResolvedSpace, other: ResolvedSpace): boolean =>
+  one.hostInterface === other.hostInterface &&
+  one.interface === other.interface &&
+  one.gateway === other.gateway &&
+  one.address === other.address &&
+  one.prefixLength === other.prefixLength &&
+  one.internal === other.internal &&
+  (one.mtu !== undefined || other.mtu === undefined)
+
+const spaceRecord = (
+  seen: Observation,
+  bootId: string,
+  space: ResolvedSpace,
+  earlier: SpaceRecord | undefined,
+): SpaceRecord => {
+  const present = seen.namespace(space.namespacePath) === 'present'
+  // What is there without a record of this boot was made by somebody else.
+  const owned = present ? earlier?.ownsNamespace === true && earlier.bootId === bootId : true
+  return newSpaceRecord(bootId, space, owned)
+}
+
+/** What has to be noted about the host before it is changed; kept as it is once noted in this boot. */
+const hostRecord = (
+  { kernel, paths }: Context,
+  seen: Observation,
+  bootId: string,
+  forwards: boolean,
+): HostRecord => {
+  const earlier = readHostRecord(kernel, paths)
+  const record = earlier?.bootId === bootId ? earlier : newHostRecord(bootId)
+  const madeFolder = record.namespaceFolder === true || seen.folder(namespaceFolder) === undefined
+  const turnsOn = forwards && seen.sysctl(undefined, 'net.ipv4.ip_forward') !== '1'
+  const links = () =>
+    [...seen.links(undefined).values()].filter(
+      link => !link.loopback && spaceOfAlias(link.alias) === undefined,
+    )
+  return {
+    ...record,
+    ...(turnsOn
+      ? { forwarding: { before: forwardingBefore(seen), links: links().map(link => link.name) } }
+      : {}),
+    ...(madeFolder ? { namespaceFolder: true as const } : {}),
+  }
+}
+
+const checkPublished = (spaces: readonly ResolvedSpace[]): void => {
+  const clash = findPublishClash(
+    spaces.flatMap(space => space.publish.map(publish => ({ space: space.name, publish }))),
+  )
+  if (clash === undefined) return
+  const { earlier, later } = clash
+  throw new NatspaceError({
+    code: 'DUPLICATE_PORT',
+    exit: 2,
+    what: `cannot publish ${formatPublish(later.publish)} for ${later.space}`,
+    why: `${earlier.space} publishes ${formatPublish(earlier.publish)}, which takes the same port of the host`,
+    fix: ['choose another port of the host for one of them'],
+  })
+}
+
+/** Computes what `up` would do, and changes nothing. Throws NatspaceError as `up` would. */
+export const planUp = (context: Context, specs: readonly SpaceSpec[], options: PlanOptions = {}): Plan => {
+  const { spaces, operations, warnings } = prepare(context, specs, options)
+  return { spaces, operations, warnings }
+}
+
+/**
+ * Brings spaces up: all of them as their specs say, or everything as it was before. Does nothing at all when all is
+ * right already. Throws NatspaceError.
+ */
+export const up = async (
+  context: Context,
+  specs: readonly SpaceSpec[],
+  options: PlanOptions & { lockPatience?: number } = {},
+): Promise<UpResult> => {
+  using _lock = await takeLock(context.paths, options.lockPatience)
+  const { resources, ...plan } = prepare(context, specs, options)
+  if (plan.operations.length === 0) return { plan, changes: 0 }
+  const applied = applyAll(context.kernel, plan.operations)
+  const seen = new Observation(context.kernel)
+  const drift = resources.flatMap(resource => resource.drift(seen))
+  if (drift.length > 0) throw rollBack(context.kernel, applied, notAsDesired(drift))
+  return { plan, changes: applied.count }
+}
+
+const notAsDesired = (drift: readonly Drift[]): NatspaceError =>
+  new NatspaceError({
+    code: 'VERIFY_FAILED',
+    exit: 1,
+    what: 'cannot bring the space up',
+    why: 'the kernel accepted every change, and yet not everything is as it should be; all was undone',
+    evidence: drift.map(item => `${item.resource}: expected ${item.expected}, found ${item.found}`),
+    fix: ['another program may be changing the network at the same time; try again'],
+  })
