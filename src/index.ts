@@ -1,1 +1,33 @@
-export const a: number = 1
+/**
+ * natspace as a library: connect network namespaces to the outside through NAT, see them, and undo it without a trace.
+ *
+ * @example
+ * ```ts
+ * import { down, LinuxKernel, statePaths, up, validateSpec } from 'natspace'
+ *
+ * using kernel = new LinuxKernel()
+ * const context = { kernel, paths: statePaths() }
+ * await up(context, [validateSpec('web', { publish: ['8080:80'] })])
+ * await down(context, ['web'])
+ * ```
+ * @module
+ */
+export type { Change, ChangeType, Outcome, Where } from './linux/change.ts'
+export { ChangeError } from './linux/change.ts'
+export type { Kernel, NamespaceState } from './linux/kernel.ts'
+export { LinuxKernel } from './linux/linux.ts'
+export type { ErrorFacts, ExitStatus } from './space/errors.ts'
+export { NatspaceError } from './space/errors.ts'
+export { down, planDown } from './space/reconcile/down.ts'
+export type { Drift, Operation } from './space/reconcile/operation.ts'
+export { status } from './space/reconcile/status.ts'
+export type { Context, DownResult, Plan, PlanOptions, SpaceStatus, UpResult, Warning } from './space/reconcile/types.ts'
+export { planUp, up } from './space/reconcile/up.ts'
+export { parseSpecFile } from './space/spec/file.ts'
+export type { Publish, RawSpec, ResolvedSpace, SpaceSpec } from './space/spec/types.ts'
+export { validateSpec } from './space/spec/validate.ts'
+export type { StatePaths } from './space/state/records.ts'
+export { statePaths } from './space/state/records.ts'
+export type { Step, StepName } from './space/steps.ts'
+export { steps } from './space/steps.ts'
+export { version } from './version.ts'

@@ -1,0 +1,38 @@
+import { expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
+import fc from 'fast-check'
+import { quoteShell, shellCommand, shellComment } from './quote-shell.ts'
+
+const sh = (script: string): string => spawnSync('sh', ['-c', script], { encoding: 'utf8', env: {} }).stdout
+
+test('plain words stay as they are', () => {
+  for (const word of ['eth0', '192.168.45.2/24', 'net.ipv4.conf.eth0/100.rp_filter', '--set-mss', 'a=b@c'])
+    expect(sh(`printf %s ${quoteShell(word)}`)).toBe(word)
+  expect(quoteShell('192.168.45.2/24')).toBe('192.168.45.2/24')
+})
+
+test('what means something to a shell is quoted', () => {
+  expect(quoteShell('')).toBe("''")
+  expect(quoteShell("it's")).toBe(`'it'\\''s'`)
+  expect(quoteShell('$(reboot)')).toBe("'$(reboot)'")
+  expect(quoteShell('~')).toBe("'~'")
+})
+
+test('sh reads every quoted list of words as it was', () => {
+  const word = fc.string({ unit: 'binary', maxLength: 12 }).filter(text => !/[\0\ud800-\udfff]/.test(text))
+  const nasty = fc.string({ unit: fc.constantFrom("'", '"', '\\', '$', '`', '\n', ' ', '*', '!', '#', 'a', '-') })
+  fc.assert(
+    fc.property(fc.array(fc.oneof(word, nasty), { minLength: 1, maxLength: 4 }), words => {
+      expect(sh(`printf '%s\\001' ${shellCommand(...words)}`)).toBe(words.map(text => `${text}\x01`).join(''))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a word with a NUL is refused', () => {
+  expect(() => quoteShell('a\0b')).toThrow(RangeError)
+})
+
+test('a comment stays a comment', () => {
+  expect(shellComment('one\nreboot\r\x1b[2J')).toEqual(['# one', '# reboot', '# ?[2J'])
+})

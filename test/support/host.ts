@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Whole hosts for tests: every call makes a sandbox of its own (network and mount namespaces, an empty /run) in which
+ * `eth0` leads to `host2` and nowhere else, runs a shell script in it, and lets everything vanish with the script.
+ */
+
+const executable = join(import.meta.dirname, '../../dist/natspace')
+
+/** The article's host1 and host2; the router 192.168.1.1 is only a route. */
+const topology = `
+mount -t tmpfs tmpfs /run
+ip link set lo up
+ip netns add host2
+ip link add eth0 type veth peer name eth0 netns host2
+ip address add 192.168.1.32/24 dev eth0
+ip link set eth0 up
+ip -n host2 link set lo up
+ip -n host2 address add 192.168.1.15/24 dev eth0
+ip -n host2 link set eth0 up
+ip -n host2 route add default via 192.168.1.1
+ip route add default via 192.168.1.1
+`
+
+/** What natspace must leave as it was. Counters, and the count of tracked connections, change by themselves. */
+const functions = `
+natspace() { ${executable} "$@"; }
+snapshot() {
+  ip -d -j link | sed 's/"ifindex":[0-9]*,//g'
+  ip -d -j address
+  ip -d -j route show table all
+  ip -d -j -6 route show table all
+  ip -d -j rule
+  ip -d -j -6 rule
+  nft list ruleset
+  iptables-save | grep -v '^#'
+  sysctl -a -r '^net\\.' 2>/dev/null | grep -v -e nf_conntrack_count -e random
+  ls -lA /run/natspace /run/netns 2>&1 | sed 's/[A-Z][a-z][a-z] *[0-9]* *[0-9:]* / /'
+}
+article="--gateway 192.168.45.2/24 --address 192.168.45.3 --host-interface veth1 --interface veth2 --uplink eth0 -p 8080:80"
+`
+
+export type ScriptResult = { status: number | null; stdout: string; stderr: string }
+
+/** Runs a POSIX shell script as root of a new host. Throws when the sandbox itself cannot be made. */
+export const onNewHost = (script: string, environment: Record<string, string> = {}): ScriptResult => {
+  if (!existsSync(executable)) throw new Error('dist/natspace is missing: npm run build')
+  const { status, stdout, stderr, error } = spawnSync(
+    'unshare',
+    ['--net', '--mount', '--propagation', 'private', '/bin/sh', '-c', `set -e\n${topology}\n${functions}\n${script}`],
+    { encoding: 'utf8', timeout: 60_000, env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 },
+  )
+  if (error) throw error
+  return { status, stdout, stderr }
+}
+
+/** As onNewHost, and fails when the script does, with all that it printed. */
+export const expectOnNewHost = (script: string, environment: Record<string, string> = {}): string => {
+  const { status, stdout, stderr } = onNewHost(script, environment)
+  if (status !== 0) throw new Error(`the script ended with ${status}\n${stdout}\n${stderr}`)
+  return stdout
+}
