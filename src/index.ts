@@ -21,7 +21,15 @@ export { NatspaceError } from './space/errors.ts'
 export { down, planDown } from './space/reconcile/down.ts'
 export type { Drift, Operation } from './space/reconcile/operation.ts'
 export { status } from './space/reconcile/status.ts'
-export type { Context, DownResult, Plan, PlanOptions, SpaceStatus, UpResult, Warning } from './space/reconcile/types.ts'
+export type {
+  Context,
+  DownResult,
+  Plan,
+  PlanOptions,
+  SpaceStatus,
+  UpResult,
+  Warning,
+} from './space/reconcile/types.ts'
 export { planUp, up } from './space/reconcile/up.ts'
 export { parseSpecFile } from './space/spec/file.ts'
 export type { Publish, RawSpec, ResolvedSpace, SpaceSpec } from './space/spec/types.ts'

@@ -23,7 +23,11 @@ export type LanKind = 'bridge' | 'proxy-arp'
 const ports = { host1: 'to-host1', host2: 'to-host2' } as const
 const bridge = 'lan0'
 /** Locally administered (IEEE 802), and as easy to recognise in a capture as the addresses above them. */
-const macs = { host1: '02:00:00:00:01:32', host2: '02:00:00:00:01:15', ports: ['02:00:00:00:02:01', '02:00:00:00:02:02'] }
+const macs = {
+  host1: '02:00:00:00:01:32',
+  host2: '02:00:00:00:01:15',
+  ports: ['02:00:00:00:02:01', '02:00:00:00:02:02'],
+}
 
 /**
  * Builds host1, host2 and the LAN, and waits until host1 reaches host2 by it. host1 becomes a careful admin's host: it

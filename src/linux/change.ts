@@ -1,4 +1,4 @@
-import type { NftCommand } from './nftables/index.ts'
+import type { Family, NftCommand } from './nftables/index.ts'
 
 /** Path of a pinned namespace (/run/netns/NAME); undefined is the namespace this process runs in. */
 export type Where = string | undefined
@@ -25,8 +25,17 @@ export type Change =
   | RouteChange<'route.add'>
   | RouteChange<'route.delete'>
   | { type: 'sysctl.set'; where: Where; key: string; value: string }
-  /** All commands in one atomic batch, guarded by the generation id. */
-  | { type: 'nftables.commit'; where: Where; commands: NftCommand[] }
+  /** All commands in one atomic batch; with a generation, only if nobody changed the ruleset since it was read. */
+  | { type: 'nftables.commit'; where: Where; commands: NftCommand[]; generation: number | undefined }
+  /** Deletes the rules of a chain that bear this comment, whatever their handles are by then. */
+  | {
+      type: 'nftables.delete-rules'
+      where: Where
+      family: Family
+      table: string
+      chain: string
+      comment: string
+    }
 
 export type VethEnd = {
   where: Where

@@ -1,10 +1,25 @@
-import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { fstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
 import type { Kernel, NamespaceState } from './kernel.ts'
 import { Connection, type Request } from './netlink/connection.ts'
 import { NetlinkError } from './netlink/errors.ts'
-import { commit, NETLINK_NETFILTER, type Ruleset, type RulesetFilter, readRuleset } from './nftables/index.ts'
-import { type Address, addAddress, addressMessage, deleteAddress, listAddresses, toAddress } from './rtnetlink/address.ts'
+import {
+  commit,
+  commitWithRetry,
+  NETLINK_NETFILTER,
+  type NftCommand,
+  type Ruleset,
+  type RulesetFilter,
+  readRuleset,
+} from './nftables/index.ts'
+import {
+  type Address,
+  addAddress,
+  addressMessage,
+  deleteAddress,
+  listAddresses,
+  toAddress,
+} from './rtnetlink/address.ts'
 import { addVeth, deleteLink, type Link, linkMessage, listLinks, setLink, toLink } from './rtnetlink/link.ts'
 import { listNeighbours, type Neighbour, neighbourMessage, toNeighbour } from './rtnetlink/neighbour.ts'
 import {
@@ -55,13 +70,22 @@ export class LinuxKernel implements Kernel {
   }
 
   namespaceState(path: string): NamespaceState {
+    let fresh: Descriptor
     try {
-      openNamespace(path)[Symbol.dispose]()
-      return 'present'
+      fresh = openNamespace(path)
     } catch (error) {
+      this.#forget(path)
       if (error instanceof NamespaceError) return error.reason
       throw error
     }
+    // The path may by now lead to another namespace than the one whose sockets are kept open.
+    const kept = this.#open.get(path)?.descriptor
+    if (kept !== undefined && fstatSync(kept.number).ino === fstatSync(fresh.number).ino) fresh.close()
+    else {
+      this.#forget(path)
+      this.#remember(path, fresh)
+    }
+    return 'present'
   }
 
   namespaceIdentity(where: Where): string | undefined {
@@ -139,7 +163,8 @@ export class LinuxKernel implements Kernel {
     for (let start = 0; start < changes.length; ) {
       const end = endOfGroup(changes, start)
       const group = changes.slice(start, end)
-      const results = end - start > 1 || isRouteChange(group[0]) ? this.#sendTogether(group) : this.#one(group[0] as Change)
+      const results =
+        end - start > 1 || isRouteChange(group[0]) ? this.#sendTogether(group) : this.#one(group[0] as Change)
       for (const [offset, outcome] of results.entries()) outcomes[start + offset] = outcome
       this.#writes += results.filter(outcome => outcome === 'done').length
       if (results.some(outcome => outcome instanceof ChangeError)) break
@@ -158,7 +183,9 @@ export class LinuxKernel implements Kernel {
           result instanceof NetlinkError ? new ChangeError(changes[index] as Change, result) : 'done',
         )
     } catch (cause) {
-      return changes.map((change, index) => (index === 0 ? new ChangeError(change, cause as Error) : 'not-tried'))
+      return changes.map((change, index) =>
+        index === 0 ? new ChangeError(change, cause as Error) : 'not-tried',
+      )
     }
   }
 
@@ -225,11 +252,26 @@ export class LinuxKernel implements Kernel {
         this.#inside(change.where, () => writeSmallFile(sysctlPath(change.key), change.value))
         return
       case 'nftables.commit':
-        commit(this.#namespace(change.where).netfilter, change.commands)
+        commit(
+          this.#namespace(change.where).netfilter,
+          change.commands,
+          change.generation === undefined ? {} : { generation: change.generation },
+        )
+        return
+      case 'nftables.delete-rules':
+        commitWithRetry(this.#namespace(change.where).netfilter, () => this.#rulesWithComment(change))
         return
       default:
         throw new Error(`${change.type} goes by rtnetlink`)
     }
+  }
+
+  #rulesWithComment({ where, family, table, chain, comment }: DeleteRules): NftCommand[] {
+    const found = this.ruleset(where, { family, table, elements: false }).tables[0]
+    const rules = found?.chains.find(item => item.name === chain)?.rules ?? []
+    return rules
+      .filter(rule => rule.comment === comment)
+      .map(({ handle }) => ({ type: 'rule.delete', family, table, chain, handle }))
   }
 
   #inside<T>(where: Where, section: () => T): T {
@@ -279,9 +321,20 @@ export class LinuxKernel implements Kernel {
 /** Namespaces whose descriptor and sockets are kept: far below the usual limit of 1,024 open files. */
 const namespacesKeptOpen = 128
 
+type DeleteRules = Extract<Change, { type: 'nftables.delete-rules' }>
+
 type RouteChanges = Extract<
   Change,
-  { type: 'veth.add' | 'link.set' | 'link.delete' | 'address.add' | 'address.delete' | 'route.add' | 'route.delete' }
+  {
+    type:
+      | 'veth.add'
+      | 'link.set'
+      | 'link.delete'
+      | 'address.add'
+      | 'address.delete'
+      | 'route.add'
+      | 'route.delete'
+  }
 >
 
 const routeChanges = new Set<Change['type']>([
@@ -316,7 +369,10 @@ class OpenNamespace implements Disposable {
   }
 
   #connect(protocol: number): Connection {
-    return Connection.open(protocol, this.descriptor === undefined ? {} : { namespace: this.descriptor.number })
+    return Connection.open(
+      protocol,
+      this.descriptor === undefined ? {} : { namespace: this.descriptor.number },
+    )
   }
 
   get route(): Connection {

@@ -3,8 +3,7 @@
  * (`net.ipv4.conf.eth0/100.rp_filter` is the VLAN eth0.100).
  */
 
-const swap = (text: string): string =>
-  text.replace(/[./]/g, character => (character === '.' ? '/' : '.'))
+const swap = (text: string): string => text.replace(/[./]/g, character => (character === '.' ? '/' : '.'))
 
 /** The file of a sysctl: 'net.ipv4.ip_forward' → '/proc/sys/net/ipv4/ip_forward'. */
 export const sysctlPath = (key: string): string => `/proc/sys/${swap(key)}`

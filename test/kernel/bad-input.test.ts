@@ -19,7 +19,11 @@ const cases: [title: string, command: string, message: RegExp][] = [
   ['a taken interface name', 'natspace up a --host-interface eth0', /eth0/],
   ['an unknown option', 'natspace up a --adress 10.0.0.1', /--address/],
   ['an unknown command', 'natspace upp', /up/],
-  ['an unknown key in YAML', 'printf \'spaces:\\n  a:\\n    publsh: ["80"]\\n\' >/run/f.yaml; natspace up -f /run/f.yaml', /3.*publish/s],
+  [
+    'an unknown key in YAML',
+    'printf \'spaces:\\n  a:\\n    publsh: ["80"]\\n\' >/run/f.yaml; natspace up -f /run/f.yaml',
+    /3.*publish/s,
+  ],
   ['a file that is not there', 'natspace up -f /run/none.yaml', /none\.yaml/],
 ]
 

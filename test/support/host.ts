@@ -49,8 +49,21 @@ export const onNewHost = (script: string, environment: Record<string, string> = 
   if (!existsSync(executable)) throw new Error('dist/natspace is missing: npm run build')
   const { status, stdout, stderr, error } = spawnSync(
     'unshare',
-    ['--net', '--mount', '--propagation', 'private', '/bin/sh', '-c', `set -e\n${topology}\n${functions}\n${script}`],
-    { encoding: 'utf8', timeout: 60_000, env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 },
+    [
+      '--net',
+      '--mount',
+      '--propagation',
+      'private',
+      '/bin/sh',
+      '-c',
+      `set -e\n${topology}\n${functions}\n${script}`,
+    ],
+    {
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: { ...process.env, ...environment },
+      maxBuffer: 64 * 1024 * 1024,
+    },
   )
   if (error) throw error
   return { status, stdout, stderr }

@@ -172,7 +172,12 @@ const unknownPart = (type: number, at: number, from: number, to: number): Part =
 }
 
 /** A nested list of equal elements, each in an attribute of type `number` (NFTA_LIST_ELEM, say). */
-export const list = <T>(codec: Codec<T>, number = 1, kernelName = 'NFTA_LIST_ELEM'): Codec<T[]> => ({
+export const list = <T>(
+  codec: Codec<T>,
+  number = 1,
+  kernelName = 'NFTA_LIST_ELEM',
+): Codec<T[]> & { readonly element: Codec<T> } => ({
+  element: codec,
   nested: true,
   encode(writer, values) {
     for (const value of values)
@@ -213,7 +218,7 @@ export const variant = <const C extends VariantCases>(
   selector: readonly [number, string],
   data: readonly [number, string],
   cases: C,
-): Codec<VariantOf<C>> => {
+): Codec<VariantOf<C>> & { readonly cases: C } => {
   const read = (bytes: Uint8Array, start: number, end: number) => {
     const all = [...rawAttributes(bytes, start, end)]
     const first = (number: number) => all.find(raw => (raw.type & NLA_TYPE_MASK) === number)
@@ -232,6 +237,7 @@ export const variant = <const C extends VariantCases>(
     return value.bare ? undefined : (writer: Writer) => codec.encode(writer, value.data)
   }
   return {
+    cases,
     nested: true,
     encode(writer, value) {
       const unknown = new UnknownWriter(writer, value.unknown)
@@ -285,10 +291,13 @@ type StructFields = { readonly [key: string]: Sized<unknown> }
 export type StructOf<F extends StructFields> = { -readonly [K in keyof F]: Infer<F[K]> }
 
 /** A C structure of fixed fields in order (no implicit padding: declare it). Longer input is cut, as newer kernels append. */
-export const struct = <const F extends StructFields>(fields: F): Sized<StructOf<F>> => {
+export const struct = <const F extends StructFields>(
+  fields: F,
+): Sized<StructOf<F>> & { readonly fields: F } => {
   const entries = Object.entries(fields)
   const size = entries.reduce((sum, [, codec]) => sum + codec.size, 0)
   return {
+    fields,
     size,
     encode(writer, value) {
       for (const [key, codec] of entries) codec.encode(writer, (value as Record<string, unknown>)[key])

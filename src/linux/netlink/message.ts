@@ -24,7 +24,11 @@ export const NLM_F = {
 } as const
 
 /** What a schema says of one message: a fixed header and attributes behind it. */
-export type Message<H, A> = Codec<{ header: H; attributes: A }> & { readonly kernelName: string }
+export type Message<H, A> = Codec<{ header: H; attributes: A }> & {
+  readonly kernelName: string
+  readonly header: Codec<H>
+  readonly table: AttributeTable
+}
 
 /** The value of a message: `MessageOf<typeof link>`. */
 export type MessageOf<M> = M extends Codec<infer V> ? V : never
@@ -42,6 +46,8 @@ export const message = <H, const T extends AttributeTable>(
   const aligned = (header.size + 3) & ~3
   return {
     kernelName,
+    header,
+    table,
     encode(writer, value) {
       header.encode(writer, value.header)
       writer.align()

@@ -163,6 +163,7 @@ const verbOf = (change: Change): string => {
     case 'sysctl.set':
       return `set ${change.key} to ${change.value}`
     case 'nftables.commit':
+    case 'nftables.delete-rules':
       return 'change the firewall'
     default:
       return `change ${change.path}`

@@ -1,6 +1,6 @@
 import { hostAddressResource, innerAddressResource } from '../resources/address.ts'
 import { cableResource } from '../resources/cable.ts'
-import { elementResources, routerGuardResource, tableResource } from '../resources/firewall.ts'
+import { elementResources } from '../resources/elements.ts'
 import { foreignForwardResource } from '../resources/foreign-forward.ts'
 import { forwardingResource } from '../resources/forwarding.ts'
 import { loopbackResource } from '../resources/loopback.ts'
@@ -13,6 +13,8 @@ import {
 } from '../resources/record.ts'
 import { phases, type Resource } from '../resources/resource.ts'
 import { routeResource } from '../resources/route.ts'
+import { routerGuardResource } from '../resources/router-guard.ts'
+import { tableResource } from '../resources/table.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { HostRecord, SpaceRecord, StatePaths } from '../state/records.ts'
 import { stepOf } from '../steps.ts'
@@ -41,7 +43,7 @@ export const spaceResources = (
     ...(ownsNamespace ? [loopbackResource(space)] : []),
     ...cableResources(space),
     ...elementResources(space, previous),
-    foreignForwardResource(space),
+    foreignForwardResource(space, previous),
   ]
 }
 

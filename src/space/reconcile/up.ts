@@ -1,6 +1,6 @@
 import { NatspaceError } from '../errors.ts'
 import { spaceOfAlias } from '../marks.ts'
-import { checkPublishedElsewhere, knownNetworks } from '../resources/firewall.ts'
+import { checkPublishedElsewhere, knownAddresses } from '../resources/elements.ts'
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
 import { Planner, type Resource } from '../resources/resource.ts'
@@ -52,7 +52,7 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
   }
   const previous = new Map([...records].map(([name, record]) => [name, record.space]))
   checkUplinks(seen, specs)
-  const spaces = resolveSpecs(specs, resolveFacts(seen, specs, previous, knownNetworks(seen)))
+  const spaces = resolveSpecs(specs, resolveFacts(seen, specs, previous, knownAddresses(seen)))
   checkPublished(spaces)
   checkPublishedElsewhere(seen, spaces, previous)
 

@@ -8,7 +8,11 @@ import type { StepName } from '../steps.ts'
  */
 
 /** One element of one of the table's sets or maps, and the step it belongs to. */
-export type Membership = { set: string; element: SetElement; step: Extract<StepName, 'guard' | 'masquerade' | 'publish'> }
+export type Membership = {
+  set: string
+  element: SetElement
+  step: Extract<StepName, 'guard' | 'masquerade' | 'publish'>
+}
 
 /** All elements of a space. */
 export const membershipsOf = (space: ResolvedSpace): Membership[] => [
@@ -51,10 +55,20 @@ const publishOf = (space: ResolvedSpace, publish: Publish): Membership[] => {
   if (isRange && hostPort.first === port.first)
     return [member('publish', `publish4_range${at}`, [...before, { ...hostPort }], [space.address])]
   return Array.from({ length: hostPort.last - hostPort.first + 1 }, (_, offset) =>
-    member('publish', `publish4${at}`, [...before, hostPort.first + offset], [space.address, port.first + offset]),
+    member(
+      'publish',
+      `publish4${at}`,
+      [...before, hostPort.first + offset],
+      [space.address, port.first + offset],
+    ),
   )
 }
 
 /** A text that tells elements of one set apart. */
 export const keyText = (key: readonly KeyField[]): string =>
-  key.map(field => (typeof field === 'object' ? `${field.first}-${field.last}` : String(field))).join(' . ')
+  key
+    .map(field => {
+      if (typeof field !== 'object') return String(field)
+      return 'beginning' in field ? `${field.beginning}*` : `${field.first}-${field.last}`
+    })
+    .join(' . ')

@@ -15,8 +15,8 @@ import {
   type Rule,
   rt,
   rule,
-  set,
   type Statement,
+  set,
   tcp,
   tcpOption,
   th,
@@ -106,7 +106,12 @@ export const chainDefinitions: readonly ChainDefinition[] = [
     rules: [
       rule([match(iif, 'lo', '!='), match(ip('daddr'), loopback), drop()]),
       rule([fromSpace, match(concat(iif, ip('saddr')), notInSet('source4')), drop()]),
-      rule([match(ip('daddr'), inSet('inside4')), match(iif, notInSet('spaces')), match(iif, 'lo', '!='), drop()]),
+      rule([
+        match(ip('daddr'), inSet('inside4')),
+        match(iif, notInSet('spaces')),
+        match(iif, 'lo', '!='),
+        drop(),
+      ]),
     ],
   },
   { name: 'prerouting', type: 'nat', hook: 'prerouting', priority: -90, rules: publishRules },
@@ -149,7 +154,12 @@ export const chainDefinitions: readonly ChainDefinition[] = [
     priority: 110,
     rules: [
       // An ICMP query keeps its identifier where it can (RFC 5508 section 3.1); ports are chosen at random.
-      rule([match(ip('saddr'), inSet('outbound4')), notToSpace, match(meta('l4proto'), 'icmp'), masquerade()]),
+      rule([
+        match(ip('saddr'), inSet('outbound4')),
+        notToSpace,
+        match(meta('l4proto'), 'icmp'),
+        masquerade(),
+      ]),
       rule([match(ip('saddr'), inSet('outbound4')), notToSpace, masquerade({ fullyRandom: true })]),
       rule([
         match(concat(ip('saddr'), oif), inSet('outbound4_via')),

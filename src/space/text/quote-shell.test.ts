@@ -20,7 +20,9 @@ test('what means something to a shell is quoted', () => {
 
 test('sh reads every quoted list of words as it was', () => {
   const word = fc.string({ unit: 'binary', maxLength: 12 }).filter(text => !/[\0\ud800-\udfff]/.test(text))
-  const nasty = fc.string({ unit: fc.constantFrom("'", '"', '\\', '$', '`', '\n', ' ', '*', '!', '#', 'a', '-') })
+  const nasty = fc.string({
+    unit: fc.constantFrom("'", '"', '\\', '$', '`', '\n', ' ', '*', '!', '#', 'a', '-'),
+  })
   fc.assert(
     fc.property(fc.array(fc.oneof(word, nasty), { minLength: 1, maxLength: 4 }), words => {
       expect(sh(`printf '%s\\001' ${shellCommand(...words)}`)).toBe(words.map(text => `${text}\x01`).join(''))

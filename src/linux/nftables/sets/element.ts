@@ -1,8 +1,8 @@
 import type { Scalar } from '../datatypes/datatype.ts'
 import type { StatefulInstruction } from '../expressions/stateful.ts'
 
-/** One field of an element's key: a value, or an interval of values, both ends included. */
-export type KeyField = Scalar | { first: Scalar; last: Scalar }
+/** One field of an element's key: a value, an interval of values (both ends included), or all names that begin so. */
+export type KeyField = Scalar | { first: Scalar; last: Scalar } | { beginning: string }
 
 /** What a verdict map holds. */
 export type VerdictValue = {

@@ -1,0 +1,83 @@
+import type { Drift } from '../../space/reconcile/operation.ts'
+import { status } from '../../space/reconcile/status.ts'
+import type { SpaceStatus } from '../../space/reconcile/types.ts'
+import { optionSite } from '../../space/spec/fault.ts'
+import { printable } from '../../space/spec/quote.ts'
+import { parseName } from '../../space/spec/validate.ts'
+import { stepOf } from '../../space/steps.ts'
+import { defineCommand, type Input } from '../command.ts'
+import { openContext } from '../context.ts'
+import type { Options } from '../options.ts'
+import type { Style } from '../style.ts'
+
+const options = {} as const satisfies Options
+
+/** Exit status of a status that is not all well. */
+const foundDrift = 3
+
+const run = async ({ positionals, output, environment }: Input<typeof options>): Promise<number> => {
+  const names = positionals.map(name => parseName(name, optionSite(['name'])))
+  const context = openContext(environment)
+  using _kernel = context.kernel
+  const spaces = status(context, names.length === 0 ? undefined : names)
+  if (output.json) output.object('status', names.length === 1 ? statusData(spaces[0] as SpaceStatus) : spaces.map(statusData))
+  else if (spaces.length === 0) output.note('no space is up')
+  else output.lines(spaces.flatMap((space, index) => [...(index === 0 ? [] : ['']), ...statusLines(space, output.style)]))
+  return spaces.every(space => space.healthy) ? 0 : foundDrift
+}
+
+const statusData = (space: SpaceStatus) => ({ ...space, uplink: space.uplink ?? null })
+
+const statusLines = (space: SpaceStatus, style: Style): string[] => {
+  const { bold, dim, green, red } = style
+  const health = space.healthy ? green('healthy') : red(`${space.drift.length} ${space.drift.length === 1 ? 'thing is' : 'things are'} not as asked for`)
+  const { receivedPackets, receivedBytes, sentPackets, sentBytes } = space.counters
+  const rows: [string, readonly string[]][] = [
+    ['namespace', [space.namespace]],
+    ['cable', [`${space.interface.host} on this host, ${space.interface.inner} inside`]],
+    ['address', space.addresses],
+    ['gateway', [space.gateway]],
+    ['uplink', [space.uplink ?? '']],
+    ['published', space.publish],
+    ['routes inside', space.routes.inner],
+    ['routes here', space.routes.host],
+    ['received', [`${receivedPackets} packets, ${receivedBytes} bytes`]],
+    ['sent', [`${sentPackets} packets, ${sentBytes} bytes`]],
+  ]
+  return [
+    `${bold(space.name)}: ${health}`,
+    ...rows.flatMap(([label, values]) =>
+      (values.length === 0 || values[0] === '' ? ['none'] : values).map(
+        (value, index) => `  ${dim((index === 0 ? label : '').padEnd(13))}  ${printable(value)}`,
+      ),
+    ),
+    ...space.drift.flatMap(drift => driftLines(drift, style)),
+    ...(space.healthy
+      ? []
+      : [`  ${dim('to repair')}      natspace up, with the options of the space (natspace plan shows what it would do)`]),
+  ]
+}
+
+const driftLines = ({ resource, step, expected, found }: Drift, { red, dim }: Style): string[] => [
+  `  ${red('differs')}        ${printable(resource)}`,
+  `    ${dim('expected')}     ${printable(expected)}`,
+  `    ${dim('found')}        ${printable(found)}`,
+  `    ${dim('without it')}   ${stepOf(step).without}`,
+]
+
+export const statusCommand = defineCommand({
+  name: 'status',
+  summary: 'show spaces as the kernel has them, and what differs from what was asked for',
+  usage: ['[NAME]...'],
+  about: [
+    'Reads everything from the kernel and compares it with what was asked for; changes nothing. Exit status 3 when something differs. With one NAME, the data of --json is an object; otherwise a list.',
+    'Counters are those of the inner end: what the space received and sent.',
+  ],
+  options,
+  completes: 'space',
+  examples: [
+    { command: 'natspace status', does: 'all spaces' },
+    { command: 'natspace status web --json', does: 'one space, for a program' },
+  ],
+  run,
+})

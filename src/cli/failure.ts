@@ -1,0 +1,101 @@
+import { ChangeError } from '../linux/change.ts'
+import { NetlinkError } from '../linux/netlink/errors.ts'
+import { SystemError } from '../linux/sys/errno.ts'
+import { NamespaceError } from '../linux/sys/namespace.ts'
+import { type ErrorFacts, NatspaceError } from '../space/errors.ts'
+import { printable } from '../space/spec/quote.ts'
+import type { Output } from './output.ts'
+
+/** What an error says, in the words of the contract: the same fields for a person and for --json. */
+export type Failure = Required<Omit<ErrorFacts, 'cause'>> & { stack?: string }
+
+const privilegeCodes = new Set(['EPERM', 'EACCES'])
+const missingCodes = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'])
+
+/** What to do where privilege is missing. */
+export const privilegeFix = [
+  'run it as root: sudo natspace …',
+  'or try everything without root, in a lab of namespaces: natspace lab shell',
+]
+
+/** Any error as a failure: ours as it is, the kernel's by its errno, everything else as a bug of natspace. */
+export const failureOf = (error: unknown): Failure => {
+  if (error instanceof NatspaceError) {
+    const { code, exit, what, why, evidence, fix } = error
+    return { code, exit, what, why, evidence, fix }
+  }
+  if (error instanceof NamespaceError) return namespaceFailure(error)
+  const ofKernel = error instanceof NetlinkError || error instanceof SystemError || error instanceof ChangeError
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  if (code !== undefined && (ofKernel || isFileError(error))) return kernelFailure(error as Error, code)
+  return internalFailure(error)
+}
+
+/** Errors of node:fs name the call and an errno. */
+const isFileError = (error: unknown): boolean => error instanceof Error && 'syscall' in error && 'errno' in error
+
+const kernelFailure = (error: Error, code: string): Failure => {
+  const facts = { what: 'cannot go on', why: error.message, evidence: [] }
+  if (privilegeCodes.has(code))
+    return { ...facts, code: 'NOT_PERMITTED', exit: 4, why: `the kernel refused it: ${error.message}`, fix: privilegeFix }
+  if (missingCodes.has(code))
+    return {
+      ...facts,
+      code: 'KERNEL_FEATURE_MISSING',
+      exit: 6,
+      why: `this kernel lacks something: ${error.message}`,
+      fix: ['load or enable what is missing (veth, nf_tables with NAT), or reboot if the kernel was upgraded'],
+    }
+  return { ...facts, code: 'SYSTEM_ERROR', exit: 1, fix: ['look at the message of the kernel above'] }
+}
+
+const namespaceFailure = ({ path, reason }: NamespaceError): Failure => {
+  const facts = { what: `cannot enter the namespace ${path}`, evidence: [`${path}: ${reason}`] }
+  switch (reason) {
+    case 'missing':
+      return {
+        ...facts,
+        code: 'NO_NAMESPACE',
+        exit: 1,
+        why: 'there is no such namespace',
+        fix: ['natspace ls and ip netns list show those that are there'],
+      }
+    case 'no-access':
+      return { ...facts, code: 'NOT_PERMITTED', exit: 4, why: 'this user may not open it', fix: privilegeFix }
+    default:
+      return {
+        ...facts,
+        code: 'NS-STALE',
+        exit: 1,
+        why: reason === 'another-kind' ? 'it is a namespace of another kind' : 'it is no namespace',
+        fix: [`look at it, and if nothing needs it: rm ${path}`],
+      }
+  }
+}
+
+const internalFailure = (error: unknown): Failure => ({
+  code: 'INTERNAL',
+  exit: 1,
+  what: 'natspace failed',
+  why: `this is a mistake in natspace itself: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
+  evidence: [],
+  fix: ['run it again with -v, and report what it prints'],
+  ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
+})
+
+/** Prints a failure: with --json as `error` of the object on stdout, otherwise as lines on stderr. */
+export const reportFailure = (output: Output, command: string, failure: Failure): void => {
+  const { code, what, why, evidence, fix, stack } = failure
+  if (output.json) {
+    output.object(command, null, [], { code, what, why, evidence, fix })
+    return
+  }
+  const { red, dim } = output.errorStyle
+  output.messages([
+    `${red('natspace:')} ${printable(what)}: ${printable(why)}`,
+    ...evidence.map(line => `  ${dim('saw:')} ${printable(line)}`),
+    ...fix.map(line => `  ${dim('fix:')} ${printable(line)}`),
+    `  ${dim('code:')} ${code}`,
+    ...(output.verbose && stack !== undefined ? stack.split('\n').map(line => `  ${printable(line)}`) : []),
+  ])
+}

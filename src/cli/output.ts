@@ -1,0 +1,140 @@
+import { fstatSync, readlinkSync, writeSync } from 'node:fs'
+import { printable } from '../space/spec/quote.ts'
+import { type Style, styleOf } from './style.ts'
+
+/** Where text goes. Two functions, so that a test can keep what a command prints. */
+export type Sink = { out(text: string): void; err(text: string): void }
+
+/** A finding in `--json`: a warning of a plan, or something that `status` noticed. */
+export type Finding = {
+  code: string
+  severity: 'error' | 'warning' | 'notice'
+  title: string
+  evidence: string[]
+  why: string
+  fix: { commands: string[]; undo: string[] }
+  hides: string[]
+}
+
+export type OutputSettings = {
+  json: boolean
+  quiet: boolean
+  verbose: boolean
+  style: Style
+  errorStyle: Style
+}
+
+/**
+ * What a command prints: data to stdout, messages to stderr; with --json one object on stdout and nothing else there.
+ * Text of the outside world must be made printable by whoever puts it into a line; JSON escapes by itself.
+ */
+export class Output {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+  readonly style: Style
+  readonly errorStyle: Style
+  readonly #sink: Sink
+
+  constructor(sink: Sink, settings: OutputSettings) {
+    this.#sink = sink
+    this.json = settings.json
+    this.quiet = settings.quiet
+    this.verbose = settings.verbose
+    this.style = settings.style
+    this.errorStyle = settings.errorStyle
+  }
+
+  /** Lines on stdout: what was asked for. */
+  lines(lines: readonly string[]): void {
+    if (lines.length > 0) this.#sink.out(`${lines.join('\n')}\n`)
+  }
+
+  /** A note on stderr that -q silences; with --json it is left out, as everything is in the object. */
+  note(text: string): void {
+    if (!this.quiet && !this.json) this.#sink.err(`${text}\n`)
+  }
+
+  /** Lines on stderr whatever -q says. */
+  messages(lines: readonly string[]): void {
+    this.#sink.err(`${lines.join('\n')}\n`)
+  }
+
+  /** The object of --json. */
+  object(command: string, data: unknown, findings: readonly Finding[] = [], error?: unknown): void {
+    const envelope = { schemaVersion: 1, command, data, findings, ...(error === undefined ? {} : { error }) }
+    this.#sink.out(`${toJson(envelope)}\n`)
+  }
+
+  /** Findings for a person: title, reason, what to do. */
+  findings(findings: readonly Finding[]): void {
+    if (this.json) return
+    const { yellow, red } = this.errorStyle
+    for (const { severity, code, title, why, evidence, fix } of findings) {
+      const label = severity === 'error' ? red('error:') : yellow(`${severity}:`)
+      this.messages([
+        `${label} ${printable(title)}`,
+        `  ${printable(why)}`,
+        ...evidence.map(line => `  saw: ${printable(line)}`),
+        ...fix.commands.map(line => `  fix: ${printable(line)}`),
+        `  code: ${code} (natspace explain ${code})`,
+      ])
+    }
+  }
+}
+
+/** JSON with 64-bit counters as numbers where they are exact, else as text; bytes as hex digits. */
+export const toJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item === 'bigint') return item <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(item) : String(item)
+    return item instanceof Uint8Array ? Buffer.from(item).toString('hex') : item
+  })
+
+/** Colours as asked for: `auto` means on a terminal that is not dumb, and not when NO_COLOR is set (no-color.org). */
+export const styleFor = (
+  fd: number,
+  when: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): Style => {
+  if (when === 'always' || when === 'never') return styleOf(when === 'always')
+  const refused = Boolean(environment['NO_COLOR']) || environment['TERM'] === 'dumb'
+  return styleOf(!refused && isTerminal(fd))
+}
+
+/** A character device but /dev/null. Asking node:tty would cost two milliseconds of the start. */
+const isTerminal = (fd: number): boolean => {
+  try {
+    return fstatSync(fd).isCharacterDevice() && readlinkSync(`/proc/self/fd/${fd}`) !== '/dev/null'
+  } catch {
+    // Closed, or no /proc: no terminal to colour.
+    return false
+  }
+}
+
+/**
+ * The real stdout and stderr, written at once: the streams of the runtime cost eight milliseconds of the start, and
+ * would lose what is not yet written when the process is replaced or ends.
+ */
+export const processSink: Sink = { out: text => writeAll(1, text), err: text => writeAll(2, text) }
+
+/** Thrown when nobody reads stdout any more (`natspace ls | head -1`): the end, without a message. */
+export class ReaderGone extends Error {
+  override readonly name = 'ReaderGone'
+}
+
+const encoder = new TextEncoder()
+
+const writeAll = (fd: number, text: string): void => {
+  let rest = encoder.encode(text)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      // A pipe that somebody made non-blocking is full: wait a moment.
+      if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+      else if (code === 'EPIPE' || code === 'EBADF') throw new ReaderGone()
+      else throw error
+    }
+  }
+}

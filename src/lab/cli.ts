@@ -1,0 +1,103 @@
+import { isatty } from 'node:tty'
+import { LinuxKernel } from '../linux/linux.ts'
+import { NatspaceError } from '../space/errors.ts'
+import { settleInside } from './inside.ts'
+import { type LabOptions, parseLabOptions } from './options.ts'
+import { allHold, type Proof } from './proof.ts'
+import { bringUp, openLab, runExperiment, runWithout } from './run.ts'
+import { Screen } from './screen.ts'
+import { becomeProgram } from './shell.ts'
+import { startInside, takeOrigin } from './start.ts'
+
+/** The help of `natspace lab`. */
+export const labHelp = `Usage: natspace lab [run] [--without STEP]
+       natspace lab shell [host1|host2|myspace|lan] [-- COMMAND [ARG]...]
+
+A host with a space, another host and a LAN between them, made of network namespaces: the experiment that natspace
+is about, on a machine of its own. Needs no root, touches nothing of this machine, and vanishes when it ends.
+
+Commands:
+  run             brings myspace up on host1, proves each thing that must then be seen, takes it down, and proves
+                  that nothing is left; exit status 0 only if all of it holds
+  shell [PLACE]   builds the lab with myspace up, and opens $SHELL in a place of it (default host1), or runs COMMAND
+                  there; the lab is gone when that ends. natspace itself works inside, on the lab's host1
+
+Options:
+  --without STEP  leaves out step 6 (default route), 7 (forwarding), 8 (SNAT) or 9 (FORWARD rules), shows how it
+                  fails, adds the step, and shows that it works; exit status 0 only if it failed as it must
+  -j, --json      print one JSON object on stdout
+  -q, --quiet     print the verdict only
+  --color WHEN    colours: auto (on a terminal, unless NO_COLOR is set), always, never
+  -h, --help      show this help
+
+Examples:
+  natspace lab run
+  natspace lab run --without 8
+  natspace lab shell myspace
+  natspace lab shell host2 -- ping -c 1 192.168.1.32
+`
+
+/**
+ * `natspace lab ARGS`: returns the exit status; a shell, and the first start, never return, as the process becomes
+ * another. Throws NatspaceError (exit 2 for usage, 4 where namespaces are refused).
+ */
+export const runLab = async (args: readonly string[]): Promise<number> => {
+  const { origin, args: rest } = takeOrigin(args)
+  const options = parseLabOptions(rest)
+  if (options.command === 'help') {
+    process.stdout.write(labHelp)
+    return 0
+  }
+  if (origin === undefined) return startInside(rest)
+  {
+    using kernel = new LinuxKernel()
+    settleInside(kernel, origin)
+  }
+  const screen = new Screen({
+    silent: options.json || options.quiet || options.command === 'shell',
+    colours: wantsColours(options.color),
+  })
+  if (options.command === 'shell') {
+    const context = openLab(screen)
+    await bringUp(screen, context)
+    context.kernel[Symbol.dispose]()
+    return becomeProgram(options.place, options.words)
+  }
+  const { without } = options
+  const proofs = await (without === undefined ? runExperiment(screen) : runWithout(screen, without))
+  report(options, proofs, screen)
+  return allHold(proofs) ? 0 : 1
+}
+
+const wantsColours = (when: LabOptions['color']): boolean =>
+  when === 'always' ||
+  (when === 'auto' && isatty(1) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb')
+
+const report = (
+  options: LabOptions & { command: 'run' },
+  proofs: readonly Proof[],
+  { paint }: Screen,
+): void => {
+  const { without } = options
+  if (options.json) {
+    const data = { ...(without === undefined ? {} : { without }), proofs }
+    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, command: 'lab run', data, findings: [] })}\n`)
+    return
+  }
+  const failed = proofs.filter(proof => !proof.ok)
+  const verdict =
+    failed.length === 0
+      ? paint.good(`✓ all ${proofs.length} proofs hold`)
+      : paint.bad(
+          `✗ ${failed.length} of ${proofs.length} proofs do not hold: ${failed.map(proof => proof.name).join('; ')}`,
+        )
+  const before = options.quiet ? '' : '\n'
+  if (without === undefined) process.stdout.write(`${before}${verdict}\n`)
+  else {
+    const cure = proofs.at(-1)?.ok ? paint.good('✓') : paint.bad('✗')
+    const asExpected = allHold(proofs.slice(0, -1)) ? 'failed as expected' : 'did NOT fail as expected'
+    process.stdout.write(
+      `${before}without step ${without}: ${asExpected}; with step ${without}: ${cure}\n${verdict}\n`,
+    )
+  }
+}

@@ -1,0 +1,127 @@
+import { LinuxKernel } from '../linux/linux.ts'
+import { down } from '../space/reconcile/down.ts'
+import type { Context, Plan, UpResult } from '../space/reconcile/types.ts'
+import { up } from '../space/reconcile/up.ts'
+import type { SpaceSpec } from '../space/spec/types.ts'
+import { validateSpec } from '../space/spec/validate.ts'
+import { statePaths } from '../space/state/records.ts'
+import { stepOf, steps } from '../space/steps.ts'
+import { proveConnected } from './experiment.ts'
+import { proveNothingLeft, takeSettledSnapshot } from './leftovers.ts'
+import { network } from './places.ts'
+import { allHold, type Proof, prove } from './proof.ts'
+import { picture, type Screen } from './screen.ts'
+import { buildTopology } from './topology.ts'
+import { type OmissibleStep, proveCured, proveFailure } from './without.ts'
+
+const { space } = network
+
+/** The space of the experiment, as a user would ask for it. */
+export const experimentSpec = (): SpaceSpec =>
+  validateSpec(space.name, {
+    gateway: `${space.gateway}/${network.prefixLength}`,
+    address: space.address,
+    hostInterface: space.hostInterface,
+    interface: space.interface,
+    uplink: network.uplink,
+    publish: [`${space.publishedPort}:${space.port}`],
+    fixFirewall: true,
+  })
+
+/** The same as a command: what the lab does here can be done anywhere. */
+const upCommand = [
+  `natspace up ${space.name} --gateway ${space.gateway}/${network.prefixLength} --address ${space.address} \\`,
+  `    --host-interface ${space.hostInterface} --interface ${space.interface} --uplink ${network.uplink} \\`,
+  `    -p ${space.publishedPort}:${space.port} --fix-firewall`,
+]
+
+/** Builds host1, host2 and the LAN, and says so. Only inside a lab; throws NatspaceError. */
+export const openLab = (screen: Screen): Context => {
+  const kernel = new LinuxKernel()
+  const start = performance.now()
+  const kind = buildTopology(kernel)
+  screen.say(...picture(), '')
+  const how =
+    kind === 'bridge'
+      ? 'host2 and the LAN are namespaces, and a bridge is the switch'
+      : 'host2 and the LAN are namespaces; this kernel has no bridges, so the LAN is a router with proxy ARP'
+  screen.say(screen.paint.soft(`host1, ${how}: ready after ${since(start)}`))
+  return { kernel, paths: statePaths('/run/natspace') }
+}
+
+/** Brings the space up and shows its steps. Throws NatspaceError. */
+export const bringUp = async (
+  screen: Screen,
+  context: Context,
+  without: readonly number[] = [],
+): Promise<void> => {
+  const start = performance.now()
+  const result = await up(context, [experimentSpec()], { without })
+  const took = since(start)
+  screen.heading(upCommand.join('\n'))
+  screen.say(...stepLines(result.plan, without, screen))
+  screen.say(screen.paint.soft(changesText(result, took)))
+}
+
+const changesText = ({ changes }: UpResult, took: string): string =>
+  changes === 0 ? `nothing to change, in ${took}` : `${changes} changes in ${took}`
+
+/** The steps that were taken, by their numbers; then what natspace adds to them. */
+const stepLines = ({ operations }: Plan, without: readonly number[], { paint }: Screen): string[] => {
+  const taken = new Set(operations.map(operation => stepOf(operation.step)))
+  return steps.flatMap(step => {
+    const number = step.number === undefined ? '·' : String(step.number)
+    if (step.number !== undefined && without.includes(step.number))
+      return [`  ${number}  ${paint.bad(`${step.title}: left out`)}`]
+    return taken.has(step) ? [`  ${number}  ${step.title}`] : []
+  })
+}
+
+/** Takes proofs as they are made, shows each, and returns them all. */
+const collect = (screen: Screen, proofs: Iterable<Proof>): Proof[] => {
+  const all: Proof[] = []
+  for (const proof of proofs) {
+    screen.proof(proof)
+    all.push(proof)
+  }
+  return all
+}
+
+/** The whole experiment: up, every claim, down, and nothing left. Throws NatspaceError when something cannot even be tried. */
+export const runExperiment = async (screen: Screen): Promise<Proof[]> => {
+  const context = openLab(screen)
+  using kernel = context.kernel
+  const before = await takeSettledSnapshot(kernel)
+  await bringUp(screen, context)
+  screen.heading('What must then be seen')
+  const proofs = collect(screen, proveConnected(kernel))
+  const start = performance.now()
+  const result = await down(context, [space.name])
+  screen.heading(`natspace down ${space.name}`)
+  screen.say(screen.paint.soft(`${result.operations.length} changes in ${since(start)}`))
+  const after = await takeSettledSnapshot(kernel, before)
+  const removed = prove('down took everything away', 'no problems', () => ({
+    ok: result.problems.length === 0 && result.removed.includes(space.name),
+    seen:
+      result.problems.map(problem => problem.message).join('\n') || `removed ${result.removed.join(', ')}`,
+  }))
+  return [...proofs, ...collect(screen, [removed, ...proveNothingLeft(before, after)])]
+}
+
+/** The experiment with one step left out, then with it. Throws NatspaceError when something cannot even be tried. */
+export const runWithout = async (screen: Screen, number: OmissibleStep): Promise<Proof[]> => {
+  const context = openLab(screen)
+  using kernel = context.kernel
+  await bringUp(screen, context, [number])
+  const step = steps.find(item => item.number === number)
+  screen.heading(`Without step ${number}`)
+  screen.say(`  ${step?.without ?? ''}`, '')
+  const failure = collect(screen, proveFailure(kernel, number))
+  const verdict = allHold(failure) ? screen.paint.good('as expected') : screen.paint.bad('NOT as expected')
+  screen.say(`${verdict} without step ${number}: ${failure.at(-1)?.name}`)
+  await bringUp(screen, context)
+  screen.say('')
+  return [...failure, ...collect(screen, [proveCured(number)])]
+}
+
+const since = (start: number): string => `${(performance.now() - start).toFixed(1)} ms`

@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { errno, SystemError } from '../linux/sys/errno.ts'
+import { enterNamespace, openNamespace } from '../linux/sys/namespace.ts'
+import { replaceProcess } from '../linux/sys/process.ts'
+import { type Place, places } from './places.ts'
+import { findProgram } from './start.ts'
+
+/** Where the lab keeps what a shell reads at its start; on the lab's own /run. */
+const rcFile = '/run/natspace-lab.rc'
+
+/**
+ * Enters a place of the lab and becomes the program, or a shell with a prompt that names the place. The lab vanishes
+ * when the last of its processes ends, which is this one unless it leaves others in the background. Returns only when
+ * the program cannot be started: 127 not found, 126 not executable.
+ */
+export const becomeProgram = (place: Place, words: readonly string[]): number => {
+  const where = places[place]
+  if (where !== undefined) {
+    using namespace = openNamespace(where)
+    enterNamespace(namespace.number)
+  }
+  const { argv, environment } = words.length > 0 ? { argv: words, environment: {} } : shellCommand(place)
+  const [name = ''] = argv
+  const path = name.includes('/') ? name : findProgram(name, process.env['PATH'])
+  if (path === undefined) return complain(name, 'no such program in PATH', 127)
+  try {
+    return replaceProcess(path, argv, { ...process.env, ...environment, NATSPACE_LAB: place })
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    return complain(name, error.code, error.errno === errno.ENOENT ? 127 : 126)
+  }
+}
+
+const complain = (name: string, why: string, status: number): number => {
+  process.stderr.write(`natspace: cannot start ${JSON.stringify(name)}: ${why}\n`)
+  return status
+}
+
+type ShellCommand = { argv: readonly string[]; environment: Record<string, string> }
+
+/**
+ * $SHELL, with the prompt. bash would set its own in ~/.bashrc, so that is read first and ours after it; a POSIX
+ * shell reads the file that ENV names; others take PS1 as it is in the environment.
+ */
+const shellCommand = (place: Place): ShellCommand => {
+  const configured = process.env['SHELL']
+  const shell =
+    configured !== undefined && findProgram(basename(configured), process.env['PATH'])
+      ? configured
+      : '/bin/sh'
+  const prompt = `[natspace lab: ${place}] `
+  const text = `PS1='${prompt}\\w \\$ '\n`
+  if (basename(shell) === 'bash') {
+    writeFileSync(rcFile, `[ -r ~/.bashrc ] && . ~/.bashrc\n${text}`)
+    return { argv: [shell, '--rcfile', rcFile, '-i'], environment: {} }
+  }
+  writeFileSync(rcFile, `PS1='${prompt}$ '\n`)
+  return { argv: [shell, '-i'], environment: { ENV: rcFile, PS1: `${prompt}$ ` } }
+}

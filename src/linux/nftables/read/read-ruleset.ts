@@ -1,0 +1,149 @@
+import type { Codec } from '../../netlink/codec.ts'
+import { type Connection, type Request, request } from '../../netlink/connection.ts'
+import { NetlinkError } from '../../netlink/errors.ts'
+import type { Message } from '../../netlink/message.ts'
+import { errno } from '../../sys/errno.ts'
+import { readGeneration } from '../batch/generation.ts'
+import { type Family, familyName } from '../family.ts'
+import { chainMessage } from '../messages/chain.ts'
+import { elementsMessage } from '../messages/element.ts'
+import { flowtableMessage } from '../messages/flowtable.ts'
+import { headerOf, type MessageName, messageTypes } from '../messages/header.ts'
+import { objectMessage } from '../messages/object.ts'
+import { ruleMessage } from '../messages/rule.ts'
+import { setMessage } from '../messages/set.ts'
+import { tableMessage } from '../messages/table.ts'
+import { decodeElements } from '../sets/decode-elements.ts'
+import { toChain, toFlowtable, toObject, toRule, toSet, toTable } from './decode.ts'
+import type { Ruleset, SetState, Table } from './model.ts'
+
+/**
+ * Theory of operation. The kernel gives tables, chains, sets, elements and rules each as a list of its own. They belong
+ * together only if nobody changed the ruleset in between, so the generation is asked for before and after; if it is
+ * not the same, everything is read again. With a table's name the kernel is asked for the content of that table alone
+ * (of chains it can only filter the family).
+ */
+
+export type RulesetFilter = {
+  family?: Family
+  /** Only this table; needs a family. */
+  table?: string
+  /** false: leave the sets empty. */
+  elements?: boolean
+}
+
+/** The ruleset changed each time while it was read. */
+export class RulesetChangingError extends Error {
+  override readonly name = 'RulesetChangingError'
+  readonly attempts: number
+
+  constructor(attempts: number) {
+    super(`The ruleset changed while it was read, ${attempts} times in a row`)
+    this.attempts = attempts
+  }
+}
+
+const readAttempts = 10
+
+/**
+ * The ruleset of the connection's namespace, or a part of it, all of one generation. A table that does not exist gives
+ * no tables. Throws RulesetChangingError, NetlinkError, DumpInterruptedError, DecodeError.
+ * Equivalent to: `nft list ruleset`, `nft list table FAMILY TABLE`
+ */
+export const readRuleset = (connection: Connection, filter: RulesetFilter = {}): Ruleset => {
+  for (let attempt = 1; attempt <= readAttempts; attempt++) {
+    const before = readGeneration(connection).id
+    const tables = readOnce(connection, filter)
+    if (tables !== undefined && readGeneration(connection).id === before)
+      return { generation: before, tables }
+  }
+  throw new RulesetChangingError(readAttempts)
+}
+
+const get = <H, A>(name: MessageName, schema: Message<H, A>, value: { header: H; attributes: A }): Request =>
+  request(name, messageTypes[name], 0, schema, value)
+
+/** Undefined when something vanished while it was read. */
+const readOnce = (connection: Connection, filter: RulesetFilter): Table[] | undefined => {
+  const header = headerOf(filter.family)
+  const name = filter.table
+  const tables = readTables(connection, filter)
+  if (tables.length === 0) return tables
+  const byKey = new Map<string, Table>(tables.map(table => [`${table.family} ${table.name}`, table]))
+  const tableOf = (message: { header: { family: number } }, table: string | undefined) =>
+    byKey.get(`${familyName(message.header.family)} ${table}`)
+  const dump = <V>(item: Request, schema: Codec<V>): V[] => connection.dump(item, schema)
+  try {
+    const only = name === undefined ? {} : { table: name }
+    for (const message of dump(
+      get('NFT_MSG_GETCHAIN', chainMessage, { header, attributes: {} }),
+      chainMessage,
+    ))
+      tableOf(message, message.attributes.table)?.chains.push(toChain(message))
+    for (const message of dump(get('NFT_MSG_GETSET', setMessage, { header, attributes: only }), setMessage))
+      tableOf(message, message.attributes.table)?.sets.push(toSet(message))
+    for (const message of dump(
+      get('NFT_MSG_GETOBJ', objectMessage, { header, attributes: only }),
+      objectMessage,
+    ))
+      tableOf(message, message.attributes.table)?.objects.push(toObject(message))
+    for (const message of dump(
+      get('NFT_MSG_GETFLOWTABLE', flowtableMessage, { header, attributes: only }),
+      flowtableMessage,
+    ))
+      tableOf(message, message.attributes.table)?.flowtables.push(toFlowtable(message))
+    const chains = new Map<string, Table['chains'][number]>(
+      tables.flatMap(table =>
+        table.chains.map(chain => [`${table.family} ${table.name} ${chain.name}`, chain] as const),
+      ),
+    )
+    for (const message of dump(
+      get('NFT_MSG_GETRULE', ruleMessage, { header, attributes: only }),
+      ruleMessage,
+    )) {
+      const { table, chain } = message.attributes
+      chains.get(`${familyName(message.header.family)} ${table} ${chain}`)?.rules.push(toRule(message))
+    }
+    if (filter.elements !== false)
+      for (const table of tables)
+        for (const set of table.sets) set.elements = readElements(connection, table.family, table.name, set)
+    return tables
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === errno.ENOENT) return undefined
+    throw error
+  }
+}
+
+const readTables = (connection: Connection, { family, table: name }: RulesetFilter): Table[] => {
+  const header = headerOf(family)
+  if (name === undefined)
+    return connection
+      .dump(get('NFT_MSG_GETTABLE', tableMessage, { header, attributes: {} }), tableMessage)
+      .flatMap(message => toTable(message) ?? [])
+  try {
+    const [replies] = connection.execute([
+      get('NFT_MSG_GETTABLE', tableMessage, { header, attributes: { name } }),
+    ])
+    return (replies ?? []).flatMap(
+      ({ payload }) => toTable(tableMessage.decode(payload, 0, payload.length)) ?? [],
+    )
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === errno.ENOENT) return []
+    throw error
+  }
+}
+
+/** The elements of one set. Equivalent to: `nft list set FAMILY TABLE SET` */
+export const readElements = (
+  connection: Connection,
+  family: Family,
+  table: string,
+  set: SetState,
+): SetState['elements'] => {
+  const item = get('NFT_MSG_GETSETELEM', elementsMessage, {
+    header: headerOf(family),
+    attributes: { table, set: set.name },
+  })
+  const raw = connection.dump(item, elementsMessage).flatMap(message => message.attributes.elements ?? [])
+  return decodeElements(set, raw)
+}

@@ -1,0 +1,93 @@
+import { compile, type Instruction, type Table } from '../../linux/nftables/index.ts'
+import type { Observation } from '../reconcile/observation.ts'
+import { deleteTable, elementCommands, firewallOperation, tableCommands } from '../ruleset/commands.ts'
+import { seenGeneration, seenTable } from '../ruleset/seen-table.ts'
+import { chainDefinitions, setDefinitions } from '../ruleset/table.ts'
+import type { Resource } from './resource.ts'
+
+/**
+ * Our table: sets, maps, chains and rules, without the elements. It is compared as a whole and replaced as a whole, in
+ * one batch with the elements that it has: never repaired piece by piece.
+ * Equivalent to: `nft -f` with the table of docs/ruleset.md
+ */
+export const tableResource = (): Resource => {
+  const id = 'table inet natspace'
+  return {
+    id,
+    step: 'guard',
+    phase: 'firewall',
+    space: undefined,
+    drift(seen) {
+      const table = seenTable(seen)
+      const problem = table === undefined ? 'no such table' : difference(table)
+      if (problem === undefined) return []
+      return [
+        { resource: id, step: 'guard', space: undefined, expected: 'as natspace made it', found: problem },
+      ]
+    },
+    add(seen) {
+      const table = seenTable(seen)
+      if (table === undefined)
+        return [firewallOperation(tableCommands(), [deleteTable()], seenGeneration(seen), 'guard', undefined)]
+      if (difference(table) === undefined) return []
+      const members = table.sets
+        .filter(set => setDefinitions.some(({ name }) => name === set.name))
+        .flatMap(set => set.elements.map(element => ({ set: set.name, element })))
+      const again = [...tableCommands(), ...elementCommands('element.add', members)]
+      // What somebody changed in our table is not put back by the undo: the table as it should be stays.
+      return [firewallOperation([deleteTable(), ...again], [], seenGeneration(seen), 'guard', undefined)]
+    },
+    remove(seen) {
+      if (seenTable(seen) === undefined) return []
+      return [firewallOperation([deleteTable()], [], seenGeneration(seen), 'guard', undefined)]
+    },
+  }
+}
+
+/** The first thing in which the table is not as it should be; undefined when it is. */
+const difference = (table: Table): string | undefined => {
+  if (table.flags.includes('dormant')) return 'the table is dormant'
+  for (const { name } of setDefinitions)
+    if (!table.sets.some(set => set.name === name)) return `no set ${name}`
+  for (const { name, hook, priority, rules } of chainDefinitions) {
+    const chain = table.chains.find(item => item.name === name)
+    if (chain === undefined) return `no chain ${name}`
+    if (chain.hook !== hook || chain.priority !== priority || chain.policy !== 'accept')
+      return `chain ${name} has another hook, priority or policy`
+    if (chain.rules.length !== rules.length)
+      return `chain ${name} has ${chain.rules.length} rules, not ${rules.length}`
+    const expected = expectedRules(name)
+    const index = chain.rules.findIndex((rule, at) => ruleKey(rule.instructions) !== expected[at])
+    if (index >= 0) return `rule ${index + 1} of chain ${name} is another`
+  }
+  const extra = table.chains.find(chain => !chainDefinitions.some(({ name }) => name === chain.name))
+  return extra === undefined ? undefined : `a chain ${extra.name} that natspace did not make`
+}
+
+const compiled = new Map<string, string[]>()
+
+const expectedRules = (chain: string): string[] => {
+  let rules = compiled.get(chain)
+  if (rules === undefined) {
+    const definition = chainDefinitions.find(({ name }) => name === chain)
+    rules = (definition?.rules ?? []).map(rule => ruleKey(compile(rule, 'inet')))
+    compiled.set(chain, rules)
+  }
+  return rules
+}
+
+/** The instructions as one text. Attributes that only one side has (ids, defaults) do not count. */
+const ruleKey = (instructions: readonly Instruction[]): string =>
+  JSON.stringify(instructions, (key, value: unknown) => {
+    if (ignored.has(key)) return undefined
+    if (typeof value === 'bigint') return String(value)
+    return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
+  })
+
+const ignored = new Set(['setId'])
+
+/** For the tests: what a chain's rules must read as. */
+export const observedDifference = (seen: Observation): string | undefined => {
+  const table = seenTable(seen)
+  return table === undefined ? 'no such table' : difference(table)
+}

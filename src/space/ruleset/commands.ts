@@ -1,0 +1,74 @@
+import { type NamedSet, type NftCommand, namedSet, type SetElement } from '../../linux/nftables/index.ts'
+import { tableName } from '../marks.ts'
+import type { Operation } from '../reconcile/operation.ts'
+import type { StepName } from '../steps.ts'
+import type { Membership } from './elements.ts'
+import { chainDefinitions, type SetDefinition, setDefinitions } from './table.ts'
+
+/** The table as commands that make it, and elements as commands that add or delete them. */
+
+const where = { family: 'inet', table: tableName } as const
+
+const toNamedSet = ({ name, key, data, interval }: SetDefinition): NamedSet =>
+  namedSet({
+    name,
+    key: [...key],
+    ...(data === undefined ? {} : { data: [...data] }),
+    ...(interval ? { flags: { interval: true } } : {}),
+  })
+
+const namedSets = new Map(setDefinitions.map(item => [item.name, toNamedSet(item)]))
+
+/** The commands that make the whole table, empty of elements. */
+export const tableCommands = (): NftCommand[] => [
+  { type: 'table.add', ...where },
+  ...[...namedSets.values()].map((set): NftCommand => ({ type: 'set.add', ...where, set })),
+  ...chainDefinitions.map(
+    ({ name, type, hook, priority }): NftCommand => ({
+      type: 'chain.add',
+      ...where,
+      chain: { name, type, hook, priority, policy: 'accept' },
+    }),
+  ),
+  ...chainDefinitions.flatMap(({ name, rules }) =>
+    rules.map((rule): NftCommand => ({ type: 'rule.add', ...where, chain: name, rule })),
+  ),
+]
+
+export const deleteTable = (): NftCommand => ({ type: 'table.delete', ...where })
+
+/** Adds or deletes elements, one command a set. */
+export const elementCommands = (
+  type: 'element.add' | 'element.delete',
+  members: readonly Pick<Membership, 'set' | 'element'>[],
+): NftCommand[] => {
+  const bySet = new Map<string, SetElement[]>()
+  for (const { set, element } of members) {
+    const elements = bySet.get(set)
+    if (elements) elements.push(element)
+    else bySet.set(set, [element])
+  }
+  return [...bySet].map(([name, elements]) => ({
+    type,
+    ...where,
+    set: namedSets.get(name) as NamedSet,
+    elements,
+  }))
+}
+
+/** A firewall operation with its way back. */
+export const firewallOperation = (
+  commands: NftCommand[],
+  undo: NftCommand[],
+  generation: number,
+  step: StepName,
+  space: string | undefined,
+): Operation => ({
+  change: { type: 'nftables.commit', where: undefined, commands, generation },
+  undo:
+    undo.length === 0
+      ? []
+      : [{ type: 'nftables.commit', where: undefined, commands: undo, generation: undefined }],
+  step,
+  space,
+})
