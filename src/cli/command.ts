@@ -23,6 +23,10 @@ export type Command<O extends Options = Options> = {
   completes: 'space' | 'namespace' | 'none' | readonly string[]
   /** Positionals after which everything belongs to another program. */
   stopAfter?: number
+  /** `raw`: the arguments are not parsed here, and all of them are positionals. */
+  reads?: 'raw'
+  /** Another help than the one made from this table. */
+  help?(): Promise<string[]>
   /** Exit status of everything natspace itself fails at, where it must differ from a program's own. */
   failureStatus?: number
   examples: readonly { command: string; does: string }[]

@@ -2,6 +2,7 @@ import type { Warning } from '../space/reconcile/types.ts'
 import { formatPublish } from '../space/spec/publish.ts'
 import { printable } from '../space/spec/quote.ts'
 import type { Publish, ResolvedSpace } from '../space/spec/types.ts'
+import { shellCommand } from '../space/text/quote-shell.ts'
 import type { Finding } from './output.ts'
 import type { Style } from './style.ts'
 
@@ -56,3 +57,17 @@ export const warningFinding = ({ code, space, what, why, evidence, fix }: Warnin
   fix: { commands: fix, undo: [] },
   hides: [],
 })
+
+/** The command that brings about exactly this space, whatever is or was there. */
+export const upCommandOf = (space: ResolvedSpace): string =>
+  shellCommand(
+    ...['natspace', 'up', space.name],
+    ...['--gateway', `${space.gateway}/${space.prefixLength}`, '--address', space.address],
+    ...['--host-interface', space.hostInterface, '--interface', space.interface],
+    ...(space.uplink === undefined ? [] : [`--uplink=${space.uplink}`]),
+    ...space.publish.flatMap(publish => ['-p', formatPublish(publish)]),
+    ...(space.dns ?? []).flatMap(address => ['--dns', address]),
+    ...(space.mtu === undefined ? [] : ['--mtu', `${space.mtu}`]),
+    ...(space.internal ? ['--internal'] : []),
+    ...(space.fixFirewall ? ['--fix-firewall'] : []),
+  )

@@ -1,6 +1,5 @@
 import { isatty } from 'node:tty'
 import { LinuxKernel } from '../linux/linux.ts'
-import { NatspaceError } from '../space/errors.ts'
 import { settleInside } from './inside.ts'
 import { type LabOptions, parseLabOptions } from './options.ts'
 import { allHold, type Proof } from './proof.ts'
@@ -70,8 +69,7 @@ export const runLab = async (args: readonly string[]): Promise<number> => {
 }
 
 const wantsColours = (when: LabOptions['color']): boolean =>
-  when === 'always' ||
-  (when === 'auto' && isatty(1) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb')
+  when === 'always' || (when === 'auto' && isatty(1) && !process.env.NO_COLOR && process.env.TERM !== 'dumb')
 
 const report = (
   options: LabOptions & { command: 'run' },

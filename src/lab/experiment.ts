@@ -34,9 +34,9 @@ export function* proveConnected(kernel: Kernel): Generator<Proof> {
 
 /** The IPv4 routes of the main table, as they are, and no other. */
 const proveRoutes = (kernel: Kernel, place: Place, expected: string[]): Proof =>
-  prove(`routes of ${place}`, expected.join(', '), () => {
+  prove(`the routes of ${place}`, expected.join('\n'), () => {
     const seen = mainRoutes(kernel, place)
-    return { ok: JSON.stringify(seen) === JSON.stringify([...expected].sort()), seen: seen.join(', ') }
+    return { ok: seen.join() === expected.join(), seen: seen.join('\n') }
   })
 
 /** Equivalent to: `ip -4 route show table main` */

@@ -29,7 +29,12 @@ export const carefulFirewall = (): NftCommand[] => [
   },
 ]
 
-/** Packets that the policy of FORWARD has dropped so far. Throws NetlinkError. */
+/** Packets that the policy of FORWARD has dropped so far. Throws NetlinkError, and an Error when the counter is gone. */
 export const droppedByForward = (kernel: Kernel): number => {
-  throw new Error(String(kernel))
+  const { tables } = kernel.ruleset(undefined, { family: table.family, table: table.table })
+  const rules = tables.flatMap(item => item.chains.find(({ name }) => name === chain)?.rules ?? [])
+  for (const { comment: text, instructions } of rules)
+    for (const instruction of instructions)
+      if (text === comment && instruction.name === 'counter') return Number(instruction.data?.packets ?? 0n)
+  throw new Error(`the rule that counts at the end of ${chain} is gone`)
 }

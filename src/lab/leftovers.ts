@@ -25,16 +25,12 @@ const isEqual = (one: Snapshot, other: Snapshot): boolean =>
 
 /** One proof for each kind of thing: it is after `down` as it was before `up`. */
 export const proveNothingLeft = (before: Snapshot, after: Snapshot): Proof[] =>
-  snapshotKinds.map(kind =>
-    prove(`nothing is left: ${kind}`, 'as before up', () => {
+  snapshotKinds.map(kind => {
+    const expected = `the same ${before[kind].length} as before up`
+    return prove(`nothing is left: ${kind}`, expected, () => {
       const changes = differences(before[kind], after[kind])
       const more = changes.length > shown ? [`and ${changes.length - shown} more`] : []
-      return {
-        ok: changes.length === 0,
-        seen:
-          changes.length === 0
-            ? `all ${before[kind].length} lines equal`
-            : [...changes.slice(0, shown), ...more].join('\n'),
-      }
-    }),
-  )
+      const ok = changes.length === 0
+      return { ok, seen: ok ? expected : [...changes.slice(0, shown), ...more].join('\n') }
+    })
+  })

@@ -32,11 +32,16 @@ export const picture = (): string[] => {
   ].map(line => line.trimEnd())
 }
 
-/** One proof: a line if it holds; where it does not, what was expected is set against what was seen. */
+/**
+ * One proof: its mark and name, then what was expected and what was seen; where these are word for word the same they
+ * are shown once.
+ */
 export const proofLines = ({ name, ok, expected, seen }: Proof, { good, bad, soft }: Paint): string[] => {
-  const [first = '', ...more] = seen.split('\n')
-  const evidence = [`    ${soft('seen')}      ${first}`, ...more.map(line => `              ${line}`)]
-  return [`${ok ? good('✓') : bad('✗')} ${name}`, `    ${soft('expected')}  ${expected}`, ...evidence]
+  const title = `${ok ? good('✓') : bad('✗')} ${name}`
+  const labelled = (label: string, text: string) =>
+    text.split('\n').map((line, index) => `    ${soft((index === 0 ? label : '').padEnd(9))} ${line}`)
+  if (!ok || expected !== seen) return [title, ...labelled('expected', expected), ...labelled('seen', seen)]
+  return seen.includes('\n') ? [title, ...labelled('seen', seen)] : [`${title}: ${seen}`]
 }
 
 /** Where the lab's lines go: data to stdout; nothing at all when the result is JSON. */

@@ -22,7 +22,7 @@ export const becomeProgram = (place: Place, words: readonly string[]): number =>
   }
   const { argv, environment } = words.length > 0 ? { argv: words, environment: {} } : shellCommand(place)
   const [name = ''] = argv
-  const path = name.includes('/') ? name : findProgram(name, process.env['PATH'])
+  const path = name.includes('/') ? name : findProgram(name, process.env.PATH)
   if (path === undefined) return complain(name, 'no such program in PATH', 127)
   try {
     return replaceProcess(path, argv, { ...process.env, ...environment, NATSPACE_LAB: place })
@@ -44,11 +44,9 @@ type ShellCommand = { argv: readonly string[]; environment: Record<string, strin
  * shell reads the file that ENV names; others take PS1 as it is in the environment.
  */
 const shellCommand = (place: Place): ShellCommand => {
-  const configured = process.env['SHELL']
+  const configured = process.env.SHELL
   const shell =
-    configured !== undefined && findProgram(basename(configured), process.env['PATH'])
-      ? configured
-      : '/bin/sh'
+    configured !== undefined && findProgram(basename(configured), process.env.PATH) ? configured : '/bin/sh'
   const prompt = `[natspace lab: ${place}] `
   const text = `PS1='${prompt}\\w \\$ '\n`
   if (basename(shell) === 'bash') {

@@ -43,15 +43,22 @@ const text = (value: unknown): string =>
   JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? String(item) : item))
 
 /** Keys under which an object of the ruleset only counts. */
-const counts = new Set(['packets', 'bytes', 'generation'])
+const counts = new Set(['packets', 'bytes'])
 
-/** One line for each object (table, chain, rule, set, element list) of the ruleset, however it is nested. */
+/** One line for each table, chain, rule and set with its elements. Equivalent to: `nft -s list ruleset` */
 const rulesetLines = (kernel: Kernel): string[] =>
-  Object.entries(kernel.ruleset(undefined)).flatMap(([kind, value]) =>
-    (Array.isArray(value) ? value : [value]).flatMap(item =>
-      counts.has(kind) ? [] : [`${kind} ${JSON.stringify(item, withoutCounts)}`],
-    ),
-  )
+  kernel
+    .ruleset(undefined)
+    .tables.flatMap(({ chains, ...table }) => [
+      objectText(`table ${table.family} ${table.name}`, table),
+      ...chains.flatMap(({ rules, ...chain }) => [
+        objectText(`chain ${table.name} ${chain.name}`, chain),
+        ...rules.map(rule => objectText(`rule in ${table.name} ${chain.name}`, rule)),
+      ]),
+    ])
+
+const objectText = (title: string, value: unknown): string =>
+  `${title}: ${JSON.stringify(value, withoutCounts)}`
 
 const withoutCounts = (key: string, value: unknown): unknown =>
   counts.has(key) ? undefined : typeof value === 'bigint' ? String(value) : value

@@ -48,14 +48,14 @@ const unshareFlags = (): string[] => {
  * UNSHARE_MISSING (exit 1) or LAB_REFUSED (exit 4). Equivalent to: `unshare -rnm --propagation private natspace lab …`
  */
 export const startInside = (args: readonly string[]): never => {
-  const unshare = findProgram('unshare', process.env['PATH'])
+  const unshare = findProgram('unshare', process.env.PATH)
   if (unshare === undefined)
     throw new NatspaceError({
       code: 'UNSHARE_MISSING',
       exit: 1,
       what: 'cannot start the lab',
       why: 'the program unshare, which makes its namespaces, is not in PATH',
-      evidence: [`PATH=${process.env['PATH'] ?? ''}`],
+      evidence: [`PATH=${process.env.PATH ?? ''}`],
       fix: ['install util-linux: sudo apt-get install util-linux'],
     })
   const flags = unshareFlags()

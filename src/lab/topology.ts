@@ -1,5 +1,4 @@
-import type { Change, Where } from '../linux/change.ts'
-import { ChangeError } from '../linux/change.ts'
+import { type Change, ChangeError, type Where } from '../linux/change.ts'
 import type { Kernel } from '../linux/kernel.ts'
 import { Connection } from '../linux/netlink/connection.ts'
 import { NetlinkError } from '../linux/netlink/errors.ts'
@@ -52,10 +51,11 @@ export const buildTopology = (kernel: Kernel, { bridges = true } = {}): LanKind 
   const inLan = { switch: index(places.lan), host1: index(places.lan, 1), host2: index(places.lan, 2) }
   const kind = bridges && addBridge(inLan) ? 'bridge' : 'proxy-arp'
   carryOut(kernel, kind === 'bridge' ? bridgeChanges(inLan) : proxyArpChanges(inLan))
+  const firewall: Change = { type: 'nftables.commit', where: places.host1, commands: carefulFirewall() }
   carryOut(kernel, [
     ...hostChanges(places.host1, index(undefined), network.host1),
     ...hostChanges(places.host2, index(places.host2), network.host2),
-    { type: 'nftables.commit', where: places.host1, commands: carefulFirewall() },
+    firewall,
   ])
   awaitLan()
   return kind
@@ -141,6 +141,8 @@ const proxyArpChanges = (inLan: InLan): Change[] => [
       { type: 'link.set', ...port, up: true },
       { type: 'route.add', ...port, destination: `${network[host]}/32`, gateway: undefined },
       { type: 'sysctl.set', where, key: `net.ipv4.conf.${port.name}.proxy_arp`, value: '1' },
+      // A proxy answers after up to 0.8 s by default, to let the owner of the address be first; here is none.
+      { type: 'sysctl.set', where, key: `net.ipv4.neigh.${port.name}.proxy_delay`, value: '0' },
     ]
   }),
 ]

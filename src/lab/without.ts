@@ -31,7 +31,7 @@ type Attempt = {
   receivedOnHostEnd: number
   /** Packets that host1 refused because they are for others and it does not forward (Ip InAddrErrors). */
   notForwarded: number
-  /** Packets that went through host1 (Ip ForwDatagrams). */
+  /** Packets that host1 took for forwarding (Ip ForwDatagrams). */
   forwarded: number
   droppedByPolicy: number
   /** Packets that reached the router of the LAN and led nowhere from there. */
@@ -148,10 +148,10 @@ const stories: Record<OmissibleStep, (seen: Attempt) => Proof[]> = {
     ...fails(seen, undefined, 'ETIMEDOUT'),
     prove(
       'the FORWARD chain of host1 drops the request',
-      'its policy drops one packet, though host1 would forward it (InAddrErrors +0)',
+      'its policy drops one packet, which host1 was willing to forward (InAddrErrors +0)',
       () => ({
-        ok: seen.droppedByPolicy === 1 && seen.notForwarded === 0 && seen.forwarded === 0,
-        seen: `policy of FORWARD +${seen.droppedByPolicy}, InAddrErrors +${seen.notForwarded}, ForwDatagrams +${seen.forwarded}`,
+        ok: seen.droppedByPolicy === 1 && seen.notForwarded === 0,
+        seen: `policy of FORWARD +${seen.droppedByPolicy}, InAddrErrors +${seen.notForwarded}`,
       }),
     ),
     host2HearsNothing(seen),

@@ -4,11 +4,14 @@ import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { optionSite } from '../../space/spec/fault.ts'
 import { printable } from '../../space/spec/quote.ts'
 import { parseName } from '../../space/spec/validate.ts'
+import type { ResolvedSpace } from '../../space/spec/types.ts'
+import { readSpaceRecord } from '../../space/state/records.ts'
 import { stepOf } from '../../space/steps.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import type { Options } from '../options.ts'
 import type { Style } from '../style.ts'
+import { upCommandOf } from '../summary.ts'
 
 const options = {} as const satisfies Options
 
@@ -22,13 +25,17 @@ const run = async ({ positionals, output, environment }: Input<typeof options>):
   const spaces = status(context, names.length === 0 ? undefined : names)
   if (output.json) output.object('status', names.length === 1 ? statusData(spaces[0] as SpaceStatus) : spaces.map(statusData))
   else if (spaces.length === 0) output.note('no space is up')
-  else output.lines(spaces.flatMap((space, index) => [...(index === 0 ? [] : ['']), ...statusLines(space, output.style)]))
+  else
+    for (const [index, space] of spaces.entries()) {
+      const record = space.healthy ? undefined : readSpaceRecord(context.kernel, context.paths, space.name)
+      output.lines([...(index === 0 ? [] : ['']), ...statusLines(space, record?.space, output.style)])
+    }
   return spaces.every(space => space.healthy) ? 0 : foundDrift
 }
 
 const statusData = (space: SpaceStatus) => ({ ...space, uplink: space.uplink ?? null })
 
-const statusLines = (space: SpaceStatus, style: Style): string[] => {
+const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style: Style): string[] => {
   const { bold, dim, green, red } = style
   const health = space.healthy ? green('healthy') : red(`${space.drift.length} ${space.drift.length === 1 ? 'thing is' : 'things are'} not as asked for`)
   const { receivedPackets, receivedBytes, sentPackets, sentBytes } = space.counters
@@ -52,9 +59,7 @@ const statusLines = (space: SpaceStatus, style: Style): string[] => {
       ),
     ),
     ...space.drift.flatMap(drift => driftLines(drift, style)),
-    ...(space.healthy
-      ? []
-      : [`  ${dim('to repair')}      natspace up, with the options of the space (natspace plan shows what it would do)`]),
+    ...(asked === undefined ? [] : [`  ${dim('repair')}         ${printable(upCommandOf(asked))}`]),
   ]
 }
 

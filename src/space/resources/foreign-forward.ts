@@ -1,3 +1,4 @@
+import type { Change } from '../../linux/change.ts'
 import {
   accept,
   type Chain,
@@ -5,6 +6,7 @@ import {
   counter,
   match,
   meta,
+  type NftCommand,
   type Rule,
   rule,
   type Table,

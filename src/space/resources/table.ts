@@ -1,6 +1,6 @@
 import { compile, type Instruction, type Table } from '../../linux/nftables/index.ts'
-import type { Observation } from '../reconcile/observation.ts'
 import { deleteTable, elementCommands, firewallOperation, tableCommands } from '../ruleset/commands.ts'
+import { sameRule } from '../ruleset/same-rule.ts'
 import { seenGeneration, seenTable } from '../ruleset/seen-table.ts'
 import { chainDefinitions, setDefinitions } from '../ruleset/table.ts'
 import type { Resource } from './resource.ts'
@@ -56,38 +56,22 @@ const difference = (table: Table): string | undefined => {
       return `chain ${name} has another hook, priority or policy`
     if (chain.rules.length !== rules.length)
       return `chain ${name} has ${chain.rules.length} rules, not ${rules.length}`
-    const expected = expectedRules(name)
-    const index = chain.rules.findIndex((rule, at) => ruleKey(rule.instructions) !== expected[at])
+    const expected = compiledRules(name)
+    const index = chain.rules.findIndex((rule, at) => !sameRule(expected[at] ?? [], rule.instructions))
     if (index >= 0) return `rule ${index + 1} of chain ${name} is another`
   }
   const extra = table.chains.find(chain => !chainDefinitions.some(({ name }) => name === chain.name))
   return extra === undefined ? undefined : `a chain ${extra.name} that natspace did not make`
 }
 
-const compiled = new Map<string, string[]>()
+const compiled = new Map<string, Instruction[][]>()
 
-const expectedRules = (chain: string): string[] => {
+const compiledRules = (chain: string): Instruction[][] => {
   let rules = compiled.get(chain)
   if (rules === undefined) {
     const definition = chainDefinitions.find(({ name }) => name === chain)
-    rules = (definition?.rules ?? []).map(rule => ruleKey(compile(rule, 'inet')))
+    rules = (definition?.rules ?? []).map(rule => compile(rule, 'inet'))
     compiled.set(chain, rules)
   }
   return rules
-}
-
-/** The instructions as one text. Attributes that only one side has (ids, defaults) do not count. */
-const ruleKey = (instructions: readonly Instruction[]): string =>
-  JSON.stringify(instructions, (key, value: unknown) => {
-    if (ignored.has(key)) return undefined
-    if (typeof value === 'bigint') return String(value)
-    return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
-  })
-
-const ignored = new Set(['setId'])
-
-/** For the tests: what a chain's rules must read as. */
-export const observedDifference = (seen: Observation): string | undefined => {
-  const table = seenTable(seen)
-  return table === undefined ? 'no such table' : difference(table)
 }

@@ -1,0 +1,99 @@
+/**
+ * Theory of operation. Everything that is timed happens in network and mount namespaces of the harness's own, with
+ * its own /run: nothing of the machine is touched, and no packet leaves. The harness starts itself again inside, by
+ * `unshare`. Inside it is host1 of the reference experiment: eth0 is a veth whose other end is in the namespace
+ * `outside`, which plays the router 192.168.1.1 (docs/topology.svg). When the harness ends, all of it is gone.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { ask, BenchFailure, environment, findProgram } from './process.ts'
+
+const mark = 'natspace-bench'
+
+const enter = `mount -t tmpfs -o mode=755 ${mark} /run && mkdir -m 1777 /run/home /run/tmp && ip link set lo up || exit 1
+exec "$@"`
+
+/** Whether this process is inside already: a fact of its mounts, not a promise of its environment. */
+export const isInside = (): boolean =>
+  readFileSync('/proc/self/mounts', 'utf8').split('\n').some(line => line.startsWith(`${mark} /run tmpfs `))
+
+/** Starts this very program again inside a fresh sandbox, and returns its exit status. */
+export function runInside(): number {
+  for (const [program, from] of [
+    ['unshare', 'util-linux'],
+    ['ip', 'iproute2'],
+    ['nft', 'nftables'],
+  ] as const)
+    if (findProgram(program) === undefined)
+      throw new BenchFailure(`The sandbox needs ${program}: sudo apt-get install -y ${from}`)
+  const flags = process.getuid?.() === 0 ? '-nm' : '-Urnm'
+  const isolate = ['unshare', flags, '--propagation', 'private', 'sh', '-c', enter, 'sandbox']
+  const { exitCode } = Bun.spawnSync([...isolate, process.execPath, ...process.argv.slice(1)], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH: environment.PATH },
+  })
+  return exitCode
+}
+
+/** Gives host1 its uplink, as in the reference experiment. Refuses where there is any interface but lo. */
+export function makeHost1(): void {
+  const links = ask('ip', '-o', 'link').split('\n')
+  if (links.length !== 1) throw new BenchFailure(`This is no fresh sandbox: it has ${links.length} interfaces`)
+  const setUp = `set -e
+    ip netns add outside
+    ip link add eth0 type veth peer name eth0 netns outside
+    ip address add 192.168.1.32/24 dev eth0
+    ip link set eth0 up
+    ip -n outside address add 192.168.1.1/24 dev eth0
+    ip -n outside link set eth0 up
+    ip route add default via 192.168.1.1`
+  ask('sh', '-c', setUp)
+  restore()
+}
+
+const settings = {
+  'net.ipv4.ip_forward': '0',
+  'net.ipv4.conf.all.route_localnet': '0',
+  'net.ipv6.conf.all.forwarding': '0',
+}
+
+const settingFile = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`
+
+/**
+ * Every run begins as the first space of a machine does: no rules, nothing forwarded. Most tools leave some of their
+ * chains and settings behind, which would slow down or speed up the next one.
+ */
+export function restore(): void {
+  ask('nft', 'flush', 'ruleset')
+  for (const [name, value] of Object.entries(settings)) writeFileSync(settingFile(name), value)
+}
+
+/** What can be seen of the sandbox, one line for each thing. Two snapshots of the same state are equal. */
+export function snapshot(): string[] {
+  const lines = (kind: string, text: string) =>
+    text
+      .split('\n')
+      .filter(line => line.trim() !== '')
+      .map(line => `${kind}: ${line.trimEnd()}`)
+  return [
+    ...lines('link', ask('ip', '-br', 'link')),
+    ...lines('address', ask('ip', '-br', '-4', 'address')),
+    ...lines('route', ask('ip', '-4', 'route', 'show', 'table', 'all')),
+    ...lines('rule', ask('nft', '-s', 'list', 'ruleset')),
+    ...lines('file', ask('find', '/run', '-mindepth', '1', '-not', '-path', '/run/tmp/*')),
+    ...Object.keys(settings).map(name => `setting: ${name}=${readFileSync(settingFile(name), 'utf8').trim()}`),
+  ]
+}
+
+/** How many things of each kind are there now that were not there before, as `rule 12, file 1`, or `nothing`. */
+export function leftBehind(before: readonly string[], after: readonly string[]): string {
+  const known = new Set(before)
+  const counts = new Map<string, number>()
+  for (const line of after.filter(line => !known.has(line))) {
+    const kind = line.slice(0, line.indexOf(':'))
+    counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  }
+  const gone = before.filter(line => !after.includes(line)).length
+  const parts = [...counts].map(([kind, count]) => `${count} × ${kind}`)
+  if (gone > parts.length && counts.size === 0) parts.push(`${gone} gone`)
+  return parts.length === 0 ? 'nothing' : parts.join(', ')
+}

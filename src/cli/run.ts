@@ -1,0 +1,79 @@
+import { version } from '../version.ts'
+import { generalOptions } from './command.ts'
+import { failureOf, reportFailure } from './failure.ts'
+import { type Options, parseOptions } from './options.ts'
+import { Output, ReaderGone, type Sink, styleFor } from './output.ts'
+import { loadCommand } from './registry.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const startOptions = {
+  ...generalOptions,
+  version: { kind: 'flag', help: 'print the version' },
+} as const satisfies Options
+
+/** Runs a command line and returns its exit status. Never throws: every error becomes a message and a status. */
+export const run = async (args: readonly string[], environment: Environment, sink: Sink): Promise<number> => {
+  // Until the options are read, only this tells how an error is to be shown; after `--` they are another program's.
+  const ours = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  let output = outputFor({ json: ours.includes('--json') || ours.includes('-j') }, environment, sink)
+  let name = ''
+  let failureStatus: number | undefined
+  try {
+    const start = parseOptions('natspace', args, startOptions, 1)
+    output = outputFor(start.values, environment, sink)
+    if (start.values.version) return printVersion(output)
+    const [first, ...rest] = start.positionals
+    if (first === undefined || first === 'help' || start.values.help) {
+      const topic = first === 'help' ? rest.find(arg => !arg.startsWith('-')) : first
+      return await help(topic, output, start.values.help === true || first === 'help')
+    }
+    name = first
+    const command = await loadCommand(first)
+    failureStatus = command.failureStatus
+    if (command.reads === 'raw')
+      return await command.run({ options: start.values, positionals: rest, output, environment })
+    const options = { ...generalOptions, ...command.options }
+    const { values, positionals } = parseOptions(`natspace ${first}`, rest, options, command.stopAfter)
+    const merged = { ...start.values, ...values }
+    output = outputFor(merged, environment, sink)
+    if (merged.help) return await help(first, output, true)
+    return await command.run({ options: merged, positionals, output, environment })
+  } catch (error) {
+    if (error instanceof ReaderGone) return 0
+    const failure = failureOf(error)
+    try {
+      reportFailure(output, name, failure)
+    } catch (problem) {
+      if (!(problem instanceof ReaderGone)) throw problem
+    }
+    return failureStatus ?? failure.exit
+  }
+}
+
+type General = { json?: boolean; quiet?: boolean; verbose?: boolean; color?: string }
+
+const outputFor = (options: General, environment: Environment, sink: Sink): Output =>
+  new Output(sink, {
+    json: options.json === true,
+    quiet: options.quiet === true,
+    verbose: options.verbose === true,
+    style: styleFor(1, options.color, environment),
+    errorStyle: styleFor(2, options.color, environment),
+  })
+
+const printVersion = (output: Output): number => {
+  if (output.json) output.object('version', { version })
+  else output.lines([`natspace ${version}`])
+  return 0
+}
+
+/** The help: of a command, or the list of commands. When nobody asked for it, it goes to stderr as an error of usage. */
+const help = async (topic: string | undefined, output: Output, asked: boolean): Promise<number> => {
+  const { commandHelp, overview } = await import('./help.ts')
+  const style = asked ? output.style : output.errorStyle
+  const lines = topic === undefined ? await overview(style) : await commandHelp(await loadCommand(topic), style)
+  if (asked) output.lines(lines)
+  else output.messages(lines)
+  return asked ? 0 : 2
+}

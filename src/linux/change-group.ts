@@ -1,0 +1,38 @@
+import type { Change } from './change.ts'
+
+/** Changes that rtnetlink takes: those for one namespace that follow each other go to the kernel in one send. */
+export type RouteChanges = Extract<
+  Change,
+  {
+    type:
+      | 'veth.add'
+      | 'link.set'
+      | 'link.delete'
+      | 'address.add'
+      | 'address.delete'
+      | 'route.add'
+      | 'route.delete'
+  }
+>
+
+const routeChanges = new Set<Change['type']>([
+  'veth.add',
+  'link.set',
+  'link.delete',
+  'address.add',
+  'address.delete',
+  'route.add',
+  'route.delete',
+])
+
+export const isRouteChange = (change: Change | undefined): change is RouteChanges =>
+  change !== undefined && routeChanges.has(change.type)
+
+/** Where the run of rtnetlink changes for one namespace that starts here ends; other changes stand alone. */
+export const endOfGroup = (changes: readonly Change[], start: number): number => {
+  const first = changes[start]
+  let end = start + 1
+  if (!isRouteChange(first)) return end
+  for (let next = changes[end]; isRouteChange(next) && next.where === first.where; next = changes[end]) end++
+  return end
+}

@@ -1,0 +1,119 @@
+import type { Change, VethEnd, Where } from '../../linux/change.ts'
+import { commandText, type NftCommand } from '../../linux/nftables/index.ts'
+import { shellCommand } from './quote-shell.ts'
+
+/**
+ * Theory of operation. Every change has a shell command that does the same; run one after another they give the same
+ * links, addresses, routes, sysctls and rules. Indexes of links are left to the kernel, and the files of natspace's own
+ * state have no command: they are not part of what is seen on the network.
+ */
+
+const pinnedAt = '/run/netns/'
+
+/** The name that ip(8) knows a namespace by; undefined when it is pinned elsewhere. */
+const nameOf = (where: string): string | undefined =>
+  where.startsWith(pinnedAt) ? where.slice(pinnedAt.length) : undefined
+
+/** `ip …`, in the namespace. */
+const ip = (where: Where, ...words: readonly (string | number)[]): string => {
+  if (where === undefined) return shellCommand('ip', ...words)
+  const name = nameOf(where)
+  return name === undefined
+    ? shellCommand('nsenter', `--net=${where}`, 'ip', ...words)
+    : shellCommand('ip', '-n', name, ...words)
+}
+
+/** Any other program, in the namespace. */
+const inside = (where: Where, ...words: readonly (string | number)[]): string => {
+  if (where === undefined) return shellCommand(...words)
+  const name = nameOf(where)
+  return name === undefined
+    ? shellCommand('nsenter', `--net=${where}`, ...words)
+    : shellCommand('ip', 'netns', 'exec', name, ...words)
+}
+
+/** The shell commands that equal a change; [] for natspace's own state, which no command of the host knows. */
+export const shellOf = (change: Change): string[] => {
+  switch (change.type) {
+    case 'namespace.add':
+    case 'namespace.delete':
+      return [namespaceCommand(change.type === 'namespace.add', change.path)]
+    case 'veth.add': {
+      const { where, peer } = change
+      // ip(8) gives the peer to a namespace by its name, or by the path that pins it.
+      const netns = peer.where === where || peer.where === undefined ? [] : ['netns', nameOf(peer.where) ?? peer.where]
+      return [
+        ip(where, 'link', 'add', ...endWords(change), 'type', 'veth', 'peer', 'name', ...endWords(peer), ...netns),
+      ]
+    }
+    case 'link.set': {
+      const { where, name, up, mtu, alias } = change
+      return [
+        ip(
+          where,
+          ...['link', 'set', 'dev', name],
+          ...(mtu === undefined ? [] : ['mtu', mtu]),
+          ...(alias === undefined ? [] : ['alias', alias]),
+          ...(up === undefined ? [] : [up ? 'up' : 'down']),
+        ),
+      ]
+    }
+    case 'link.delete':
+      return [ip(change.where, 'link', 'delete', 'dev', change.name)]
+    case 'address.add':
+    case 'address.delete': {
+      const { where, name, address, prefixLength } = change
+      const verb = change.type === 'address.add' ? 'add' : 'delete'
+      return [ip(where, 'address', verb, `${address}/${prefixLength}`, 'dev', name)]
+    }
+    case 'route.add':
+    case 'route.delete': {
+      const { where, name, destination, gateway } = change
+      const verb = change.type === 'route.add' ? 'add' : 'delete'
+      const target = destination === '0.0.0.0/0' ? ['default'] : [destination]
+      const via = gateway === undefined ? [] : ['via', gateway]
+      return [ip(where, 'route', verb, ...target, ...via, 'dev', name)]
+    }
+    case 'sysctl.set':
+      return [inside(change.where, 'sysctl', '-q', '-w', `${change.key}=${change.value}`)]
+    case 'nftables.commit':
+      return change.commands.map(command => inside(change.where, 'nft', nftText(command)))
+    case 'nftables.delete-rules':
+      return [deleteRules(change)]
+    case 'directory.add':
+    case 'directory.delete':
+    case 'file.write':
+    case 'file.delete':
+    case 'mount.share':
+    case 'mount.delete':
+      return []
+  }
+}
+
+const namespaceCommand = (add: boolean, path: string): string => {
+  const name = nameOf(path)
+  const verb = add ? 'add' : 'delete'
+  if (name !== undefined) return shellCommand('ip', 'netns', verb, name)
+  return add
+    ? `${shellCommand('touch', path)} && ${shellCommand('unshare', `--net=${path}`, 'true')}`
+    : `${shellCommand('umount', path)} && ${shellCommand('rm', path)}`
+}
+
+const endWords = ({ name, address, mtu }: Pick<VethEnd, 'name' | 'address' | 'mtu'>): (string | number)[] => [
+  name,
+  'address',
+  address,
+  ...(mtu === undefined ? [] : ['mtu', mtu]),
+]
+
+/** A command as a line of an nft script, without the program's name. */
+export const nftText = (command: NftCommand): string => commandText(command).replace(/^nft /, '')
+
+/** Rules have handles that are known only then: they are looked up by their comment. */
+const deleteRules = (change: Extract<Change, { type: 'nftables.delete-rules' }>): string => {
+  const { where, family, table, chain, comment } = change
+  const list = inside(where, 'nft', '-a', 'list', 'chain', family, table, chain)
+  const remove = inside(where, 'nft', 'delete', 'rule', family, table, chain, 'handle')
+  const filter = shellCommand('sed', '-n', `s/.* comment "${comment}".* # handle \\([0-9]*\\)$/\\1/p`)
+  return `${list} | ${filter} | while read -r handle; do ${remove} "$handle"; done`
+}
