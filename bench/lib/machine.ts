@@ -12,7 +12,8 @@ export type Machine = {
 
 /** This machine and these programs' versions. */
 export const describeMachine = (versions: Readonly<Record<string, string>>): Machine => ({
-  processor: /^(?:model name|Model)\s*: (.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? process.arch,
+  processor:
+    /^(?:model name|Model)\s*: (.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? process.arch,
   cores: availableParallelism(),
   kernel: `Linux ${release()}`,
   versions,
@@ -22,5 +23,7 @@ export const describeMachine = (versions: Readonly<Record<string, string>>): Mac
 export function packageVersion(name: string): string | undefined {
   if (findProgram('dpkg-query') === undefined) return undefined
   const known = ask('dpkg-query', '-W', '-f', '${Package} ${Version}\n', '*').split('\n')
-  return known.find(line => line.startsWith(`${name} `) && line.length > name.length + 1)?.slice(name.length + 1)
+  return known
+    .find(line => line.startsWith(`${name} `) && line.length > name.length + 1)
+    ?.slice(name.length + 1)
 }

@@ -2,7 +2,11 @@
 import type { Row } from './comparison.ts'
 import type { Machine } from './machine.ts'
 
-export type Table = { readonly title: string; readonly head: readonly string[]; readonly rows: readonly string[][] }
+export type Table = {
+  readonly title: string
+  readonly head: readonly string[]
+  readonly rows: readonly string[][]
+}
 
 export type Report = {
   readonly name: string

@@ -14,7 +14,9 @@ exec "$@"`
 
 /** Whether this process is inside already: a fact of its mounts, not a promise of its environment. */
 export const isInside = (): boolean =>
-  readFileSync('/proc/self/mounts', 'utf8').split('\n').some(line => line.startsWith(`${mark} /run tmpfs `))
+  readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .some(line => line.startsWith(`${mark} /run tmpfs `))
 
 /** Starts this very program again inside a fresh sandbox, and returns its exit status. */
 export function runInside(): number {
@@ -37,7 +39,8 @@ export function runInside(): number {
 /** Gives host1 its uplink, as in the reference experiment. Refuses where there is any interface but lo. */
 export function makeHost1(): void {
   const links = ask('ip', '-o', 'link').split('\n')
-  if (links.length !== 1) throw new BenchFailure(`This is no fresh sandbox: it has ${links.length} interfaces`)
+  if (links.length !== 1)
+    throw new BenchFailure(`This is no fresh sandbox: it has ${links.length} interfaces`)
   const setUp = `set -e
     ip netns add outside
     ip link add eth0 type veth peer name eth0 netns outside
@@ -80,7 +83,9 @@ export function snapshot(): string[] {
     ...lines('route', ask('ip', '-4', 'route', 'show', 'table', 'all')),
     ...lines('rule', ask('nft', '-s', 'list', 'ruleset')),
     ...lines('file', ask('find', '/run', '-mindepth', '1', '-not', '-path', '/run/tmp/*')),
-    ...Object.keys(settings).map(name => `setting: ${name}=${readFileSync(settingFile(name), 'utf8').trim()}`),
+    ...Object.keys(settings).map(
+      name => `setting: ${name}=${readFileSync(settingFile(name), 'utf8').trim()}`,
+    ),
   ]
 }
 

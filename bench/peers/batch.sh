@@ -18,7 +18,7 @@ table ip article {
     ip daddr 192.168.1.32 tcp dport 8080 dnat to 192.168.45.3:80
   }
   chain output {
-    type nat hook output priority dstnat
+    type nat hook output priority -100
     ip daddr 192.168.1.32 tcp dport 8080 dnat to 192.168.45.3:80
   }
   chain postrouting {

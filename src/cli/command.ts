@@ -3,7 +3,7 @@ import type { Output } from './output.ts'
 
 /** What a command is given when it runs. */
 export type Input<O extends Options> = {
-  options: Values<O & typeof generalOptions>
+  options: Values<O> & Values<typeof generalOptions>
   positionals: string[]
   output: Output
   environment: Readonly<Record<string, string | undefined>>

@@ -80,7 +80,9 @@ export function arbitraryOf(codec: Codec<unknown>): Anything {
   if (scalar) return scalar
   const { header, table, fields, cases, element } = codec as Inside
   if (fields)
-    return fc.record(Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, arbitraryOf(field)])))
+    return fc.record(
+      Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, arbitraryOf(field)])),
+    )
   if (table && header) return fc.record({ header: arbitraryOf(header), attributes: tableValue(table) })
   if (table) return tableValue(table)
   if (element) return fc.array(arbitraryOf(element), { maxLength: 5 })

@@ -29,7 +29,9 @@ const rewritten = (bytes: Uint8Array): Uint8Array => {
   const value = schema.decode(bytes, 16, bytes.length)
   const writer = new Writer(16)
   const view = Buffer.from(bytes)
-  writeMessage(writer, u16(bytes, 4), u16(bytes, 6), view.readUInt32LE(8), inner => schema.encode(inner, value))
+  writeMessage(writer, u16(bytes, 4), u16(bytes, 6), view.readUInt32LE(8), inner =>
+    schema.encode(inner, value),
+  )
   writer.patchU32(12, view.readUInt32LE(12))
   return writer.bytes
 }
@@ -77,7 +79,9 @@ describe('the golden files', () => {
   })
 
   test('hold refusals that repeat the request, and refusals that repeat only its header', () => {
-    const refusals = all.filter(one => one.type === 'NLMSG_ERROR' && !/"errno":0/.test(JSON.stringify(one.value)))
+    const refusals = all.filter(
+      one => one.type === 'NLMSG_ERROR' && !/"errno":0/.test(JSON.stringify(one.value)),
+    )
     const capped = refusals.map(one => (u16(fromHex(one.hex), 6) & NLM_F.capped) !== 0)
     expect(new Set(capped)).toEqual(new Set([true, false]))
     const withPath = refusals.filter(one => !/"attributePath":\[\]/.test(JSON.stringify(one.value)))

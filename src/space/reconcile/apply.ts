@@ -108,6 +108,13 @@ export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Nat
     toUnits(operations).map(unit => unit.change),
   ).map(applyError)
 
+/** Whether a change failed because somebody else changed the same thing first: looking again may help. */
+export const lostRace = (error: unknown): boolean =>
+  error instanceof NatspaceError &&
+  error.cause instanceof ChangeError &&
+  (error.cause.code === 'ERESTART' ||
+    (error.cause.code === 'EBUSY' && error.cause.change.type === 'veth.add'))
+
 const privilegeCodes = new Set(['EPERM', 'EACCES'])
 const missingCodes = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'])
 

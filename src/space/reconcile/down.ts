@@ -10,7 +10,7 @@ import {
   recordedNames,
   type SpaceRecord,
 } from '../state/records.ts'
-import { applyEach } from './apply.ts'
+import { applyEach, lostRace } from './apply.ts'
 import { hostResources, inOrder, spaceResources } from './desired.ts'
 import { Observation } from './observation.ts'
 import type { Operation } from './operation.ts'
@@ -64,7 +64,20 @@ export const down = async (
   options: { lockPatience?: number } = {},
 ): Promise<DownResult> => {
   using _lock = await takeLock(context.paths, options.lockPatience)
-  const { operations, present, absent } = prepare(context, names)
-  const problems: NatspaceError[] = applyEach(context.kernel, operations)
-  return { removed: present, absent, operations, problems }
+  const removed = new Set<string>()
+  for (let attempt = 1; ; attempt++) {
+    const { operations, present, absent } = prepare(context, names)
+    const problems = applyEach(context.kernel, operations)
+    for (const name of present) removed.add(name)
+    if (attempt === attempts || !problems.some(lostRace))
+      return {
+        removed: [...removed],
+        absent: absent.filter(name => !removed.has(name)),
+        operations,
+        problems,
+      }
+  }
 }
+
+/** What somebody else changed between looking and removing is looked at again. */
+const attempts = 5

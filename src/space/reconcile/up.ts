@@ -18,7 +18,7 @@ import {
   readSpaceRecord,
   type SpaceRecord,
 } from '../state/records.ts'
-import { applyAll, rollBack } from './apply.ts'
+import { applyAll, lostRace, rollBack } from './apply.ts'
 import {
   cableResources,
   hostResources,
@@ -174,14 +174,42 @@ export const up = async (
   options: PlanOptions & { lockPatience?: number } = {},
 ): Promise<UpResult> => {
   using _lock = await takeLock(context.paths, options.lockPatience)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return attemptUp(context, specs, options)
+    } catch (error) {
+      if (attempt === attempts || !lostRace(error)) throw error
+    }
+  }
+}
+
+/** Others may change the ruleset, or take an index, between looking and changing; then both are done anew. */
+const attempts = 5
+
+const attemptUp = (context: Context, specs: readonly SpaceSpec[], options: PlanOptions): UpResult => {
   const { resources, ...plan } = prepare(context, specs, options)
   if (plan.operations.length === 0) return { plan, changes: 0 }
   const applied = applyAll(context.kernel, plan.operations)
-  const seen = new Observation(context.kernel)
-  const drift = resources.flatMap(resource => resource.drift(seen))
+  let drift: Drift[]
+  try {
+    const seen = new Observation(context.kernel)
+    drift = resources.flatMap(resource => resource.drift(seen))
+  } catch (cause) {
+    throw rollBack(context.kernel, applied, cannotVerify(cause))
+  }
   if (drift.length > 0) throw rollBack(context.kernel, applied, notAsDesired(drift))
   return { plan, changes: applied.count }
 }
+
+const cannotVerify = (cause: unknown): NatspaceError =>
+  new NatspaceError({
+    code: 'VERIFY_FAILED',
+    exit: 1,
+    what: 'cannot bring the space up',
+    why: 'the kernel accepted every change, but could not be asked what it has now; all was undone',
+    evidence: [cause instanceof Error ? cause.message : String(cause)],
+    cause,
+  })
 
 const notAsDesired = (drift: readonly Drift[]): NatspaceError =>
   new NatspaceError({

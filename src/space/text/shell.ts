@@ -41,9 +41,22 @@ export const shellOf = (change: Change): string[] => {
     case 'veth.add': {
       const { where, peer } = change
       // ip(8) gives the peer to a namespace by its name, or by the path that pins it.
-      const netns = peer.where === where || peer.where === undefined ? [] : ['netns', nameOf(peer.where) ?? peer.where]
+      const netns =
+        peer.where === where || peer.where === undefined ? [] : ['netns', nameOf(peer.where) ?? peer.where]
       return [
-        ip(where, 'link', 'add', ...endWords(change), 'type', 'veth', 'peer', 'name', ...endWords(peer), ...netns),
+        ip(
+          where,
+          'link',
+          'add',
+          'name',
+          ...endWords(change),
+          'type',
+          'veth',
+          'peer',
+          'name',
+          ...endWords(peer),
+          ...netns,
+        ),
       ]
     }
     case 'link.set': {
@@ -77,7 +90,7 @@ export const shellOf = (change: Change): string[] => {
     case 'sysctl.set':
       return [inside(change.where, 'sysctl', '-q', '-w', `${change.key}=${change.value}`)]
     case 'nftables.commit':
-      return change.commands.map(command => inside(change.where, 'nft', nftText(command)))
+      return change.commands.map(command => nftCommand(change.where, nftText(command)))
     case 'nftables.delete-rules':
       return [deleteRules(change)]
     case 'directory.add':
@@ -105,6 +118,22 @@ const endWords = ({ name, address, mtu }: Pick<VethEnd, 'name' | 'address' | 'mt
   address,
   ...(mtu === undefined ? [] : ['mtu', mtu]),
 ]
+
+/** Bytes of one argument that Linux takes (MAX_ARG_STRLEN, linux/binfmts.h), less some for quoting. */
+const longestArgument = 100_000
+
+/** Thousands of elements at once are more than an argument may hold: those go to nft's standard input. */
+const nftCommand = (where: Where, text: string): string =>
+  text.length <= longestArgument
+    ? inside(where, 'nft', text)
+    : hereDocument(inside(where, 'nft', '-f', '-'), [text])
+
+/** A command with lines as its standard input, which the shell hands on as they stand. */
+export const hereDocument = (command: string, lines: readonly string[]): string => {
+  let end = 'EOF'
+  while (lines.includes(end)) end += '_'
+  return [`${command} <<'${end}'`, ...lines, end].join('\n')
+}
 
 /** A command as a line of an nft script, without the program's name. */
 export const nftText = (command: NftCommand): string => commandText(command).replace(/^nft /, '')

@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs'
+import { ask, timed } from '../lib/process.ts'
+import type { Contender } from './contender.ts'
+
+const space = [
+  'myspace',
+  ...['--gateway', '192.168.45.2/24', '--address', '192.168.45.3'],
+  ...['--host-interface', 'veth1', '--interface', 'veth2', '--uplink', 'eth0', '-p', '8080:80'],
+] as const
+
+/** The compiled command, and what else of it is timed. Every call is a new process. */
+export const natspace = (program: string) =>
+  ({
+    name: 'natspace',
+    what: 'natspace up',
+    missing: () => (existsSync(program) ? undefined : `${program} is not there: npm run build`),
+    up: () => timed({ run: [program, 'up', ...space] }).milliseconds,
+    down: () => void ask(program, 'down', 'myspace'),
+    versions: () => ({ natspace: ask(program, '--version').replace('natspace ', '') }),
+    timedDown: () => timed({ run: [program, 'down', 'myspace'] }).milliseconds,
+    version: () => timed({ run: [program, '--version'] }).milliseconds,
+    status: () => timed({ run: [program, 'status', 'myspace'] }).milliseconds,
+    execTrue: () => timed({ run: [program, 'exec', 'myspace', 'true'] }).milliseconds,
+  }) satisfies Contender & Record<string, unknown>

@@ -1,0 +1,6 @@
+import { generalOptions } from '../command.ts'
+import { defineCommand, type Input } from '../command.ts'
+import { completionScript, isShell, shells } from '../completion/script.ts'
+import { type Options, usageError } from '../options.ts'
+import { quote } from '../../space/spec/quote.ts'
+import { loadCommands } from '../registry.ts'
