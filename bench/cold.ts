@@ -1,11 +1,12 @@
 /** `npm run bench -- cold`: one space from nothing to connected, each time by new processes, against its peers. */
 import { compare } from './lib/comparison.ts'
 import { interleave, type Task } from './lib/interleave.ts'
+import { leftBehind } from './lib/left-behind.ts'
 import { describeMachine } from './lib/machine.ts'
 import type { BenchOptions } from './lib/options.ts'
-import { ask, timed } from './lib/process.ts'
+import { timed } from './lib/process.ts'
 import { type Report, type Table, timesTable } from './lib/report.ts'
-import { leftBehind, restore, snapshot } from './lib/sandbox.ts'
+import { restore, snapshot } from './lib/sandbox.ts'
 import { proveConnected } from './lib/traffic.ts'
 import { cni } from './peers/cni.ts'
 import type { Contender } from './peers/contender.ts'
@@ -93,10 +94,12 @@ export async function cold({ program, warmUps, rounds, progress }: BenchOptions)
   }
   const told = (what: string) => (round: number, of: number) => progress(`${what}: round ${round} of ${of}`)
   const ups = interleave(present.map(upTask), { warmUps, rounds }, told('up'))
-  const wanted = contenders.map(({ name, what }) => {
-    const budget = budgets[name]
-    return { name, what, against: name === own.name ? undefined : own.name, budget }
-  })
+  const wanted = contenders.map(({ name, what }) => ({
+    name,
+    what,
+    against: name === own.name ? undefined : own.name,
+    budget: budgets[name],
+  }))
   const rows = compare(ups, wanted)
   const tables: Table[] = [
     timesTable('From nothing to connected', 'natspace / it', rows),

@@ -19,8 +19,8 @@ export type Row = {
 export type Wanted = {
   readonly name: string
   readonly what: string
-  readonly against?: string
-  readonly budget?: number
+  readonly against?: string | undefined
+  readonly budget?: number | undefined
 }
 
 /** The rows of those wanted tasks that were timed; a ratio only where ours was timed too. */

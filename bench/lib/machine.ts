@@ -22,8 +22,6 @@ export const describeMachine = (versions: Readonly<Record<string, string>>): Mac
 /** The version of a Debian package, or undefined where there is none. Equivalent to: `dpkg-query -W NAME`. */
 export function packageVersion(name: string): string | undefined {
   if (findProgram('dpkg-query') === undefined) return undefined
-  const known = ask('dpkg-query', '-W', '-f', '${Package} ${Version}\n', '*').split('\n')
-  return known
-    .find(line => line.startsWith(`${name} `) && line.length > name.length + 1)
-    ?.slice(name.length + 1)
+  const installed = ask('dpkg-query', '-W').split('\n')
+  return installed.map(line => line.split('\t')).find(([known]) => known === name)?.[1]
 }

@@ -70,35 +70,21 @@ export function restore(): void {
   for (const [name, value] of Object.entries(settings)) writeFileSync(settingFile(name), value)
 }
 
-/** What can be seen of the sandbox, one line for each thing. Two snapshots of the same state are equal. */
+/** What can be seen of the sandbox, as `kind: text`. Two snapshots of the same state are equal. */
 export function snapshot(): string[] {
   const lines = (kind: string, text: string) =>
     text
       .split('\n')
-      .filter(line => line.trim() !== '')
+      .filter(line => /[^\s}]/.test(line))
       .map(line => `${kind}: ${line.trimEnd()}`)
   return [
-    ...lines('link', ask('ip', '-br', 'link')),
+    ...lines('interface', ask('ip', '-br', 'link')),
     ...lines('address', ask('ip', '-br', '-4', 'address')),
     ...lines('route', ask('ip', '-4', 'route', 'show', 'table', 'all')),
-    ...lines('rule', ask('nft', '-s', 'list', 'ruleset')),
+    ...lines('line of the ruleset', ask('nft', '-s', 'list', 'ruleset')),
     ...lines('file', ask('find', '/run', '-mindepth', '1', '-not', '-path', '/run/tmp/*')),
     ...Object.keys(settings).map(
       name => `setting: ${name}=${readFileSync(settingFile(name), 'utf8').trim()}`,
     ),
   ]
-}
-
-/** How many things of each kind are there now that were not there before, as `rule 12, file 1`, or `nothing`. */
-export function leftBehind(before: readonly string[], after: readonly string[]): string {
-  const known = new Set(before)
-  const counts = new Map<string, number>()
-  for (const line of after.filter(line => !known.has(line))) {
-    const kind = line.slice(0, line.indexOf(':'))
-    counts.set(kind, (counts.get(kind) ?? 0) + 1)
-  }
-  const gone = before.filter(line => !after.includes(line)).length
-  const parts = [...counts].map(([kind, count]) => `${count} × ${kind}`)
-  if (gone > parts.length && counts.size === 0) parts.push(`${gone} gone`)
-  return parts.length === 0 ? 'nothing' : parts.join(', ')
 }

@@ -50,12 +50,7 @@ function call(verb: 'ADD' | 'DEL', plugin: (typeof chain)[number], result: unkno
 export const cni: Contender = {
   name: 'cni',
   what: 'ip netns add and CNI ptp, firewall, portmap',
-  missing: () =>
-    missingPrograms(
-      packageName,
-      chain.map(({ type }) => type),
-      folders,
-    ),
+  missing: () => missingPrograms(packageName, [...chain.map(({ type }) => type), 'static'], folders),
   up: () => {
     let { milliseconds } = timed({ run: ['ip', 'netns', 'add', 'myspace'] })
     let result: unknown

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { relative } from 'node:path'
 import { ask, timed } from '../lib/process.ts'
 import type { Contender } from './contender.ts'
 
@@ -13,7 +14,8 @@ export const natspace = (program: string) =>
   ({
     name: 'natspace',
     what: 'natspace up',
-    missing: () => (existsSync(program) ? undefined : `${program} is not there: npm run build`),
+    missing: () =>
+      existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
     up: () => timed({ run: [program, 'up', ...space] }).milliseconds,
     down: () => void ask(program, 'down', 'myspace'),
     versions: () => ({ natspace: ask(program, '--version').replace('natspace ', '') }),

@@ -50,9 +50,16 @@ const packages = [
   },
   {
     name: 'containernetworking-plugins',
-    programs: ['/usr/lib/cni/ptp', '/usr/lib/cni/firewall', '/usr/lib/cni/portmap'],
+    programs: ['ptp', 'static', 'firewall', 'portmap'].map(name => `/usr/lib/cni/${name}`),
     for: 'bench',
     why: 'the CNI plugins, to be timed against',
+  },
+  { name: 'gcc', programs: ['gcc'], for: 'bench', why: 'compiles the floor: the system calls alone' },
+  {
+    name: 'libc6-dev',
+    programs: ['/usr/include/stdio.h'],
+    for: 'bench',
+    why: 'the headers of libc and of the kernel, for the floor',
   },
 ]
 

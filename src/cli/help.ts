@@ -2,6 +2,7 @@ import { type Command, generalOptions } from './command.ts'
 import { type Option, type Options, optionName } from './options.ts'
 import { loadCommands } from './registry.ts'
 import type { Style } from './style.ts'
+import { wrap } from './wrap.ts'
 
 const width = 100
 
@@ -81,19 +82,6 @@ const helpOf = ({ help, kind }: Option): string => (kind === 'list' ? `${help} (
 /** `-p, --publish SPEC` */
 const spelling = (key: string, { short, kind, placeholder }: Option): string =>
   `${short === undefined ? '    ' : `-${short}, `}${optionName(key)}${kind === 'flag' ? '' : ` ${placeholder ?? 'VALUE'}`}`
-
-/** Words in lines of at most `columns`; a longer word has a line of its own. */
-export const wrap = (text: string, columns: number): string[] => {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > columns) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
-}
 
 /** A long example goes on in the next line as a shell reads it. */
 const wrapCommand = (line: string): string[] =>

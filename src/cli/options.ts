@@ -31,7 +31,7 @@ type ValueOf<O extends Option> = O['kind'] extends 'flag'
     ? string[]
     : string
 /** The given options; what was not given is absent. */
-export type Values<O extends Options> = { -readonly [K in keyof O]?: ValueOf<O[K]> }
+export type Values<O extends Options> = { -readonly [K in keyof O]?: ValueOf<O[K]> | undefined }
 
 export type Parsed<O extends Options> = { values: Values<O>; positionals: string[] }
 

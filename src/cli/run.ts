@@ -1,7 +1,7 @@
 import { version } from '../version.ts'
 import { generalOptions } from './command.ts'
 import { failureOf, reportFailure } from './failure.ts'
-import { type Options, parseOptions } from './options.ts'
+import { type Options, parseOptions, type Values } from './options.ts'
 import { Output, ReaderGone, type Sink, styleFor } from './output.ts'
 import { loadCommand } from './registry.ts'
 
@@ -33,9 +33,9 @@ export const run = async (args: readonly string[], environment: Environment, sin
     failureStatus = command.failureStatus
     if (command.reads === 'raw')
       return await command.run({ options: start.values, positionals: rest, output, environment })
-    const options = { ...generalOptions, ...command.options }
+    const options: Options & typeof generalOptions = { ...command.options, ...generalOptions }
     const { values, positionals } = parseOptions(`natspace ${first}`, rest, options, command.stopAfter)
-    const merged = { ...start.values, ...values }
+    const merged = Object.assign(values, { ...start.values, ...values })
     output = outputFor(merged, environment, sink)
     if (merged.help) return await help(first, output, true)
     return await command.run({ options: merged, positionals, output, environment })
@@ -51,7 +51,7 @@ export const run = async (args: readonly string[], environment: Environment, sin
   }
 }
 
-type General = { json?: boolean; quiet?: boolean; verbose?: boolean; color?: string }
+type General = Values<Omit<typeof generalOptions, 'help'>>
 
 const outputFor = (options: General, environment: Environment, sink: Sink): Output =>
   new Output(sink, {

@@ -1,11 +1,12 @@
+import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { LinuxKernel } from '../linux/linux.ts'
 import { settleInside } from './inside.ts'
 import { type LabOptions, parseLabOptions } from './options.ts'
 import { allHold, type Proof } from './proof.ts'
 import { bringUp, openLab, runExperiment, runWithout } from './run.ts'
-import { Screen } from './screen.ts'
-import { becomeProgram } from './shell.ts'
+import { Screen, writeOut } from './screen.ts'
+import { becomeProgram, greeting } from './shell.ts'
 import { startInside, takeOrigin } from './start.ts'
 
 /** The help of `natspace lab`. */
@@ -13,13 +14,14 @@ export const labHelp = `Usage: natspace lab [run] [--without STEP]
        natspace lab shell [host1|host2|myspace|lan] [-- COMMAND [ARG]...]
 
 A host with a space, another host and a LAN between them, made of network namespaces: the experiment that natspace
-is about, on a machine of its own. Needs no root, touches nothing of this machine, and vanishes when it ends.
+is about, in a network of its own. Needs no root, touches nothing of this machine, and vanishes when its last process
+ends.
 
 Commands:
   run             brings myspace up on host1, proves each thing that must then be seen, takes it down, and proves
                   that nothing is left; exit status 0 only if all of it holds
   shell [PLACE]   builds the lab with myspace up, and opens $SHELL in a place of it (default host1), or runs COMMAND
-                  there; the lab is gone when that ends. natspace itself works inside, on the lab's host1
+                  there; the lab is gone when that ends. In host1 natspace itself can be used, as on any host
 
 Options:
   --without STEP  leaves out step 6 (default route), 7 (forwarding), 8 (SNAT) or 9 (FORWARD rules), shows how it
@@ -44,7 +46,7 @@ export const runLab = async (args: readonly string[]): Promise<number> => {
   const { origin, args: rest } = takeOrigin(args)
   const options = parseLabOptions(rest)
   if (options.command === 'help') {
-    process.stdout.write(labHelp)
+    writeOut(labHelp)
     return 0
   }
   if (origin === undefined) return startInside(rest)
@@ -60,6 +62,7 @@ export const runLab = async (args: readonly string[]): Promise<number> => {
     const context = openLab(screen)
     await bringUp(screen, context)
     context.kernel[Symbol.dispose]()
+    if (options.words.length === 0 && !options.quiet) writeSync(2, greeting(options.place))
     return becomeProgram(options.place, options.words)
   }
   const { without } = options
@@ -79,7 +82,7 @@ const report = (
   const { without } = options
   if (options.json) {
     const data = { ...(without === undefined ? {} : { without }), proofs }
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, command: 'lab run', data, findings: [] })}\n`)
+    writeOut(`${JSON.stringify({ schemaVersion: 1, command: 'lab run', data, findings: [] })}\n`)
     return
   }
   const failed = proofs.filter(proof => !proof.ok)
@@ -90,12 +93,10 @@ const report = (
           `✗ ${failed.length} of ${proofs.length} proofs do not hold: ${failed.map(proof => proof.name).join('; ')}`,
         )
   const before = options.quiet ? '' : '\n'
-  if (without === undefined) process.stdout.write(`${before}${verdict}\n`)
+  if (without === undefined) writeOut(`${before}${verdict}\n`)
   else {
     const cure = proofs.at(-1)?.ok ? paint.good('✓') : paint.bad('✗')
     const asExpected = allHold(proofs.slice(0, -1)) ? 'failed as expected' : 'did NOT fail as expected'
-    process.stdout.write(
-      `${before}without step ${without}: ${asExpected}; with step ${without}: ${cure}\n${verdict}\n`,
-    )
+    writeOut(`${before}without step ${without}: ${asExpected}; with step ${without}: ${cure}\n${verdict}\n`)
   }
 }

@@ -2,7 +2,7 @@ import type { Kernel } from '../linux/kernel.ts'
 import type { EchoPacket } from '../linux/net/icmp.ts'
 import { type Route, routeProtocol, routeTable } from '../linux/rtnetlink/route.ts'
 import { Socket } from '../linux/sys/socket.ts'
-import { echoText, listenForRequests, type PingResult, ping } from './ping.ts'
+import { echoText, listenForRequests, type PingOptions, type PingResult, ping } from './ping.ts'
 import { network, type Place, places, withNamespace } from './places.ts'
 import { type Proof, prove } from './proof.ts'
 
@@ -59,12 +59,12 @@ export const routeText = ({ destination, gateway, protocol }: Route, link: strin
   ].join(' ')
 
 /** The requests that reach host2 while myspace pings it, and what became of the ping. */
-export const pingHost2 = (
-  options = { attempts: 3, milliseconds: patience },
-): { heard: EchoPacket[]; result: PingResult } =>
+export const pingHost2 = (options: Partial<PingOptions> = {}): { heard: EchoPacket[]; result: PingResult } =>
   withNamespace('host2', host2 =>
     listenForRequests(host2, () =>
-      withNamespace(space.name, myspace => ping(myspace, network.host2, { identifier, ...options })),
+      withNamespace(space.name, myspace =>
+        ping(myspace, network.host2, { identifier, attempts: 3, milliseconds: patience, ...options }),
+      ),
     ),
   )
 

@@ -1,11 +1,11 @@
 import { LinuxKernel } from '../linux/linux.ts'
 import { down } from '../space/reconcile/down.ts'
-import type { Context, Plan, UpResult } from '../space/reconcile/types.ts'
+import type { Context, Plan } from '../space/reconcile/types.ts'
 import { up } from '../space/reconcile/up.ts'
 import type { SpaceSpec } from '../space/spec/types.ts'
 import { validateSpec } from '../space/spec/validate.ts'
 import { statePaths } from '../space/state/records.ts'
-import { stepOf, steps } from '../space/steps.ts'
+import { type Step, stepOf, steps } from '../space/steps.ts'
 import { proveConnected } from './experiment.ts'
 import { proveNothingLeft, takeSettledSnapshot } from './leftovers.ts'
 import { network } from './places.ts'
@@ -49,22 +49,24 @@ export const openLab = (screen: Screen): Context => {
   return { kernel, paths: statePaths('/run/natspace') }
 }
 
-/** Brings the space up and shows its steps. Throws NatspaceError. */
+/**
+ * Brings the space up and shows its steps; `again` is the second time, when only what was left out is missing. Throws
+ * NatspaceError.
+ */
 export const bringUp = async (
   screen: Screen,
   context: Context,
-  without: readonly number[] = [],
+  { without = [], again = false }: { without?: readonly number[]; again?: boolean } = {},
 ): Promise<void> => {
   const start = performance.now()
-  const result = await up(context, [experimentSpec()], { without })
+  const { plan, changes } = await up(context, [experimentSpec()], { without })
   const took = since(start)
-  screen.heading(upCommand.join('\n'))
-  screen.say(...stepLines(result.plan, without, screen))
-  screen.say(screen.paint.soft(changesText(result, took)))
+  screen.heading(again ? `natspace up ${space.name} … again, now with every step` : upCommand.join('\n'))
+  screen.say(...stepLines(plan, without, screen))
+  screen.say(screen.paint.soft(`${countText(changes)} in ${took}`))
 }
 
-const changesText = ({ changes }: UpResult, took: string): string =>
-  changes === 0 ? `nothing to change, in ${took}` : `${changes} changes in ${took}`
+const countText = (changes: number): string => (changes === 1 ? '1 change' : `${changes} changes`)
 
 /** The steps that were taken, by their numbers; then what natspace adds to them. */
 const stepLines = ({ operations }: Plan, without: readonly number[], { paint }: Screen): string[] => {
@@ -98,7 +100,7 @@ export const runExperiment = async (screen: Screen): Promise<Proof[]> => {
   const start = performance.now()
   const result = await down(context, [space.name])
   screen.heading(`natspace down ${space.name}`)
-  screen.say(screen.paint.soft(`${result.operations.length} changes in ${since(start)}`))
+  screen.say(screen.paint.soft(`${countText(result.operations.length)} in ${since(start)}`))
   const after = await takeSettledSnapshot(kernel, before)
   const removed = prove('down took everything away', 'no problems', () => ({
     ok: result.problems.length === 0 && result.removed.includes(space.name),
@@ -112,14 +114,16 @@ export const runExperiment = async (screen: Screen): Promise<Proof[]> => {
 export const runWithout = async (screen: Screen, number: OmissibleStep): Promise<Proof[]> => {
   const context = openLab(screen)
   using kernel = context.kernel
-  await bringUp(screen, context, [number])
-  const step = steps.find(item => item.number === number)
-  screen.heading(`Without step ${number}`)
-  screen.say(`  ${step?.without ?? ''}`, '')
+  await bringUp(screen, context, { without: [number] })
+  const { title, without } = steps.find(step => step.number === number) as Step
+  screen.heading(`Without step ${number}: ${title}`)
   const failure = collect(screen, proveFailure(kernel, number))
-  const verdict = allHold(failure) ? screen.paint.good('as expected') : screen.paint.bad('NOT as expected')
-  screen.say(`${verdict} without step ${number}: ${failure.at(-1)?.name}`)
-  await bringUp(screen, context)
+  const { good, bad } = screen.paint
+  screen.say(
+    '',
+    `${allHold(failure) ? good('as expected') : bad('NOT as expected')} without step ${number}: ${without}`,
+  )
+  await bringUp(screen, context, { again: true })
   screen.say('')
   return [...failure, ...collect(screen, [proveCured(number)])]
 }

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { network } from './places.ts'
 import type { Proof } from './proof.ts'
 
@@ -16,20 +17,23 @@ export const paint = (colours: boolean): Paint => {
   return { good: sgr(32), bad: sgr(31), soft: sgr(2), strong: sgr(1) }
 }
 
-/** The topology as a small picture of 84 columns. */
+/** The topology as a small picture. */
 export const picture = (): string[] => {
-  const { space, host1, host2, router } = network
-  const columns = (left: string, middle: string, right: string) =>
-    `  ${left.padEnd(33)}${middle.padEnd(33)}${right}`
-  const cable = (text: string, width: number) => `${text} ${'─'.repeat(width - text.length - 2)} `
+  const { space, uplink, host1, host2, router } = network
+  const row = (left: string, middle = '', right = '') =>
+    `  ${left.padEnd(33)}${middle.padEnd(36)}${right}`.trimEnd()
+  const cable = (end: string, width: number) => `${end} `.padEnd(width - 1, '─')
   return [
-    columns('myspace (namespace)', 'host1', 'host2'),
-    `  ${cable(`${space.interface} ${space.address}/24`, 33)}${space.hostInterface} ${space.gateway}/24`,
-    columns(`default via ${space.gateway}`, '', '').replace(/ +$/, '').padEnd(35) +
-      `${cable(`eth0 ${host1}/24`, 24)}LAN ──── eth0 ${host2}/24`,
-    columns('', `default via ${router}`, `default via ${router}`),
-    columns('', 'FORWARD policy drop', ''),
-  ].map(line => line.trimEnd())
+    row('myspace (namespace)', 'host1', 'host2'),
+    row(cable(`${space.interface} ${space.address}/24`, 33), `${space.hostInterface} ${space.gateway}/24`),
+    row(
+      `default via ${space.gateway}`,
+      `${cable(`${uplink} ${host1}/24`, 29)} LAN ──`,
+      `${uplink} ${host2}/24`,
+    ),
+    row('', `default via ${router}`, `default via ${router}`),
+    row('', 'forwards nothing, FORWARD drops'),
+  ]
 }
 
 /**
@@ -55,7 +59,7 @@ export class Screen {
   }
 
   say(...lines: string[]): void {
-    if (!this.#silent) process.stdout.write(`${lines.join('\n')}\n`)
+    if (!this.#silent) writeOut(`${lines.join('\n')}\n`)
   }
 
   heading(text: string): void {
@@ -64,5 +68,26 @@ export class Screen {
 
   proof(proof: Proof): void {
     this.say(...proofLines(proof, this.paint))
+  }
+}
+
+const encoder = new TextEncoder()
+let readerGone = false
+
+/**
+ * Writes to stdout at once: the process may be replaced next. When nobody reads any more (`natspace lab run | head`) the
+ * experiment goes on all the same, as its exit status still tells. Throws what write(2) fails with otherwise.
+ */
+export const writeOut = (text: string): void => {
+  for (let rest = encoder.encode(text); rest.length > 0 && !readerGone; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EPIPE') readerGone = true
+      // The pipe is full, and somebody made it non-blocking: a moment later it has room.
+      else if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+      else throw error
+    }
   }
 }

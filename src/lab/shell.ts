@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { errno, SystemError } from '../linux/sys/errno.ts'
 import { enterNamespace, openNamespace } from '../linux/sys/namespace.ts'
 import { replaceProcess } from '../linux/sys/process.ts'
-import { type Place, places } from './places.ts'
-import { findProgram } from './start.ts'
+import { network, type Place, places } from './places.ts'
+import { findProgram, isExecutable } from './start.ts'
 
 /** Where the lab keeps what a shell reads at its start; on the lab's own /run. */
 const rcFile = '/run/natspace-lab.rc'
@@ -45,14 +45,25 @@ type ShellCommand = { argv: readonly string[]; environment: Record<string, strin
  */
 const shellCommand = (place: Place): ShellCommand => {
   const configured = process.env.SHELL
-  const shell =
-    configured !== undefined && findProgram(basename(configured), process.env.PATH) ? configured : '/bin/sh'
+  const shell = configured?.startsWith('/') && isExecutable(configured) ? configured : '/bin/sh'
   const prompt = `[natspace lab: ${place}] `
-  const text = `PS1='${prompt}\\w \\$ '\n`
   if (basename(shell) === 'bash') {
-    writeFileSync(rcFile, `[ -r ~/.bashrc ] && . ~/.bashrc\n${text}`)
+    writeFileSync(rcFile, `[ -r ~/.bashrc ] && . ~/.bashrc\nPS1='${prompt}\\w \\$ '\n`)
     return { argv: [shell, '--rcfile', rcFile, '-i'], environment: {} }
   }
   writeFileSync(rcFile, `PS1='${prompt}$ '\n`)
   return { argv: [shell, '-i'], environment: { ENV: rcFile, PS1: `${prompt}$ ` } }
 }
+
+const hints: Record<Place, string> = {
+  host1: `natspace status ${network.space.name}; natspace exec ${network.space.name} -- ip address; ip netns exec host2 ip address`,
+  host2: `ping ${network.host1}; ip route`,
+  myspace: `ping ${network.host2}; ip route`,
+  lan: `ip link; ping ${network.host2}`,
+}
+
+/** What a person who has just entered a place wants to know. */
+export const greeting = (place: Place): string =>
+  `This shell is in ${place} of the lab: the network is the lab's, the files are this machine's. The lab is gone when
+the shell ends. To begin with: ${hints[place]}
+`

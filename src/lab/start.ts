@@ -25,11 +25,13 @@ const marker = '--inside='
 export const originArgument = ({ net, mnt }: Origin): string =>
   `${marker}${[net, mnt].map(text => text.replace(/\D/g, '')).join(',')}`
 
-/** Takes the hidden argument off; `origin` is undefined at the first start. */
+/** Takes the hidden argument off, wherever it stands before `--`; `origin` is undefined at the first start. */
 export const takeOrigin = (args: readonly string[]): { origin: Origin | undefined; args: string[] } => {
-  const numbers = args[0]?.startsWith(marker) ? /^(\d+),(\d+)$/.exec(args[0].slice(marker.length)) : null
+  const end = args.indexOf('--')
+  const at = args.slice(0, end < 0 ? args.length : end).findIndex(arg => arg.startsWith(marker))
+  const numbers = /^(\d+),(\d+)$/.exec(args[at]?.slice(marker.length) ?? '')
   if (numbers === null) return { origin: undefined, args: [...args] }
-  return { origin: { net: `net:[${numbers[1]}]`, mnt: `mnt:[${numbers[2]}]` }, args: args.slice(1) }
+  return { origin: { net: `net:[${numbers[1]}]`, mnt: `mnt:[${numbers[2]}]` }, args: args.toSpliced(at, 1) }
 }
 
 /** This very command, for starting it again: the compiled program alone, or the runtime and the script it runs. */
@@ -80,7 +82,8 @@ export const findProgram = (name: string, path = '/usr/local/bin:/usr/bin:/bin')
     .map(folder => `${folder}/${name}`)
     .find(isExecutable)
 
-const isExecutable = (file: string): boolean => {
+/** Whether this process may execute the file. */
+export const isExecutable = (file: string): boolean => {
   try {
     accessSync(file, constants.X_OK)
     return true
@@ -136,7 +139,7 @@ export const refusal = (values: Knobs, words: string, userNamespace: boolean): N
     evidence,
     fix: [
       ...guilty.map(name => `sudo sysctl -w ${name}=${knobs[name]?.allows}`),
-      'or run it as root: sudo natspace lab …',
+      'run it as root: sudo natspace lab …',
     ],
   })
 }

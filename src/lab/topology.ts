@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs'
 import { type Change, ChangeError, type Where } from '../linux/change.ts'
 import type { Kernel } from '../linux/kernel.ts'
 import { Connection } from '../linux/netlink/connection.ts'
 import { NetlinkError } from '../linux/netlink/errors.ts'
 import { addLink, setLink } from '../linux/rtnetlink/link.ts'
 import { NETLINK_ROUTE } from '../linux/rtnetlink/types.ts'
+import { bindMount, ownNamespacePath } from '../linux/sys/namespace.ts'
 import { carefulFirewall } from './firewall.ts'
 import { ping } from './ping.ts'
 import { labFailed, network, places, withNamespace } from './places.ts'
@@ -19,6 +21,7 @@ import { labFailed, network, places, withNamespace } from './places.ts'
 /** How host1 and host2 are connected. */
 export type LanKind = 'bridge' | 'proxy-arp'
 
+const host1Path = '/run/netns/host1'
 const ports = { host1: 'to-host1', host2: 'to-host2' } as const
 const bridge = 'lan0'
 /** Locally administered (IEEE 802), and as easy to recognise in a capture as the addresses above them. */
@@ -33,8 +36,10 @@ const macs = {
  * does not forward, and its FORWARD chain drops by policy. Works only inside a lab (see inside.ts); throws NatspaceError.
  */
 export const buildTopology = (kernel: Kernel, { bridges = true } = {}): LanKind => {
-  if (kernel.readFolder('/run/netns') === undefined)
-    carryOut(kernel, [{ type: 'directory.add', path: '/run/netns', mode: 0o755 }])
+  carryOut(kernel, [{ type: 'directory.add', path: '/run/netns', mode: 0o755 }])
+  // A namespace goes with its last process, and a shell in another place leaves host1 without one: so it is pinned too.
+  writeFileSync(host1Path, '')
+  bindMount(ownNamespacePath, host1Path)
   carryOut(kernel, [
     { type: 'namespace.add', path: places.lan },
     { type: 'namespace.add', path: places.host2 },
@@ -51,7 +56,12 @@ export const buildTopology = (kernel: Kernel, { bridges = true } = {}): LanKind 
   const inLan = { switch: index(places.lan), host1: index(places.lan, 1), host2: index(places.lan, 2) }
   const kind = bridges && addBridge(inLan) ? 'bridge' : 'proxy-arp'
   carryOut(kernel, kind === 'bridge' ? bridgeChanges(inLan) : proxyArpChanges(inLan))
-  const firewall: Change = { type: 'nftables.commit', where: places.host1, commands: carefulFirewall() }
+  const firewall: Change = {
+    type: 'nftables.commit',
+    where: places.host1,
+    commands: carefulFirewall(),
+    generation: undefined,
+  }
   carryOut(kernel, [
     ...hostChanges(places.host1, index(undefined), network.host1),
     ...hostChanges(places.host2, index(places.host2), network.host2),

@@ -9,6 +9,15 @@ import type { Rule } from './rtnetlink/rule.ts'
 /** What a namespace's path holds. */
 export type NamespaceState = 'present' | 'missing' | 'not-a-namespace' | 'another-kind' | 'no-access'
 
+/** What lstat(2) says of a file, as far as it matters here. */
+export type FileStatus = {
+  type: 'folder' | 'file' | 'other'
+  /** Permission bits: 0o700. */
+  mode: number
+  /** Number of the user it belongs to. */
+  user: number
+}
+
 /**
  * The kernel, as natspace sees it: questions that change nothing, and one way to change things. The real one is
  * `LinuxKernel`; `FakeKernel` keeps everything in memory; both pass the same suite of tests. All methods are
@@ -38,10 +47,19 @@ export interface Kernel extends Disposable {
   sysctlNames(where: Where, folder: string): string[]
   /** Equivalent to: `nft list ruleset` (or one table). */
   ruleset(where: Where, filter?: RulesetFilter): Ruleset
+  /** The number that every change of the ruleset, by anyone, increases by one. */
+  rulesetGeneration(where: Where): number
   /** A small text file; undefined when it does not exist. */
   readFile(path: string): string | undefined
   /** Names in a folder, sorted; undefined when it does not exist. */
   readFolder(path: string): string[] | undefined
+  /** What is at a path; a symbolic link is not followed. Undefined when nothing is. Equivalent to: `stat PATH` */
+  fileStatus(path: string): FileStatus | undefined
+  /**
+   * Tries to take the lock of a file, which is created if need be; undefined when somebody holds it. It goes with the
+   * process at the latest. Counts as no change. Throws SystemError ENOENT without a folder. Equivalent to: `flock -n FILE`
+   */
+  tryLock(path: string): Disposable | undefined
   /**
    * Carries out the changes in order, stopping at the first that fails; changes that rtnetlink takes together are sent
    * together. One outcome per change: after a failure some later ones of the same send may be 'done' all the same.

@@ -1,6 +1,16 @@
-import { fstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import {
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
 import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
-import type { Kernel, NamespaceState } from './kernel.ts'
+import { endOfGroup, isRouteChange, type RouteChanges } from './change-group.ts'
+import type { FileStatus, Kernel, NamespaceState } from './kernel.ts'
 import { Connection, type Request } from './netlink/connection.ts'
 import { NetlinkError } from './netlink/errors.ts'
 import {
@@ -10,6 +20,7 @@ import {
   type NftCommand,
   type Ruleset,
   type RulesetFilter,
+  readGeneration,
   readRuleset,
 } from './nftables/index.ts'
 import {
@@ -39,6 +50,7 @@ import { readStateFile, writeStateFile } from './state-file.ts'
 import type { Descriptor } from './sys/descriptor.ts'
 import { errno, SystemError } from './sys/errno.ts'
 import { readSmallFile, writeSmallFile } from './sys/files.ts'
+import { tryLock } from './sys/lock.ts'
 import {
   createNamespace,
   insideNamespace,
@@ -145,6 +157,10 @@ export class LinuxKernel implements Kernel {
     return readRuleset(this.#namespace(where).netfilter, filter)
   }
 
+  rulesetGeneration(where: Where): number {
+    return readGeneration(this.#namespace(where).netfilter).id
+  }
+
   readFile(path: string): string | undefined {
     return readStateFile(path)
   }
@@ -156,6 +172,17 @@ export class LinuxKernel implements Kernel {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
+  }
+
+  fileStatus(path: string): FileStatus | undefined {
+    const status = lstatSync(path, { throwIfNoEntry: false })
+    if (status === undefined) return undefined
+    const type = status.isDirectory() ? 'folder' : status.isFile() ? 'file' : 'other'
+    return { type, mode: status.mode & 0o7777, user: status.uid }
+  }
+
+  tryLock(path: string): Disposable | undefined {
+    return tryLock(path)
   }
 
   change(changes: readonly Change[]): Outcome[] {
@@ -322,42 +349,6 @@ export class LinuxKernel implements Kernel {
 const namespacesKeptOpen = 128
 
 type DeleteRules = Extract<Change, { type: 'nftables.delete-rules' }>
-
-type RouteChanges = Extract<
-  Change,
-  {
-    type:
-      | 'veth.add'
-      | 'link.set'
-      | 'link.delete'
-      | 'address.add'
-      | 'address.delete'
-      | 'route.add'
-      | 'route.delete'
-  }
->
-
-const routeChanges = new Set<Change['type']>([
-  'veth.add',
-  'link.set',
-  'link.delete',
-  'address.add',
-  'address.delete',
-  'route.add',
-  'route.delete',
-])
-
-const isRouteChange = (change: Change | undefined): change is RouteChanges =>
-  change !== undefined && routeChanges.has(change.type)
-
-/** Where the run of rtnetlink changes for one namespace that starts here ends; other changes stand alone. */
-const endOfGroup = (changes: readonly Change[], start: number): number => {
-  const first = changes[start]
-  let end = start + 1
-  if (!isRouteChange(first)) return end
-  for (let next = changes[end]; isRouteChange(next) && next.where === first.where; next = changes[end]) end++
-  return end
-}
 
 class OpenNamespace implements Disposable {
   readonly descriptor: Descriptor | undefined

@@ -1,3 +1,4 @@
+import type { FileStatus } from '../kernel.ts'
 import { failure } from './errors.ts'
 import type { FakeNamespace } from './namespace.ts'
 
@@ -15,6 +16,8 @@ const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) 
  */
 export class FakeFiles {
   readonly nodes = new Map<string, FileNode>()
+  /** A lock belongs to the file, not to its name: who removes a locked file lets others lock a new one. */
+  readonly #locked = new Set<FileNode>()
 
   constructor(folders: readonly string[]) {
     for (const path of folders) this.nodes.set(path, { type: 'folder', mode: 0o755, mounted: false })
@@ -36,6 +39,23 @@ export class FakeFiles {
     if (node === undefined) return undefined
     if (node.type === 'folder') throw failure('read', 'EISDIR', path)
     return node.type === 'file' ? node.text : ''
+  }
+
+  status(path: string): FileStatus | undefined {
+    const node = this.nodes.get(path)
+    if (node === undefined) return undefined
+    const user = process.geteuid?.() ?? 0
+    if (node.type === 'namespace') return { type: 'file', mode: 0o444, user }
+    return { type: node.type, mode: node.mode, user }
+  }
+
+  tryLock(path: string): Disposable | undefined {
+    this.#expectFolder('open', parentOf(path))
+    if (!this.nodes.has(path)) this.nodes.set(path, { type: 'file', text: '', mode: 0o600 })
+    const node = this.nodes.get(path) as FileNode
+    if (this.#locked.has(node)) return undefined
+    this.#locked.add(node)
+    return { [Symbol.dispose]: () => void this.#locked.delete(node) }
   }
 
   makeFolder(path: string, mode: number): void {
@@ -67,10 +87,12 @@ export class FakeFiles {
     this.nodes.delete(path)
   }
 
-  pin(path: string, namespace: () => FakeNamespace): void {
+  pin(path: string, create: () => FakeNamespace): FakeNamespace {
     if (this.nodes.has(path)) throw failure('open', 'EEXIST', path)
     this.#expectFolder('open', parentOf(path))
-    this.nodes.set(path, { type: 'namespace', namespace: namespace() })
+    const namespace = create()
+    this.nodes.set(path, { type: 'namespace', namespace })
+    return namespace
   }
 
   /** Takes the pin away, and the file below it; returns the namespace that was pinned. */

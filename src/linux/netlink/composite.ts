@@ -123,7 +123,7 @@ export const attributes = <const T extends AttributeTable>(table: T): Attributes
         }
         place++
       }
-      if (unknown) value['unknown'] = unknown
+      if (unknown) value.unknown = unknown
       return value as AttributesOf<T>
     },
     *parts(bytes, start, end): Iterable<Part> {

@@ -25,12 +25,13 @@ import {
   FakeNetlinkSocket,
 } from '../../../test/support/fake-netlink-socket.ts'
 import { errno, SystemError } from '../sys/errno.ts'
-import { DecodeError } from './codec.ts'
+import { DecodeError, EncodeError } from './codec.ts'
 import { struct } from './composite.ts'
 import { Connection, request, splitMessages } from './connection.ts'
 import { DumpInterruptedError, EventsLostError, NetlinkError, ProtocolError } from './errors.ts'
 import { message, NLM_F } from './message.ts'
 import { cstring, u32 } from './scalars.ts'
+import { Writer } from './writer.ts'
 
 const thing = message('struct thing', struct({ id: u32 }), { name: [1, cstring, 'THING_NAME'] } as const)
 const ask = (id: number, flags = 0) =>
@@ -173,6 +174,29 @@ describe('executeAll', () => {
     expect(socket.sent.map(one => (one.at(-1) as Asked).flags & NLM_F.ack)).toEqual([4, 4, 4])
   })
 
+  test('nothing is sent when one of many values does not fit', () => {
+    const { socket, connection } = connect(kernel())
+    const requests = Array.from({ length: 100 }, (_, id) => ask(id === 99 ? -1 : id))
+    expect(() => connection.executeAll(requests)).toThrow(EncodeError)
+    expect(socket.sent).toEqual([])
+  })
+
+  test('an offset in a later datagram finds its attribute', () => {
+    const { connection } = connect(asked =>
+      asked.flatMap(one => {
+        if (idOf(one) !== 150) return one.flags & NLM_F.ack ? [[ack(one)]] : []
+        // NLMSGERR_ATTR_OFFS: 20 bytes from the start of the message, where THING_NAME is.
+        const offset = Uint8Array.of(8, 0, 2, 0, 20, 0, 0, 0)
+        return [[{ ...ack(one), flags: 0x300, payload: errorPayload(errno.EINVAL, one, offset) }]]
+      }),
+    )
+    const requests = Array.from({ length: 160 }, (_, id) =>
+      request(`THING_${id}`, 100, 0, thing, { header: { id }, attributes: { name: 'x' } }),
+    )
+    const failed = connection.executeAll(requests).filter(result => result instanceof NetlinkError)
+    expect(failed).toMatchObject([{ request: 150, operation: 'THING_150', attributePath: ['name'] }])
+  })
+
   test('no answer in time, and answers that were lost, are ProtocolErrors', () => {
     expect(() => connect(() => []).connection.execute([ask(1)])).toThrow(
       'THING_1: no answer of the kernel in time',
@@ -189,6 +213,29 @@ describe('executeAll', () => {
     connection.execute([ask(1), ask(2)])
     connection.execute([ask(3)])
     expect(socket.sent.flat().map(({ sequence }) => sequence)).toEqual([1, 2, 3])
+  })
+})
+
+describe('collect without waiting', () => {
+  test('reads what is queued, and can go on after answers were lost', () => {
+    const { socket, connection } = connect(() => [])
+    const writer = new Writer()
+    const sent = [1, 2].map(id => connection.write(writer, ask(id), NLM_F.request))
+    const found: [number, string | undefined][] = []
+    const collect = () =>
+      connection.collect(writer.bytes, sent, false, (index, result) => {
+        found.push([index, result instanceof NetlinkError ? result.code : undefined])
+      })
+    collect()
+    connection.send(writer.bytes)
+    const [first, second] = socket.sent[0] as [Asked, Asked]
+    socket.push([ack(first, errno.EEXIST)], { errno: errno.ENOBUFS }, [ack(second, errno.EPERM)])
+    expect(collect).toThrow('recvfrom: ENOBUFS')
+    collect()
+    expect(found).toEqual([
+      [0, 'EEXIST'],
+      [1, 'EPERM'],
+    ])
   })
 })
 

@@ -93,6 +93,16 @@ export function* splitMessages(bytes: Uint8Array): Generator<Received> {
   if (at < bytes.length) throw new ProtocolError(`${bytes.length - at} bytes are too few for a message`)
 }
 
+/** Where the requests end that go into one datagram from `first` on: at least one does. */
+const endOfDatagram = (sent: readonly SentMessage[], first: number): number => {
+  const start = sent[first]?.at ?? 0
+  const fits = ({ end }: SentMessage) => end - start <= bytesPerDatagram
+  const limit = Math.min(first + requestsPerDatagram, sent.length)
+  let end = first + 1
+  while (end < limit && fits(sent[end] as SentMessage)) end++
+  return end
+}
+
 /** A netlink connection to the kernel: one socket, used by one caller at a time. */
 export class Connection implements Disposable {
   readonly #socket: DatagramSocket
@@ -135,13 +145,20 @@ export class Connection implements Disposable {
    */
   executeAll(requests: readonly Request[]): (Reply[] | NetlinkError)[] {
     const results: (Reply[] | NetlinkError)[] = requests.map(() => [])
+    this.#writer.reset()
+    // Everything is encoded before anything is sent: a value that does not fit must not leave half of the work done.
+    const sent = requests.map(item => this.write(this.#writer, item, item.flags | NLM_F.request))
+    const { bytes } = this.#writer
     let first = 0
-    while (first < requests.length) {
-      const sent = this.#writeSome(requests, first)
-      this.#socket.send(this.#writer.bytes)
+    while (first < sent.length) {
+      const end = endOfDatagram(sent, first)
+      const last = sent[end - 1] as SentMessage
+      const flags = (requests[end - 1] as Request).flags | NLM_F.request | NLM_F.ack
+      this.#writer.patchU16(last.at + 6, flags)
+      this.#socket.send(bytes.subarray(sent[first]?.at, last.end))
       this.collect(
-        this.#writer.bytes,
-        sent,
+        bytes,
+        sent.slice(first, end),
         true,
         (index, result) => {
           if (result instanceof NetlinkError) results[index] = result
@@ -149,27 +166,9 @@ export class Connection implements Disposable {
         },
         first,
       )
-      first += sent.length
+      first = end
     }
     return results
-  }
-
-  /** Writes as many requests from `first` on as one datagram may hold, at least one; the last asks for an ACK. */
-  #writeSome(requests: readonly Request[], first: number): SentMessage[] {
-    const sent: SentMessage[] = []
-    this.#writer.reset()
-    for (const item of requests.slice(first, first + requestsPerDatagram)) {
-      const one = this.write(this.#writer, item, item.flags | NLM_F.request)
-      if (sent.length > 0 && one.end > bytesPerDatagram) {
-        this.#writer.truncate(one.at)
-        break
-      }
-      sent.push(one)
-    }
-    const last = sent.length - 1
-    const flags = (requests[first + last] as Request).flags | NLM_F.request | NLM_F.ack
-    this.#writer.patchU16((sent[last] as SentMessage).at + 6, flags)
-    return sent
   }
 
   /** As executeAll, but throws the first NetlinkError. */
@@ -200,7 +199,8 @@ export class Connection implements Disposable {
    * Reads replies to the sent messages: until the last is acknowledged (`wait`), or until nothing is queued any more.
    * Replies with other sequence numbers belong to an earlier, abandoned exchange and are skipped, and so are those
    * meant for another socket. `firstIndex` is the number of the first request, for the results and the errors.
-   * Throws SystemError and ProtocolError; only an event subscription may be read on after that.
+   * Throws ProtocolError, and SystemError: with ENOBUFS, when not waiting, answers were dropped behind those that are
+   * still queued, and collecting again reads these.
    */
   collect(
     sentBytes: Uint8Array,
@@ -309,7 +309,7 @@ export class Connection implements Disposable {
     } catch (cause) {
       if (cause instanceof SystemError && cause.errno === errno.EAGAIN)
         throw new ProtocolError(`${operation}: no answer of the kernel in time`, { cause })
-      if (cause instanceof SystemError && cause.errno === errno.ENOBUFS)
+      if (wait && cause instanceof SystemError && cause.errno === errno.ENOBUFS)
         throw new ProtocolError(`${operation}: answers of the kernel were lost`, { cause })
       throw cause
     }

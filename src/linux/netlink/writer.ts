@@ -27,12 +27,9 @@ export class Writer {
 
   /** Forgets everything written; the memory is used again. */
   reset(): void {
+    // Here and not byte by byte in `reserve`, which is called for every field.
+    this.#bytes.fill(0, 0, this.#length)
     this.#length = 0
-  }
-
-  /** Forgets what was written at `length` and behind it. */
-  truncate(length: number): void {
-    this.#length = length
   }
 
   /** Makes room for `count` zero bytes and returns their offset. */
@@ -40,7 +37,6 @@ export class Writer {
     const offset = this.#length
     const end = offset + count
     if (end > this.#bytes.length) this.#grow(end)
-    else this.#bytes.fill(0, offset, end)
     this.#length = end
     return offset
   }

@@ -54,7 +54,7 @@ for (const [name, schema] of Object.entries(schemas)) {
 }
 
 const goldens = goldenFiles('rtnetlink').flatMap(file => {
-  let request = new Uint8Array()
+  let request: Uint8Array = new Uint8Array()
   return file.messages.map(message => {
     const bytes = fromHex(message.hex)
     if (message.from === 'program') request = bytes

@@ -52,6 +52,7 @@ export const libcTable = {
   setgroups: signature(['u64', 'ptr']),
   setresuid: signature(['u32', 'u32', 'u32']),
   setresgid: signature(['u32', 'u32', 'u32']),
+  setrlimit: signature(['i32', 'ptr']),
   signal: signature(['i32', 'u64'], 'isize'),
   sigprocmask: signature(['i32', 'ptr', 'ptr']),
 } as const satisfies Record<string, Signature>

@@ -1,6 +1,7 @@
 import { type Change, ChangeError, type Outcome } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
+import { refusedChange } from '../refused-change.ts'
 import type { Operation } from './operation.ts'
 
 /**
@@ -46,7 +47,7 @@ export const applyAll = (kernel: Kernel, operations: readonly Operation[]): Appl
     count: outcomes.filter(outcome => outcome === 'done').length,
   }
   const failure = outcomes.find(outcome => outcome instanceof ChangeError)
-  if (failure instanceof ChangeError) throw rollBack(kernel, applied, applyError(failure))
+  if (failure instanceof ChangeError) throw rollBack(kernel, applied, refusedChange(failure))
   return applied
 }
 
@@ -106,7 +107,7 @@ export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Nat
   changeEach(
     kernel,
     toUnits(operations).map(unit => unit.change),
-  ).map(applyError)
+  ).map(refusedChange)
 
 /** Whether a change failed because somebody else changed the same thing first: looking again may help. */
 export const lostRace = (error: unknown): boolean =>
@@ -114,65 +115,3 @@ export const lostRace = (error: unknown): boolean =>
   error.cause instanceof ChangeError &&
   (error.cause.code === 'ERESTART' ||
     (error.cause.code === 'EBUSY' && error.cause.change.type === 'veth.add'))
-
-const privilegeCodes = new Set(['EPERM', 'EACCES'])
-const missingCodes = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'])
-
-const applyError = (failure: ChangeError): NatspaceError => {
-  const { change, code } = failure
-  const reason = failure.cause instanceof Error ? failure.cause.message : failure.message
-  const facts = {
-    what: `cannot ${verbOf(change)}`,
-    why: reason,
-    evidence: [
-      JSON.stringify(change, (_key, value: unknown) =>
-        typeof value === 'bigint' ? String(value) : value,
-      ).slice(0, 600),
-    ],
-    cause: failure,
-  }
-  if (code !== undefined && privilegeCodes.has(code))
-    return new NatspaceError({
-      ...facts,
-      code: 'NOT_PERMITTED',
-      exit: 4,
-      fix: ['run it as root (sudo natspace …), or try everything without root in: natspace lab shell'],
-    })
-  if (code !== undefined && missingCodes.has(code))
-    return new NatspaceError({
-      ...facts,
-      code: 'KERNEL_FEATURE_MISSING',
-      exit: 6,
-      fix: [
-        'load or enable what is missing (veth, nf_tables with NAT), or reboot if the kernel was upgraded',
-      ],
-    })
-  return new NatspaceError({ ...facts, code: 'APPLY_FAILED', exit: 1 })
-}
-
-const verbOf = (change: Change): string => {
-  switch (change.type) {
-    case 'namespace.add':
-    case 'namespace.delete':
-      return `${change.type === 'namespace.add' ? 'create' : 'remove'} the namespace ${change.path}`
-    case 'veth.add':
-      return `create the cable ${change.name}--${change.peer.name}`
-    case 'link.set':
-      return `change the link ${change.name}`
-    case 'link.delete':
-      return `remove the link ${change.name}`
-    case 'address.add':
-    case 'address.delete':
-      return `${change.type === 'address.add' ? 'give' : 'take'} ${change.address}/${change.prefixLength} ${change.type === 'address.add' ? 'to' : 'from'} ${change.name}`
-    case 'route.add':
-    case 'route.delete':
-      return `${change.type === 'route.add' ? 'add' : 'remove'} the route to ${change.destination}`
-    case 'sysctl.set':
-      return `set ${change.key} to ${change.value}`
-    case 'nftables.commit':
-    case 'nftables.delete-rules':
-      return 'change the firewall'
-    default:
-      return `change ${change.path}`
-  }
-}

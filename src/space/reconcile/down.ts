@@ -63,7 +63,7 @@ export const down = async (
   names: readonly string[],
   options: { lockPatience?: number } = {},
 ): Promise<DownResult> => {
-  using _lock = await takeLock(context.paths, options.lockPatience)
+  using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
   const removed = new Set<string>()
   for (let attempt = 1; ; attempt++) {
     const { operations, present, absent } = prepare(context, names)

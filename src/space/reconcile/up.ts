@@ -1,9 +1,10 @@
+import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
 import { spaceOfAlias } from '../marks.ts'
 import { checkPublishedElsewhere, knownAddresses } from '../resources/elements.ts'
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
-import { Planner, type Resource } from '../resources/resource.ts'
+import { type Phase, Planner, type Resource } from '../resources/resource.ts'
 import { formatPublish } from '../spec/publish.ts'
 import { findPublishClash } from '../spec/publish-clash.ts'
 import { resolveSpecs } from '../spec/resolve.ts'
@@ -18,7 +19,7 @@ import {
   readSpaceRecord,
   type SpaceRecord,
 } from '../state/records.ts'
-import { applyAll, lostRace, rollBack } from './apply.ts'
+import { applyAll, lostRace, rollBack, toUnits } from './apply.ts'
 import {
   cableResources,
   hostResources,
@@ -173,7 +174,7 @@ export const up = async (
   specs: readonly SpaceSpec[],
   options: PlanOptions & { lockPatience?: number } = {},
 ): Promise<UpResult> => {
-  using _lock = await takeLock(context.paths, options.lockPatience)
+  using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
   for (let attempt = 1; ; attempt++) {
     try {
       return attemptUp(context, specs, options)
@@ -193,12 +194,33 @@ const attemptUp = (context: Context, specs: readonly SpaceSpec[], options: PlanO
   let drift: Drift[]
   try {
     const seen = new Observation(context.kernel)
-    drift = resources.flatMap(resource => resource.drift(seen))
+    const known = firewallIsKnown(context.kernel, plan.operations)
+    drift = resources
+      .filter(({ phase }) => !known || !firewallPhases.has(phase))
+      .flatMap(resource => resource.drift(seen))
   } catch (cause) {
     throw rollBack(context.kernel, applied, cannotVerify(cause))
   }
   if (drift.length > 0) throw rollBack(context.kernel, applied, notAsDesired(drift))
   return { plan, changes: applied.count }
+}
+
+const firewallPhases: ReadonlySet<Phase> = new Set(['firewall', 'foreign-firewall'])
+
+/**
+ * A batch is carried out whole or not at all, and only on the generation that was read. If the ruleset is now exactly
+ * one generation further, it is what was read plus our batch: reading it all again could say nothing else.
+ */
+const firewallIsKnown = (kernel: Kernel, operations: readonly Operation[]): boolean => {
+  const batches = toUnits(operations).flatMap(({ change }) =>
+    change.type === 'nftables.commit' ? [change] : [],
+  )
+  const [only, ...others] = batches
+  return (
+    only?.generation !== undefined &&
+    others.length === 0 &&
+    kernel.rulesetGeneration(undefined) === only.generation + 1
+  )
 }
 
 const cannotVerify = (cause: unknown): NatspaceError =>

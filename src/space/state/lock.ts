@@ -1,8 +1,10 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Change, ChangeError } from '../../linux/change.ts'
+import type { Kernel } from '../../linux/kernel.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
-import { tryLock } from '../../linux/sys/lock.ts'
 import { NatspaceError } from '../errors.ts'
+import { refusedChange } from '../refused-change.ts'
 import type { StatePaths } from './records.ts'
 
 /**
@@ -15,17 +17,27 @@ import type { StatePaths } from './records.ts'
 const defaultPatience = 10_000
 const pauseMilliseconds = 5
 
-/** Takes the lock of the state folder and returns its release. Throws NatspaceError LOCKED (exit 5), STATE_UNSAFE. */
-export const takeLock = async (paths: StatePaths, patience = defaultPatience): Promise<Disposable> => {
+/**
+ * Takes the lock of the state folder and returns its release. Throws NatspaceError LOCKED (exit 5), STATE_UNSAFE,
+ * NOT_PERMITTED (exit 4).
+ */
+export const takeLock = async (
+  kernel: Kernel,
+  paths: StatePaths,
+  patience = defaultPatience,
+): Promise<Disposable> => {
   const deadline = Date.now() + patience
   for (;;) {
-    ensureFolder(paths.root)
-    const file = attempt(paths.lock)
-    if (file !== undefined)
+    ensureFolder(kernel, paths.root)
+    const lock = attempt(kernel, paths.lock)
+    if (lock !== undefined)
       return {
         [Symbol.dispose]() {
-          removeIfEmpty(paths)
-          file.close()
+          try {
+            removeIfEmpty(kernel, paths)
+          } finally {
+            lock[Symbol.dispose]()
+          }
         },
       }
     if (Date.now() >= deadline) throw locked(paths, patience)
@@ -33,9 +45,9 @@ export const takeLock = async (paths: StatePaths, patience = defaultPatience): P
   }
 }
 
-const attempt = (path: string) => {
+const attempt = (kernel: Kernel, path: string): Disposable | undefined => {
   try {
-    return tryLock(path)
+    return kernel.tryLock(path)
   } catch (error) {
     // The folder went away between its creation and the opening: the last space of another process.
     if (error instanceof SystemError && error.errno === errno.ENOENT) return undefined
@@ -43,47 +55,47 @@ const attempt = (path: string) => {
   }
 }
 
-const ensureFolder = (root: string): void => {
-  try {
-    mkdirSync(root, { mode: 0o700 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+const ensureFolder = (kernel: Kernel, root: string): void => {
+  if (kernel.fileStatus(root) === undefined) {
+    const [outcome] = kernel.change([{ type: 'directory.add', path: root, mode: 0o700 }])
+    if (outcome instanceof ChangeError && outcome.code !== 'EEXIST') throw refusedChange(outcome)
   }
-  const status = lstatSync(root, { throwIfNoEntry: false })
+  const status = kernel.fileStatus(root)
   if (status === undefined) return
-  const problem = !status.isDirectory()
-    ? 'it is no folder'
-    : status.uid !== process.geteuid?.()
-      ? `it belongs to user ${status.uid}`
-      : (status.mode & 0o022) !== 0
-        ? 'others may write to it'
-        : undefined
+  const problem =
+    status.type !== 'folder'
+      ? 'it is no folder'
+      : status.user !== process.geteuid?.()
+        ? `it belongs to user ${status.user}`
+        : (status.mode & 0o022) !== 0
+          ? 'others may write to it'
+          : undefined
   if (problem === undefined) return
   throw new NatspaceError({
     code: 'STATE_UNSAFE',
     exit: 1,
     what: `cannot use the state folder ${root}`,
     why: problem,
-    evidence: [`mode ${(status.mode & 0o7777).toString(8)}, user ${status.uid}`],
+    evidence: [`mode ${status.mode.toString(8)}, user ${status.user}`],
     fix: ['choose another folder with NATSPACE_STATE, or look at this one and remove it'],
   })
 }
 
 /** Without a space the folder leaves no trace. */
-const removeIfEmpty = ({ root, spaces, lock }: StatePaths): void => {
-  const names = readdirSync(root)
+const removeIfEmpty = (kernel: Kernel, { root, spaces, lock }: StatePaths): void => {
+  const names = kernel.readFolder(root) ?? []
   if (names.some(name => name !== 'lock' && name !== 'spaces')) return
+  const changes: Change[] = [
+    { type: 'file.delete', path: lock },
+    { type: 'directory.delete', path: root },
+  ]
   if (names.includes('spaces')) {
-    if (readdirSync(spaces).length > 0) return
-    rmdirSync(spaces)
+    if (kernel.readFolder(spaces)?.length) return
+    changes.unshift({ type: 'directory.delete', path: spaces })
   }
-  rmSync(lock)
-  try {
-    rmdirSync(root)
-  } catch (error) {
-    // Another process has just put its lock file there: the folder is in use again.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
-  }
+  const failure = kernel.change(changes).find(outcome => outcome instanceof ChangeError)
+  // Not empty: another process has just put its lock file there, and the folder is in use again.
+  if (failure instanceof ChangeError && failure.code !== 'ENOTEMPTY') throw refusedChange(failure)
 }
 
 const locked = (paths: StatePaths, patience: number): NatspaceError => {

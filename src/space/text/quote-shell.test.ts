@@ -31,6 +31,18 @@ test('sh reads every quoted list of words as it was', () => {
   )
 })
 
+test('what a terminal would obey is spelt out', () => {
+  expect(quoteShell('a\x1b[2Jb')).toBe(`'a'"$(printf '\\033')"'[2Jb'`)
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), text => {
+      fc.pre(!text.includes('\0'))
+      expect(quoteShell(text)).not.toMatch(
+        /[\x01-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/,
+      )
+    }),
+  )
+})
+
 test('a word with a NUL is refused', () => {
   expect(() => quoteShell('a\0b')).toThrow(RangeError)
 })

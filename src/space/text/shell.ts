@@ -130,8 +130,9 @@ const nftCommand = (where: Where, text: string): string =>
 
 /** A command with lines as its standard input, which the shell hands on as they stand. */
 export const hereDocument = (command: string, lines: readonly string[]): string => {
+  const texts = lines.flatMap(line => line.split('\n'))
   let end = 'EOF'
-  while (lines.includes(end)) end += '_'
+  while (texts.includes(end)) end += '_'
   return [`${command} <<'${end}'`, ...lines, end].join('\n')
 }
 

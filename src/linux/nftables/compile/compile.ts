@@ -60,30 +60,10 @@ const compileStatement = (program: Program, statement: Statement): void => {
     case 'nat':
       compileNat(program, statement)
       return
-    case 'masquerade': {
-      const flags = natBits(statement.flags) | (statement.port ? natFlags.protoSpecified : 0)
-      const ports = statement.port && loadPorts(program, statement.port)
-      program.emit({ name: 'masq', data: { ...(flags ? { flags } : {}), ...ports } })
+    case 'masquerade':
+    case 'redirect':
+      compileLocalNat(program, statement)
       return
-    }
-    case 'redirect': {
-      const { port, portMax } = statement
-      const flags = natBits(statement.flags) | (port ? natFlags.protoSpecified : 0)
-      if (port) {
-        requireFor(program, port)
-        load(program, port, 0)
-      }
-      if (portMax) load(program, portMax, 4)
-      program.emit({
-        name: 'redir',
-        data: {
-          ...(port ? { portMin: registerNumber(0) } : {}),
-          ...(portMax ? { portMax: registerNumber(4) } : {}),
-          ...(flags ? { flags } : {}),
-        },
-      })
-      return
-    }
     case 'notrack':
       program.emit({ name: 'notrack', data: {} })
       return
@@ -186,12 +166,25 @@ const natBits = (flags: readonly NatFlag[]): number =>
     0,
   )
 
-/** Loads ports into the registers from 1 on, each in a register of sixteen bytes. */
-const loadPorts = (program: Program, { first, last }: { first: number; last: number }) => {
-  load(program, { kind: 'value', value: first, types: ['inet_service'] }, 0)
-  if (first === last) return { portMin: registerNumber(0) }
-  load(program, { kind: 'value', value: last, types: ['inet_service'] }, 4)
-  return { portMin: registerNumber(0), portMax: registerNumber(4) }
+/** `masquerade` and `redirect`: the address is found by the kernel, ports may be given. */
+const compileLocalNat = (
+  program: Program,
+  { kind, port, portMax, flags: names }: Extract<Statement, { kind: 'masquerade' | 'redirect' }>,
+): void => {
+  const flags = natBits(names) | (port ? natFlags.protoSpecified : 0)
+  if (port) {
+    requireFor(program, port)
+    load(program, port, 0)
+  }
+  if (portMax) load(program, portMax, 4)
+  const ports = {
+    ...(port ? { portMin: registerNumber(0) } : {}),
+    ...(portMax ? { portMax: registerNumber(4) } : {}),
+  }
+  program.emit({
+    name: kind === 'masquerade' ? 'masq' : 'redir',
+    data: { ...ports, ...(flags ? { flags } : {}) },
+  })
 }
 
 /**

@@ -7,7 +7,7 @@ import { extensionsOf } from '../headers/extensions.ts'
 import { fieldOf, headerOf } from '../headers/headers.ts'
 import { ctTypes } from '../headers/keys.ts'
 import type { Operand } from '../syntax/operand.ts'
-import { byteLength, fieldType, operandType, operandTypes } from '../syntax/operand-type.ts'
+import { byteLength, type FieldType, fieldType, operandType, operandTypes } from '../syntax/operand-type.ts'
 import { CompileError, type Program, registerNumber, registersFor } from './program.ts'
 
 /** Emits the tests that an operand needs in front of the statement that uses it. */
@@ -34,6 +34,7 @@ export const requireFor = (program: Program, operand: Operand): void => {
       return
     case 'meta':
     case 'rawPayload':
+    case 'rawExtension':
     case 'ct':
     case 'fib':
     case 'rt':
@@ -107,6 +108,12 @@ export const load = (
       return undefined
     case 'extension':
       return loadExtension(program, operand, index, keepBits)
+    case 'rawExtension': {
+      const place = placeOf(operand.offset, operand.length)
+      const data = { dreg, type: operand.number, kind: operand.of, offset: place.offset, length: place.bytes }
+      program.emit({ name: 'exthdr', data: operand.present ? { ...data, flags: exthdrPresent } : data })
+      return operand.present ? undefined : bitsOf(program, place, index, keepBits)
+    }
     case 'socket':
       program.emit({
         name: 'socket',
@@ -272,11 +279,16 @@ const loadBitwise = (
     )
 }
 
-const loadValue = (program: Program, operand: Extract<Operand, { kind: 'value' }>, index: number): void => {
+/** Loads constants, one register after the other. `types` where the operand's own datatypes have no length. */
+export const loadValue = (
+  program: Program,
+  operand: Extract<Operand, { kind: 'value' }>,
+  index: number,
+  types: readonly FieldType[] = operand.types.map(fieldType),
+): void => {
   const values: Scalar[] = [operand.value].flat()
   let next = index
-  for (const [i, name] of operand.types.entries()) {
-    const { type, bits } = fieldType(name)
+  for (const [i, { type, bits }] of types.entries()) {
     const value = type.write(values[i] as Scalar, byteLength(bits))
     program.emit({ name: 'immediate', data: { dreg: registerNumber(next), data: { value } } })
     next += registersFor(value.length)

@@ -58,8 +58,6 @@ export const compileMatch = (program: Program, { left, operator, right }: Match)
     case 'range':
       compareRange(program, equality(operator), right, field.type, length, bits)
       return
-    case 'anonymous':
-      throw new CompileError('A set written in place cannot be compiled: give it a name')
   }
 }
 

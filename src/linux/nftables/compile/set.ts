@@ -1,15 +1,16 @@
 import { extensionsOf } from '../headers/extensions.ts'
 import { fieldOf, headerOf } from '../headers/headers.ts'
 import type { Operand } from '../syntax/operand.ts'
-import { byteLength, operandType } from '../syntax/operand-type.ts'
-import { load, requireFor } from './load.ts'
+import { byteLength, operandType, operandTypes } from '../syntax/operand-type.ts'
+import { load, loadValue, requireFor } from './load.ts'
 import { CompileError, type Program } from './program.ts'
 
 /** Emits `TARGET set VALUE`: the value into register 1, in the byte order of the target, and from there to the target. */
 export const compileSet = (program: Program, target: Operand, value: Operand): void => {
   requireFor(program, target)
   requireFor(program, value)
-  load(program, value, 0)
+  if (value.kind === 'value') loadValue(program, value, 0, operandTypes(target))
+  else load(program, value, 0)
   turn(program, target, value)
   const sreg = 1
   switch (target.kind) {

@@ -20,9 +20,9 @@ const classText = (value: bigint): string => {
 }
 
 export const integer = integerType(4, 'integer', { bits: 0 })
-export const hostInteger = integerType(4, 'integer', { bits: 0, order: 'host' })
+export const hostInteger = integerType(4, 'integer host', { bits: 0, order: 'host' })
 /** An integer that is printed with 0x: bytes of a packet that have no name. */
-export const rawInteger = integerType(4, 'integer', { bits: 0, number: plainHex })
+export const rawInteger = integerType(4, 'integer raw', { bits: 0, number: plainHex })
 export const verdictType = integerType(1, 'verdict', { bits: 0, order: 'host' })
 export const inetProtocol = integerType(12, 'inet_proto', { bits: 8, symbols: symbols.protocols })
 export const inetService = integerType(13, 'inet_service', { bits: 16 })
@@ -108,12 +108,15 @@ const all: Datatype[] = [
 
 const byName = new Map<string, Datatype>()
 const byId = new Map<number, Datatype>()
-for (const type of all) {
+for (const type of [...all, hostInteger, rawInteger]) {
   if (!byName.has(type.name)) byName.set(type.name, type)
-  byId.set(type.id, type)
+  if (!byId.has(type.id)) byId.set(type.id, type)
 }
 
-/** A datatype by nft's name for it. Throws RangeError for a name that nft does not have. */
+/**
+ * A datatype by nft's name for it, or one of ours for what nft calls `integer` too: `integer host` in the CPU's byte
+ * order, `integer raw` printed with 0x; `time date` for points in time. Throws RangeError for a name that nft does not have.
+ */
 export const datatype = (name: string): Datatype => {
   const found = byName.get(name)
   if (found === undefined) throw new RangeError(`There is no datatype ${JSON.stringify(name)}`)

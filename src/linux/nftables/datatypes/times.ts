@@ -31,7 +31,7 @@ const two = (value: number): string => String(value).padStart(2, '0')
 
 /** `meta time`: nanoseconds since 1970, printed in local time, as nft does. */
 export const timeDate: Datatype = {
-  ...integerType(43, 'time', { bits: 64, order: 'host' }),
+  ...integerType(43, 'time date', { bits: 64, order: 'host' }),
   text(value) {
     const date = new Date(Number(BigInt(value) / 1_000_000n))
     const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`

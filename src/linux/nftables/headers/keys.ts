@@ -38,7 +38,7 @@ export const metaTypes: Readonly<Record<MetaKey, KeyType>> = {
   oifkind: ['ifname', 128],
   ibrpvid: ['integer host', 16],
   ibrvproto: ['ether_type', 16],
-  time: ['meta time', 64],
+  time: ['time date', 64],
   day: ['day', 8],
   hour: ['hour', 32],
   sdif: ['iface_index', 32],

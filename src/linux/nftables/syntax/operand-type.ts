@@ -1,6 +1,5 @@
 import type { Datatype } from '../datatypes/datatype.ts'
 import { datatype, hostInteger, rawInteger } from '../datatypes/index.ts'
-import { timeDate } from '../datatypes/times.ts'
 import { extensionsOf } from '../headers/extensions.ts'
 import { fieldOf } from '../headers/headers.ts'
 import { ctTypes, fibTypes, type KeyType, metaTypes, rtTypes, socketTypes } from '../headers/keys.ts'
@@ -9,11 +8,7 @@ import type { Operand } from './operand.ts'
 /** The datatype of one field of a key, and its length in bits. */
 export type FieldType = { type: Datatype; bits: number }
 
-const keyType = ([name, bits]: KeyType): FieldType[] => {
-  if (name === 'integer host') return [{ type: hostInteger, bits }]
-  if (name === 'meta time') return [{ type: timeDate, bits }]
-  return [{ type: datatype(name), bits }]
-}
+const keyType = ([name, bits]: KeyType): FieldType[] => [{ type: datatype(name), bits }]
 
 /** Datatype and length of a datatype's name alone: keys and values of sets. */
 export const fieldType = (name: string): FieldType => {
@@ -45,6 +40,10 @@ export const operandTypes = (operand: Operand): FieldType[] => {
         throw new RangeError(`There is no field ${operand.field} in option ${operand.name}`)
       return [{ type: datatype(field[2]), bits: field[1] }]
     }
+    case 'rawExtension':
+      return [
+        operand.present ? { type: datatype('boolean'), bits: 1 } : { type: rawInteger, bits: operand.length },
+      ]
     case 'socket':
       return keyType(socketTypes[operand.key])
     case 'numgen':

@@ -21,6 +21,15 @@ export type Operand =
   | { kind: 'rt'; key: RtKey }
   /** An optional header; without a field: whether it is there. */
   | { kind: 'extension'; of: ExtensionKind; name: string; field?: string }
+  /** An optional header without a name: its number, offset and length in bits. */
+  | {
+      kind: 'rawExtension'
+      of: ExtensionKind
+      number: number
+      offset: number
+      length: number
+      present?: true
+    }
   | { kind: 'socket'; key: 'transparent' | 'mark' | 'wildcard' | 'cgroupv2'; level?: number }
   | { kind: 'numgen'; type: 'inc' | 'random'; modulus: number; offset: number }
   | { kind: 'hash'; type: 'symhash'; modulus: number; offset: number }

@@ -1,5 +1,4 @@
 import type { Scalar } from '../datatypes/datatype.ts'
-import type { SetElement } from '../sets/element.ts'
 
 /** What a match compares with. */
 export type Pattern =
@@ -10,9 +9,8 @@ export type Pattern =
   | { kind: 'range'; first: Scalar; last: Scalar }
   /** Names that begin so: `"veth*"`. */
   | { kind: 'wildcard'; beginning: string }
+  /** A set by its name; the kernel gives names to sets that were written in place, too. */
   | { kind: 'set'; set: string }
-  /** A set without a name, written in place: `{ 80, 443 }`. */
-  | { kind: 'anonymous'; elements: SetElement[] }
 
 /** `FIRST-LAST`, both included. */
 export const range = (first: Scalar, last: Scalar): Pattern => ({ kind: 'range', first, last })

@@ -4,7 +4,7 @@ import type { Comparison } from '../expressions/cmp.ts'
 import type { Instruction } from '../expressions/index.ts'
 import type { LogLevel } from '../expressions/log.ts'
 import type { StatefulInstruction } from '../expressions/stateful.ts'
-import type { SetElement, VerdictValue } from '../sets/element.ts'
+import type { VerdictValue } from '../sets/element.ts'
 import type { Operand } from './operand.ts'
 import { operandTypes } from './operand-type.ts'
 import type { Pattern, SetPattern } from './pattern.ts'
@@ -14,7 +14,7 @@ export type Statement =
   /** `!` is nft's "none of these flags". */
   | { kind: 'match'; left: Operand; operator: Comparison | '!'; right: Pattern }
   | ({ kind: 'verdict' } & VerdictValue)
-  | { kind: 'verdictMap'; key: Operand; map: string; elements?: SetElement[] }
+  | { kind: 'verdictMap'; key: Operand; map: string }
   /** `meta mark set VALUE` and the like. */
   | { kind: 'set'; target: Operand; value: Operand }
   | { kind: 'counter'; packets: number | bigint; bytes: number | bigint }
@@ -22,11 +22,11 @@ export type Statement =
   | Log
   | Reject
   | Nat
-  | { kind: 'masquerade'; port?: PortRange; flags: NatFlag[] }
+  | { kind: 'masquerade'; port?: Operand; portMax?: Operand; flags: NatFlag[] }
   | { kind: 'redirect'; port?: Operand; portMax?: Operand; flags: NatFlag[] }
   | { kind: 'notrack' }
   | { kind: 'object'; type: number; name: string }
-  | { kind: 'objectMap'; type: number | undefined; key: Operand; map: string; elements?: SetElement[] }
+  | { kind: 'objectMap'; type: number | undefined; key: Operand; map: string }
   | {
       kind: 'dynset'
       operation: 'add' | 'update' | 'delete'
@@ -135,8 +135,7 @@ const patternOf = (
 ): Pattern => {
   if (type.bitmask && (operator === undefined || operator === '!' || Array.isArray(value)))
     return { kind: 'flags', flags: [value].flat().map(flag => type.fromInteger(type.toInteger(flag))) }
-  if (Array.isArray(value))
-    return { kind: 'anonymous', elements: value.map(item => ({ key: [canonical(type, item)] })) }
+  if (Array.isArray(value)) throw new EncodeError(`Several values of ${type.name} need a set with a name`)
   const prefix = /^(ipv4|ipv6)_addr$/.test(type.name) && typeof value === 'string' ? value.split('/') : []
   if (prefix.length === 2) {
     const length = Number(prefix[1])
@@ -198,9 +197,7 @@ export const dnat = (
           value: target.address,
           types: [family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'],
         },
-        ...(target.port === undefined
-          ? {}
-          : { port: { kind: 'value', value: target.port, types: ['inet_service'] } as const }),
+        ...(target.port === undefined ? {} : { port: portValue(target.port) }),
       }),
   flags: natFlags(options),
 })
@@ -225,14 +222,18 @@ const natFlags = ({ random, fullyRandom, persistent }: NatOptions): NatFlag[] =>
 /** `masquerade [to :PORTS] [FLAGS]` */
 export const masquerade = (options: NatOptions & { ports?: PortRange } = {}): Statement => ({
   kind: 'masquerade',
-  ...(options.ports === undefined ? {} : { port: options.ports }),
+  ...(options.ports === undefined
+    ? {}
+    : { port: portValue(options.ports.first), portMax: portValue(options.ports.last) }),
   flags: natFlags(options),
 })
+
+const portValue = (port: number): Operand => ({ kind: 'value', value: port, types: ['inet_service'] })
 
 /** `redirect to :PORT` */
 export const redirect = (port: number): Statement => ({
   kind: 'redirect',
-  port: { kind: 'value', value: port, types: ['inet_service'] },
+  port: portValue(port),
   flags: [],
 })
 

@@ -1,0 +1,136 @@
+import { SystemError } from '../../linux/sys/errno.ts'
+import { restoreOpenFilesLimit } from '../../linux/sys/limits.ts'
+import { enterNamespace, openNamespace } from '../../linux/sys/namespace.ts'
+import { becomeUser, replaceProcess } from '../../linux/sys/process.ts'
+import { readFileSync } from 'node:fs'
+import { optionSite } from '../../space/spec/fault.ts'
+import { namespacePath } from '../../space/spec/names.ts'
+import { printable, quote } from '../../space/spec/quote.ts'
+import { parseName } from '../../space/spec/validate.ts'
+import { readSpaceRecord } from '../../space/state/records.ts'
+import { defineCommand, type Input } from '../command.ts'
+import { openContext } from '../context.ts'
+import { invokerOf, readAccounts } from '../exec/identity.ts'
+import { mountForSpace } from '../exec/mounts.ts'
+import { findProgram } from '../exec/program.ts'
+import { chooseResolver } from '../exec/resolver.ts'
+import { reportFailure } from '../failure.ts'
+import { type Options, usageError } from '../options.ts'
+import type { Output } from '../output.ts'
+import { requirePrivilege } from '../privilege.ts'
+
+const execOptions = {
+  asRoot: { kind: 'flag', help: 'under sudo: stay root instead of becoming the user who called it' },
+} as const satisfies Options
+
+/** What a shell and its kin use: natspace itself failed, the program cannot be run, there is no such program. */
+const status = { failed: 125, notExecutable: 126, notFound: 127 } as const
+
+const run = async ({ options, positionals, output, environment }: Input<typeof execOptions>): Promise<number> => {
+  const [target, ...command] = positionals
+  const [program] = command
+  if (target === undefined || program === undefined)
+    throw usageError(
+      'MISSING_ARGUMENT',
+      'Cannot run natspace exec',
+      target === undefined ? 'the name of the space is missing' : 'the program to run is missing',
+      ['natspace exec NAME -- PROGRAM [ARGUMENT]...'],
+    )
+  const { path, name } = namespaceOf(target)
+  requirePrivilege('exec')
+  const found = findProgram(program, environment['PATH'])
+  if ('problem' in found) return reportProgram(output, program, found.problem, found.evidence)
+  const resolver = chooseResolver(name === undefined ? undefined : dnsOf(name, path, environment), hostFile)
+  const invoker = !options.asRoot && process.geteuid?.() === 0 ? invokerOf(environment, readAccounts) : undefined
+
+  using namespace = openNamespace(path)
+  enterNamespace(namespace.number)
+  mountForSpace({ name, resolver, warn: text => output.note(`natspace exec: ${printable(text)}`) })
+  restoreOpenFilesLimit()
+  if (invoker !== undefined) becomeUser(invoker)
+  return become(output, found.path, command, { ...environment, ...invoker?.variables })
+}
+
+/** A name is one of /run/netns; an absolute path is taken as it is. Throws NatspaceError BAD_NAME. */
+const namespaceOf = (target: string): { path: string; name: string | undefined } => {
+  if (target.startsWith('/')) return { path: target, name: undefined }
+  const name = parseName(target, optionSite(['name']))
+  return { path: namespacePath(name), name }
+}
+
+/** The resolvers that a space was given. A namespace that natspace has no record of has none. */
+const dnsOf = (name: string, path: string, environment: Input<typeof execOptions>['environment']): string[] | undefined => {
+  const { kernel, paths } = openContext(environment)
+  using _kernel = kernel
+  const space = readSpaceRecord(kernel, paths, name)?.space
+  return space?.namespacePath === path ? space.dns : undefined
+}
+
+const hostFile = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // No resolv.conf, or a link that leads nowhere: there is nothing to improve on.
+    return undefined
+  }
+}
+
+/** Replaces this process by the program. Returns only when that fails. */
+const become = (
+  output: Output,
+  path: string,
+  command: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): number => {
+  try {
+    try {
+      return replaceProcess(path, command, environment)
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.code !== 'ENOEXEC') throw error
+      // A script without a first line that names its interpreter is one for sh, as execvp(3) has it.
+      return replaceProcess('/bin/sh', ['/bin/sh', path, ...command.slice(1)], environment)
+    }
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    const problem = error.code === 'ENOENT' ? 'not-found' : 'not-executable'
+    return reportProgram(output, command[0] ?? path, problem, error.message)
+  }
+}
+
+const reportProgram = (
+  output: Output,
+  program: string,
+  problem: 'not-found' | 'not-executable',
+  evidence: string,
+): number => {
+  const isMissing = problem === 'not-found'
+  reportFailure(output, 'exec', {
+    code: isMissing ? 'PROGRAM_NOT_FOUND' : 'PROGRAM_NOT_EXECUTABLE',
+    exit: 1,
+    what: `cannot run ${quote(program)}`,
+    why: isMissing ? 'there is no such program' : 'it cannot be executed',
+    evidence: [evidence],
+    fix: ['the program must be one of this host: a space has the files of the host'],
+  })
+  return isMissing ? status.notFound : status.notExecutable
+}
+
+export const execCommand = defineCommand({
+  name: 'exec',
+  summary: 'run a program inside a space',
+  usage: ['[OPTION]... NAME [--] PROGRAM [ARGUMENT]...'],
+  about: [
+    'The program sees the network of the space and the files of this host. It takes the place of natspace: signals and exit status are its own. Exit status 125 means that natspace failed, 126 that the program cannot be executed, 127 that there is none.',
+    'NAME may be any namespace of /run/netns, or an absolute path. Files in /etc/netns/NAME are seen in place of those in /etc; otherwise the resolvers of the space (--dns of up) are in /etc/resolv.conf, or those that systemd-resolved asks, if the host’s own answers on its loopback only.',
+    'Under sudo the program runs as the user who called sudo, with his groups.',
+  ],
+  options: execOptions,
+  completes: 'namespace',
+  stopAfter: 1,
+  failureStatus: status.failed,
+  examples: [
+    { command: 'sudo natspace exec web -- ping -c 1 192.0.2.1', does: 'one command' },
+    { command: 'sudo natspace exec --as-root web bash', does: 'a shell of root' },
+  ],
+  run,
+})

@@ -1,0 +1,37 @@
+import { accessSync, constants, statSync } from 'node:fs'
+
+/** Where a shell looks when there is no PATH (confstr _CS_PATH of glibc). */
+const defaultPath = '/bin:/usr/bin'
+
+export type Found = { path: string } | { problem: 'not-found' | 'not-executable'; evidence: string }
+
+/**
+ * The file of a program, as execvp(3) finds it: a name with a slash is a path, any other is looked up in PATH. Done
+ * before the namespace is entered, so that nothing mounted for it can replace the program.
+ */
+export const findProgram = (name: string, path: string | undefined): Found => {
+  if (name.includes('/')) return check(name)
+  const folders = (path ?? defaultPath).split(':')
+  let refused: Found | undefined
+  for (const folder of name === '' ? [] : folders) {
+    const found = check(`${folder === '' ? '.' : folder}/${name}`)
+    if ('path' in found) return found
+    if (found.problem === 'not-executable') refused ??= found
+  }
+  return refused ?? { problem: 'not-found', evidence: `PATH=${path ?? defaultPath}` }
+}
+
+const check = (path: string): Found => {
+  const problem = (evidence: string): Found => ({ problem: 'not-executable', evidence })
+  try {
+    const status = statSync(path, { throwIfNoEntry: false })
+    if (status === undefined) return { problem: 'not-found', evidence: path }
+    if (!status.isFile()) return problem(`${path} is no file`)
+    accessSync(path, constants.X_OK)
+    return { path }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return { problem: 'not-found', evidence: path }
+    return problem(`${path}: ${code}`)
+  }
+}

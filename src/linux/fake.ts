@@ -1,0 +1,284 @@
+import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
+import { endOfGroup, isRouteChange, type RouteChanges } from './change-group.ts'
+import { linkOf } from './fake/link.ts'
+import { FakeMachine } from './fake/machine.ts'
+import type { FakeNamespace } from './fake/namespace.ts'
+import { type MachineSnapshot, snapshotOf } from './fake/snapshot.ts'
+import type { FileStatus, Kernel, NamespaceState } from './kernel.ts'
+import type { Ruleset, RulesetFilter } from './nftables/index.ts'
+import type { Address } from './rtnetlink/address.ts'
+import type { Link } from './rtnetlink/link.ts'
+import type { Neighbour } from './rtnetlink/neighbour.ts'
+import type { Route, RouteQuery } from './rtnetlink/route.ts'
+import type { Rule } from './rtnetlink/rule.ts'
+import { NamespaceError } from './sys/namespace.ts'
+import { sysctlName, sysctlPath } from './sysctl.ts'
+
+/**
+ * A kernel in memory, for tests without privileges. Theory of operation: a `FakeMachine` has files, namespaces, links,
+ * addresses, routes, sysctls and rulesets, and refuses what the real one refuses, with the same errno; a `FakeKernel` is
+ * one process's view of it (a second one with the same machine plays another program). Both pass the suite of tests that
+ * the real kernel passes. There are no processes, no packets and no time: nothing expires, and nothing is counted.
+ *
+ * ```ts
+ * const kernel = new FakeKernel()
+ * kernel.addLink('eth0', { address: '192.168.1.32/24', gateway: '192.168.1.1' })
+ * await up({ kernel, paths: statePaths() }, [spec])
+ * kernel.links('/run/netns/myspace')
+ * ```
+ */
+export class FakeKernel implements Kernel {
+  readonly machine: FakeMachine
+  #writes = 0
+
+  constructor(machine: FakeMachine = new FakeMachine()) {
+    this.machine = machine
+  }
+
+  get writes(): number {
+    return this.#writes
+  }
+
+  /** Adds a link of the host that is up, as an uplink is; the address with its prefix length. Counts as no change. */
+  addLink(
+    name: string,
+    options: { address?: string; gateway?: string; up?: boolean; kind?: string } = {},
+  ): Link {
+    const { kind, up = true } = options
+    const link = this.machine.addLink(name, kind === undefined ? {} : { kind })
+    const { host } = this.machine
+    const end = { where: undefined, name, index: link.index }
+    const [address, length] = options.address?.split('/') ?? []
+    if (address !== undefined)
+      host.routing.addAddress({ type: 'address.add', ...end, address, prefixLength: Number(length) })
+    if (up) host.setLink({ type: 'link.set', ...end, up })
+    const { gateway } = options
+    const destination = gateway?.includes(':') ? '::/0' : '0.0.0.0/0'
+    if (gateway !== undefined) host.routing.addRoute({ type: 'route.add', ...end, destination, gateway })
+    return linkOf(link)
+  }
+
+  /** Everything there is, as plain data to be compared: two snapshots are equal when nothing is left and nothing lost. */
+  snapshot(): MachineSnapshot {
+    return snapshotOf(this.machine)
+  }
+
+  namespaceNames(folder = '/run/netns'): string[] {
+    return this.readFolder(folder) ?? []
+  }
+
+  namespaceState(path: string): NamespaceState {
+    if (this.machine.namespace(path)) return 'present'
+    return this.machine.files.nodes.has(path) ? 'not-a-namespace' : 'missing'
+  }
+
+  namespaceIdentity(where: Where): string | undefined {
+    return this.machine.namespace(where)?.identity
+  }
+
+  links(where: Where): Link[] {
+    return [...this.#namespace(where).links.values()].sort((a, b) => a.index - b.index).map(linkOf)
+  }
+
+  addresses(where: Where): Address[] {
+    return this.#namespace(where).routing.listAddresses()
+  }
+
+  routes(where: Where): Route[] {
+    return this.#namespace(where).routing.listRoutes()
+  }
+
+  rules(where: Where): Rule[] {
+    this.#namespace(where)
+    return defaultRules.map(rule => ({ ...rule }))
+  }
+
+  neighbours(where: Where): Neighbour[] {
+    this.#namespace(where)
+    return []
+  }
+
+  lookUpRoute(where: Where, query: RouteQuery): Route {
+    return this.#namespace(where).routing.lookUp(query)
+  }
+
+  sysctl(where: Where, key: string): string | undefined {
+    return this.#namespace(where).sysctls.read(pathOf(key))
+  }
+
+  sysctlNames(where: Where, folder: string): string[] {
+    return this.#namespace(where).sysctls.names(pathOf(folder)).map(sysctlName)
+  }
+
+  ruleset(where: Where, filter?: RulesetFilter): Ruleset {
+    return this.#namespace(where).netfilter.read(filter)
+  }
+
+  rulesetGeneration(where: Where): number {
+    return this.#namespace(where).netfilter.generation
+  }
+
+  readFile(path: string): string | undefined {
+    return this.machine.files.read(path)
+  }
+
+  readFolder(path: string): string[] | undefined {
+    return this.machine.files.list(path)
+  }
+
+  fileStatus(path: string): FileStatus | undefined {
+    return this.machine.files.status(path)
+  }
+
+  tryLock(path: string): Disposable | undefined {
+    return this.machine.files.tryLock(path)
+  }
+
+  change(changes: readonly Change[]): Outcome[] {
+    const outcomes: Outcome[] = changes.map(() => 'not-tried')
+    for (let start = 0; start < changes.length; ) {
+      const end = endOfGroup(changes, start)
+      const results = this.#sendTogether(changes.slice(start, end))
+      for (const [offset, outcome] of results.entries()) outcomes[start + offset] = outcome
+      this.#writes += results.filter(outcome => outcome === 'done').length
+      if (results.some(outcome => outcome instanceof ChangeError)) break
+      start = end
+    }
+    return outcomes
+  }
+
+  /** As in one send: what cannot even be asked for stops all, and after a refusal the others are still tried. */
+  #sendTogether(changes: readonly Change[]): Outcome[] {
+    const unsent = changes.map(change => this.#whyNotSent(change)).find(error => error !== undefined)
+    if (unsent !== undefined)
+      return changes.map((change, index) => (index === 0 ? new ChangeError(change, unsent) : 'not-tried'))
+    return changes.map(change => {
+      try {
+        this.#carryOut(change)
+        return 'done'
+      } catch (cause) {
+        return new ChangeError(change, cause as Error)
+      }
+    })
+  }
+
+  #whyNotSent(change: Change): NamespaceError | undefined {
+    if (!isRouteChange(change)) return undefined
+    const wheres = change.type === 'veth.add' ? [change.where, change.peer.where] : [change.where]
+    const missing = wheres.find(where => this.machine.namespace(where) === undefined)
+    return missing === undefined ? undefined : this.#noNamespace(missing)
+  }
+
+  #carryOut(change: Change): void {
+    const { files } = this.machine
+    if (isRouteChange(change)) {
+      this.#changeRoutes(this.#namespace(change.where), change)
+      return
+    }
+    switch (change.type) {
+      case 'directory.add':
+        files.makeFolder(change.path, change.mode)
+        return
+      case 'directory.delete':
+        files.removeFolder(change.path)
+        return
+      case 'file.write':
+        files.write(change.path, change.text, change.mode)
+        return
+      case 'file.delete':
+        files.remove(change.path)
+        return
+      case 'mount.share':
+        files.share(change.path)
+        return
+      case 'mount.delete':
+        this.machine.unmount(change.path)
+        return
+      case 'namespace.add':
+        this.machine.addNamespace(change.path)
+        return
+      case 'namespace.delete':
+        this.machine.deleteNamespace(change.path)
+        return
+      case 'sysctl.set':
+        this.#namespace(change.where).writeSysctl(pathOf(change.key), change.value)
+        return
+      case 'nftables.commit':
+        this.#namespace(change.where).netfilter.commit(change.commands, change.generation)
+        return
+      case 'nftables.delete-rules':
+        this.#namespace(change.where).netfilter.deleteRules(change)
+        return
+    }
+  }
+
+  #changeRoutes(namespace: FakeNamespace, change: RouteChanges): void {
+    const { routing } = namespace
+    switch (change.type) {
+      case 'veth.add':
+        namespace.addVeth(change, this.#namespace(change.peer.where))
+        return
+      case 'link.set':
+        namespace.setLink(change)
+        return
+      case 'link.delete':
+        namespace.deleteLink(change.index)
+        return
+      case 'address.add':
+        routing.addAddress(change)
+        return
+      case 'address.delete':
+        routing.deleteAddress(change)
+        return
+      case 'route.add':
+        routing.addRoute(change)
+        return
+      case 'route.delete':
+        routing.deleteRoute(change)
+        return
+    }
+  }
+
+  #namespace(where: Where): FakeNamespace {
+    const found = this.machine.namespace(where)
+    if (found !== undefined) return found
+    throw this.#noNamespace(where as string)
+  }
+
+  #noNamespace(path: string): NamespaceError {
+    return new NamespaceError(path, this.machine.files.nodes.has(path) ? 'not-a-namespace' : 'missing')
+  }
+
+  [Symbol.dispose](): void {
+    // Nothing is held open.
+  }
+}
+
+const pathOf = (key: string): string => sysctlPath(key).slice('/proc/sys/'.length)
+
+/** Policy routing as every namespace has it at first. Equivalent to: `ip rule show`, `ip -6 rule show` */
+const defaultRules: readonly Rule[] = [
+  ...[
+    [0, 255],
+    [32766, 254],
+    [32767, 253],
+  ].map(([priority = 0, table = 0]) => defaultRule(4, priority, table)),
+  defaultRule(6, 0, 255),
+  defaultRule(6, 32766, 254),
+]
+
+function defaultRule(family: 4 | 6, priority: number, table: number): Rule {
+  return {
+    family,
+    priority,
+    source: 'all',
+    destination: 'all',
+    inputName: undefined,
+    outputName: undefined,
+    mark: undefined,
+    markMask: undefined,
+    table,
+    action: 1,
+    inverted: false,
+  }
+}

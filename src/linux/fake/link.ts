@@ -1,0 +1,39 @@
+import type { Link } from '../rtnetlink/link.ts'
+import type { FakeNamespace } from './namespace.ts'
+
+/** One network interface of a fake namespace. */
+export type FakeLink = {
+  namespace: FakeNamespace
+  index: number
+  name: string
+  kind: string | undefined
+  address: string
+  mtu: number
+  up: boolean
+  alias: string | undefined
+  /** The other end of a veth. */
+  peer: FakeLink | undefined
+}
+
+/** Whether packets can get through: of a veth both ends must be up. */
+export const hasCarrier = (link: FakeLink): boolean => link.up && (link.peer?.up ?? true)
+
+/** The link as a question about it is answered. */
+export const linkOf = (link: FakeLink): Link => ({
+  index: link.index,
+  name: link.name,
+  kind: link.kind,
+  address: link.address,
+  mtu: link.mtu,
+  up: link.up,
+  carrier: hasCarrier(link),
+  loopback: link.name === 'lo',
+  alias: link.alias,
+  master: undefined,
+  peer: link.peer?.index,
+  peerNamespaceId:
+    link.peer === undefined || link.peer.namespace === link.namespace
+      ? undefined
+      : link.namespace.idOf(link.peer.namespace),
+  counters: { receivedPackets: 0n, sentPackets: 0n, receivedBytes: 0n, sentBytes: 0n },
+})

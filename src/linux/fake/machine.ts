@@ -1,0 +1,72 @@
+import { failure } from './errors.ts'
+import { FakeFiles } from './files.ts'
+import type { FakeLink } from './link.ts'
+import { FakeNamespace } from './namespace.ts'
+import { FakeSysctls, newMachineSysctls } from './sysctls.ts'
+
+/** Folders that every machine has. */
+const folders = ['/', '/etc', '/proc', '/run', '/tmp', '/var', '/var/lib']
+
+/** Where a process finds its own namespace. */
+const ownPaths = new Set(['/proc/thread-self/ns/net', '/proc/self/ns/net'])
+
+/** A machine in memory: what several kernels (as seen by several processes) share. */
+export class FakeMachine {
+  readonly files = new FakeFiles(folders)
+  readonly host: FakeNamespace
+  readonly #sysctls = newMachineSysctls()
+  #nextInode = 4026531840
+
+  constructor() {
+    this.host = this.newNamespace()
+    this.host.setLink({ type: 'link.set', where: undefined, name: 'lo', index: 1, up: true })
+  }
+
+  newNamespace(): FakeNamespace {
+    const first = (this.host as FakeNamespace | undefined)?.sysctls
+    return new FakeNamespace(`4:${this.#nextInode++}`, new FakeSysctls(this.#sysctls, first))
+  }
+
+  /** The namespace pinned at a path; undefined when there is none. */
+  namespace(path: string | undefined): FakeNamespace | undefined {
+    if (path === undefined || ownPaths.has(path)) return this.host
+    const node = this.files.nodes.get(path)
+    return node?.type === 'namespace' ? node.namespace : undefined
+  }
+
+  addNamespace(path: string): FakeNamespace {
+    return this.files.pin(path, () => this.newNamespace())
+  }
+
+  /** Throws SystemError ENOENT, EINVAL. */
+  deleteNamespace(path: string): void {
+    this.#release(this.files.unpin(path))
+  }
+
+  unmount(path: string): void {
+    for (const namespace of this.files.unmount(path)) this.#release(namespace)
+  }
+
+  /** Nothing but a pin keeps a namespace here; processes do not exist. */
+  #release(namespace: FakeNamespace): void {
+    const pins = [...this.files.nodes.values()]
+    if (!pins.some(node => node.type === 'namespace' && node.namespace === namespace)) namespace.end()
+  }
+
+  /** A link of the machine itself: hardware, or of another kind. */
+  addLink(
+    name: string,
+    facts: { kind?: string; index?: number; address?: string; mtu?: number } = {},
+  ): FakeLink {
+    const { host } = this
+    if (host.link(name)) throw failure('addLink', 'EEXIST', name)
+    const index = facts.index ?? host.freeIndex()
+    return host.insert({
+      index,
+      name,
+      kind: facts.kind,
+      address: facts.address ?? `02:00:00:00:00:${index.toString(16).padStart(2, '0').slice(-2)}`,
+      mtu: facts.mtu ?? 1500,
+    })
+  }
+}

@@ -1,0 +1,138 @@
+import type { LinkSet, VethAdd } from '../change.ts'
+import { refusal } from './errors.ts'
+import { type FakeLink, hasCarrier } from './link.ts'
+import { FakeNetfilter } from './netfilter.ts'
+import { FakeRouting } from './routing.ts'
+import type { FakeSysctls } from './sysctls.ts'
+
+const loopback = { index: 1, name: 'lo', address: '00:00:00:00:00:00', mtu: 65536 }
+const smallestMtu = 68
+const largestMtu = 65535
+
+/** One network namespace: its links, and everything that hangs on them. The refusals are rtnetlink's. */
+export class FakeNamespace {
+  /** Device and inode. */
+  readonly identity: string
+  readonly links = new Map<number, FakeLink>()
+  readonly sysctls: FakeSysctls
+  readonly routing: FakeRouting
+  readonly netfilter = new FakeNetfilter()
+  /** Ids of other namespaces as seen from here (RTM_GETNSID). */
+  readonly #ids = new Map<FakeNamespace, number>()
+
+  constructor(identity: string, sysctls: FakeSysctls) {
+    this.identity = identity
+    this.sysctls = sysctls
+    this.routing = new FakeRouting(this)
+    this.insert({ ...loopback, kind: undefined })
+  }
+
+  idOf(other: FakeNamespace): number {
+    const id = this.#ids.get(other) ?? this.#ids.size
+    this.#ids.set(other, id)
+    return id
+  }
+
+  link(name: string): FakeLink | undefined {
+    return [...this.links.values()].find(link => link.name === name)
+  }
+
+  /** The next index that the kernel itself would take. */
+  freeIndex(): number {
+    return Math.max(0, ...this.links.keys()) + 1
+  }
+
+  insert(facts: Pick<FakeLink, 'index' | 'name' | 'kind' | 'address' | 'mtu'>): FakeLink {
+    const link: FakeLink = { ...facts, namespace: this, up: false, alias: undefined, peer: undefined }
+    this.links.set(link.index, link)
+    this.sysctls.addInterface(link.name, link.mtu)
+    return link
+  }
+
+  /** Throws NetlinkError EEXIST, EBUSY, EINVAL, ERANGE. `ip link add … type veth peer …` */
+  addVeth(change: VethAdd, peerNamespace: FakeNamespace): void {
+    const operation = 'RTM_NEWLINK'
+    const { peer } = change
+    for (const { name, mtu } of [change, peer]) {
+      if (name.length > 15) throw refusal(operation, 'ERANGE', 'Attribute failed policy validation')
+      if (!/^[^\s/:]+$/.test(name) || name === '.' || name === '..') throw refusal(operation, 'EINVAL')
+      if (mtu !== undefined && (mtu < smallestMtu || mtu > largestMtu)) throw refusal(operation, 'EINVAL')
+    }
+    // The peer comes first: the kernel registers it before the link itself.
+    if (this.links.has(change.index)) throw refusal(operation, 'EEXIST')
+    if (peerNamespace.link(peer.name)) throw refusal(operation, 'EEXIST')
+    if (peerNamespace.links.has(peer.index)) throw refusal(operation, 'EBUSY')
+    if (this.link(change.name)) throw refusal(operation, 'EEXIST')
+    if (peerNamespace === this) {
+      if (change.name === peer.name) throw refusal(operation, 'EEXIST')
+      if (change.index === peer.index) throw refusal(operation, 'EBUSY')
+    }
+    const end = ({ name, index, address, mtu }: VethAdd | VethAdd['peer']) => ({
+      name,
+      index,
+      address,
+      mtu: mtu ?? 1500,
+      kind: 'veth',
+    })
+    const inner = peerNamespace.insert(end(peer))
+    const link = this.insert(end(change))
+    link.peer = inner
+    inner.peer = link
+  }
+
+  /** Throws NetlinkError ENODEV, EINVAL, ERANGE. `ip link set` */
+  setLink({ index, mtu, alias, up }: LinkSet): void {
+    const operation = 'RTM_NEWLINK'
+    const link = this.links.get(index)
+    if (alias !== undefined && Buffer.byteLength(alias) > 255)
+      throw refusal(operation, 'ERANGE', 'Attribute failed policy validation')
+    if (link === undefined) throw refusal(operation, 'ENODEV')
+    if (mtu !== undefined && link.name !== 'lo') {
+      if (mtu < smallestMtu) throw refusal(operation, 'EINVAL', 'mtu less than device minimum')
+      if (mtu > largestMtu) throw refusal(operation, 'EINVAL', 'mtu greater than device maximum')
+    }
+    if (mtu !== undefined) {
+      link.mtu = mtu
+      this.sysctls.changeMtu(link.name, mtu)
+      this.routing.settle(link)
+    }
+    if (alias !== undefined) link.alias = alias === '' ? undefined : alias
+    if (up !== undefined && up !== link.up) turn(link, up)
+  }
+
+  /** Throws NetlinkError ENODEV, EOPNOTSUPP. `ip link delete` */
+  deleteLink(index: number): void {
+    const link = this.links.get(index)
+    if (link === undefined) throw refusal('RTM_DELLINK', 'ENODEV')
+    if (link.kind === undefined) throw refusal('RTM_DELLINK', 'EOPNOTSUPP')
+    for (const end of link.peer ? [link, link.peer] : [link]) remove(end)
+  }
+
+  /** Throws SystemError. `sysctl -w` */
+  writeSysctl(path: string, value: string): void {
+    this.sysctls.write(path, value)
+    for (const link of this.links.values()) this.routing.settle(link)
+  }
+
+  /** The namespace has lost its last pin: links end with it, and a veth's other end too. */
+  end(): void {
+    for (const link of [...this.links.values()]) {
+      if (link.peer) remove(link.peer)
+      remove(link)
+    }
+  }
+}
+
+const turn = (link: FakeLink, up: boolean): void => {
+  link.up = up
+  if (!up) link.namespace.routing.wentDown(link)
+  link.namespace.routing.settle(link)
+  if (link.peer && hasCarrier(link.peer)) link.peer.namespace.routing.settle(link.peer)
+}
+
+const remove = (link: FakeLink): void => {
+  const { namespace } = link
+  namespace.routing.wentAway(link)
+  namespace.links.delete(link.index)
+  namespace.sysctls.removeInterface(link.name)
+}

@@ -1,0 +1,352 @@
+import type { Change } from '../change.ts'
+import { bigIntToIp, type IpFamily, ipFamily, ipToBigInt, parseIp } from '../net/ip.ts'
+import { lastAddress, networkOf, prefixContains } from '../net/prefix.ts'
+import type { Address } from '../rtnetlink/address.ts'
+import { type Route, type RouteQuery, routeProtocol, routeTable, routeType } from '../rtnetlink/route.ts'
+import { refusal } from './errors.ts'
+import { type FakeLink, hasCarrier } from './link.ts'
+import type { FakeNamespace } from './namespace.ts'
+import { lookUp } from './route-look-up.ts'
+
+type AddressChange = Extract<Change, { type: 'address.add' | 'address.delete' }>
+type RouteChange = Extract<Change, { type: 'route.add' | 'route.delete' }>
+
+const scopes = { universe: 0, link: 253, host: 254 } as const
+const permanent = 0x80
+const secondary = 0x01
+const noDad = 0x02
+
+/** The metric of a route of IPv6 that named none, and of those that the kernel makes. */
+const metric6 = { user: 1024, kernel: 256 } as const
+
+/**
+ * Addresses and routes of one namespace. Theory of operation: what the kernel adds by itself follows from the addresses
+ * and the state of the links. An IPv4 address has a route of the table `local` from the moment it is there; the routes
+ * to its subnet and its broadcast address exist while the link is up, and belong to the first address of that subnet
+ * (the others are secondary, and go with it). When a link goes down all else that leaves by it goes too, and does not
+ * come back; when it loses its last IPv4 address, as well. IPv6 forgets the addresses of a link that goes down, and
+ * gives every link with a carrier a link-local address, unless `addr_gen_mode` or `disable_ipv6` says otherwise.
+ */
+export class FakeRouting {
+  readonly #namespace: FakeNamespace
+  addresses: Address[] = []
+  routes: Route[] = []
+
+  constructor(namespace: FakeNamespace) {
+    this.#namespace = namespace
+  }
+
+  /** In the order of a dump: IPv4 before IPv6, by link, primary addresses before secondary ones. */
+  listAddresses(): Address[] {
+    const rank = (address: Address) => address.family * 2 ** 20 + address.index
+    return this.addresses
+      .map((address, position) => ({ address, position }))
+      .sort(
+        (a, b) =>
+          rank(a.address) - rank(b.address) ||
+          (a.address.flags & secondary) - (b.address.flags & secondary) ||
+          a.position - b.position,
+      )
+      .map(({ address }) => ({ ...address }))
+  }
+
+  /** In the order of a dump: by family and table, then by destination, the longest prefix first. */
+  listRoutes(): Route[] {
+    const destination = (route: Route): [bigint, number] => {
+      const [address = '', length] = route.destination.split('/')
+      return [ipToBigInt(address) ?? 0n, Number(length)]
+    }
+    return this.routes
+      .map(route => ({ ...route }))
+      .sort((one, other) => {
+        const [oneAddress, oneLength] = destination(one)
+        const [otherAddress, otherLength] = destination(other)
+        return (
+          one.family - other.family ||
+          one.table - other.table ||
+          (oneAddress < otherAddress ? -1 : oneAddress > otherAddress ? 1 : otherLength - oneLength)
+        )
+      })
+  }
+
+  /** Throws NetlinkError ENODEV, EEXIST, EINVAL, EACCES. */
+  addAddress({ index, address, prefixLength }: AddressChange): void {
+    const operation = 'RTM_NEWADDR'
+    const family = ipFamily(address) ?? 4
+    if (prefixLength > (family === 4 ? 32 : 128))
+      throw refusal(operation, 'EINVAL', `${family === 4 ? 'ipv4' : 'IPv6'}: Invalid prefix length`)
+    const link = this.#namespace.links.get(index)
+    if (link === undefined) throw refusal(operation, 'ENODEV', 'Unable to find interface')
+    if (family === 6 && !this.#hasIpv6(link))
+      throw refusal(operation, 'EACCES', 'ipv6: IPv6 is disabled on this device')
+    const others = this.#of(link, family)
+    const taken = others.some(
+      other => other.address === address && (family === 6 || other.prefixLength === prefixLength),
+    )
+    if (taken)
+      throw refusal(
+        operation,
+        'EEXIST',
+        family === 4 ? 'ipv4: Address already assigned' : 'ipv6: address already assigned',
+      )
+    const scope = scopeOf(address)
+    if (family === 6)
+      this.addresses.unshift({ ...item(index, address, prefixLength, scope), flags: permanent | noDad })
+    else {
+      const isSecondary = others.some(other => isSameSubnet(other, address, prefixLength))
+      const flags = isSecondary ? permanent | secondary : permanent
+      this.addresses.push({ ...item(index, address, prefixLength, scope), flags })
+      this.#namespace.sysctls.settle(link.name)
+    }
+    this.settle(link)
+  }
+
+  /** Throws NetlinkError ENODEV, EADDRNOTAVAIL. */
+  deleteAddress({ index, address, prefixLength }: AddressChange): void {
+    const operation = 'RTM_DELADDR'
+    const family = ipFamily(address) ?? 4
+    const link = this.#namespace.links.get(index)
+    if (link === undefined) throw refusal(operation, 'ENODEV', 'Unable to find the interface')
+    const found = this.#of(link, family).find(
+      other => other.address === address && other.prefixLength === prefixLength,
+    )
+    if (found === undefined)
+      throw refusal(
+        operation,
+        'EADDRNOTAVAIL',
+        family === 4 ? 'ipv4: Address not found' : 'address not found',
+      )
+    const goes = (other: Address): boolean =>
+      other === found ||
+      (family === 4 &&
+        (found.flags & secondary) === 0 &&
+        (other.flags & secondary) !== 0 &&
+        other.index === index &&
+        isSameSubnet(other, address, prefixLength))
+    this.addresses = this.addresses.filter(other => !goes(other))
+    this.#dropKernelRoutes(link, family)
+    if (family === 4 && this.#of(link, 4).length === 0)
+      this.routes = this.routes.filter(route => route.family !== 4 || route.outputIndex !== index)
+    this.settle(link)
+  }
+
+  /** Throws NetlinkError ENODEV, EEXIST, ENETUNREACH, ENETDOWN, EHOSTUNREACH, EINVAL. */
+  addRoute({ index, destination, gateway }: RouteChange): void {
+    const operation = 'RTM_NEWROUTE'
+    const family = destination.includes(':') ? 6 : 4
+    const prefix = networkOf(destination)
+    if (prefix !== destination) throw refusal(operation, 'EINVAL', 'Invalid prefix for given prefix length')
+    const link = this.#namespace.links.get(index)
+    if (link === undefined) throw refusal(operation, 'ENODEV')
+    if (family === 6 && !this.#hasIpv6(link))
+      throw refusal(operation, 'EACCES', 'IPv6 is disabled on nexthop device')
+    if (gateway !== undefined && !this.#reaches(link, gateway))
+      throw family === 4
+        ? refusal(operation, 'ENETUNREACH', 'Nexthop has invalid gateway')
+        : refusal(operation, 'EHOSTUNREACH')
+    if (!link.up)
+      throw refusal(
+        operation,
+        'ENETDOWN',
+        family === 4 ? 'Device for nexthop is not up' : 'Nexthop device is not up',
+      )
+    const route = routeTo(family, destination, index, {
+      gateway,
+      priority: family === 4 ? undefined : metric6.user,
+      protocol: routeProtocol.boot,
+      scope: family === 4 && gateway === undefined ? scopes.link : scopes.universe,
+    })
+    const taken = this.routes.some(
+      other =>
+        other.destination === destination && other.table === route.table && other.priority === route.priority,
+    )
+    if (taken) throw refusal(operation, 'EEXIST')
+    this.routes.push(route)
+  }
+
+  /** Throws NetlinkError ESRCH. */
+  deleteRoute({ index, destination, gateway }: RouteChange): void {
+    const found = this.routes.find(
+      route =>
+        route.table === routeTable.main &&
+        route.destination === destination &&
+        route.outputIndex === index &&
+        (gateway === undefined || route.gateway === gateway),
+    )
+    if (found === undefined) throw refusal('RTM_DELROUTE', 'ESRCH')
+    this.routes = this.routes.filter(route => route !== found)
+  }
+
+  /** Throws NetlinkError ENETUNREACH and others: see lookUp. */
+  lookUp(query: RouteQuery): Route {
+    return lookUp(this.#namespace, query)
+  }
+
+  /** Adds what the kernel adds by itself for the state the link is in now. */
+  settle(link: FakeLink): void {
+    if (!this.#hasIpv6(link)) this.#forget(link, 6)
+    if (link.name === 'lo' && link.up) this.#addLoopbackAddresses(link)
+    else if (this.#hasIpv6(link) && hasCarrier(link)) this.#addLinkLocal(link)
+    for (const address of this.addresses)
+      if (address.index === link.index)
+        for (const route of this.#kernelRoutes(link, address))
+          if (!this.routes.some(other => isSameRoute(other, route))) this.routes.push(route)
+  }
+
+  wentDown(link: FakeLink): void {
+    this.#forget(link, 6)
+    const stays = (route: Route) =>
+      route.outputIndex !== link.index || (route.table === routeTable.local && route.type === routeType.local)
+    this.routes = this.routes.filter(stays)
+  }
+
+  wentAway(link: FakeLink): void {
+    this.#forget(link, 4)
+    this.#forget(link, 6)
+  }
+
+  #hasIpv6(link: FakeLink): boolean {
+    return this.#namespace.sysctls.read(`net/ipv6/conf/${link.name}/disable_ipv6`) === '0'
+  }
+
+  #of(link: FakeLink, family: IpFamily): Address[] {
+    return this.addresses.filter(address => address.index === link.index && address.family === family)
+  }
+
+  #forget(link: FakeLink, family: IpFamily): void {
+    this.addresses = this.addresses.filter(item => item.index !== link.index || item.family !== family)
+    this.routes = this.routes.filter(item => item.outputIndex !== link.index || item.family !== family)
+  }
+
+  /** Takes away the kernel's own routes of a link; `settle` puts those back that still have an address. */
+  #dropKernelRoutes(link: FakeLink, family: IpFamily): void {
+    this.routes = this.routes.filter(
+      route =>
+        route.outputIndex !== link.index ||
+        route.family !== family ||
+        route.protocol !== routeProtocol.kernel ||
+        route.type === routeType.multicast,
+    )
+  }
+
+  /** Whether a gateway can be reached by this link without another gateway. */
+  #reaches(link: FakeLink, gateway: string): boolean {
+    const family = ipFamily(gateway)
+    const isLocal = this.addresses.some(item => item.address === gateway)
+    if (isLocal) return family === 4
+    return this.routes.some(
+      route =>
+        route.outputIndex === link.index &&
+        route.family === family &&
+        route.gateway === undefined &&
+        route.type === routeType.unicast &&
+        prefixContains(route.destination, gateway) &&
+        lastAddress(route.destination) !== gateway,
+    )
+  }
+
+  #addLoopbackAddresses({ index }: FakeLink): void {
+    const has = (address: string) =>
+      this.addresses.some(item => item.index === index && item.address === address)
+    if (!has('127.0.0.1'))
+      this.addresses.push({ ...item(index, '127.0.0.1', 8, scopes.host), flags: permanent })
+    const isOff = this.#namespace.sysctls.read('net/ipv6/conf/lo/disable_ipv6') !== '0'
+    if (!isOff && !has('::1'))
+      this.addresses.push({ ...item(index, '::1', 128, scopes.host), flags: permanent })
+  }
+
+  #addLinkLocal(link: FakeLink): void {
+    if (this.#namespace.sysctls.read(`net/ipv6/conf/${link.name}/addr_gen_mode`) !== '0') return
+    if (this.#of(link, 6).some(address => address.scope === scopes.link)) return
+    this.addresses.push({ ...item(link.index, linkLocalOf(link.address), 64, scopes.link), flags: permanent })
+  }
+
+  #kernelRoutes(link: FakeLink, { family, address, prefixLength, flags }: Address): Route[] {
+    const { index } = link
+    const kernel = { protocol: routeProtocol.kernel }
+    const prefix = networkOf(`${address}/${prefixLength}`) as string
+    if (family === 6) {
+      const own = { ...kernel, table: routeTable.local, priority: 0, type: routeType.local }
+      const routes = [routeTo(6, `${address}/128`, index, own)]
+      if (link.name === 'lo' || !hasCarrier(link)) return routes
+      const metric = { ...kernel, priority: metric6.kernel }
+      routes.push(
+        routeTo(6, 'ff00::/8', index, { ...metric, table: routeTable.local, type: routeType.multicast }),
+      )
+      if (prefixLength < 128) routes.push(routeTo(6, prefix, index, metric))
+      return routes
+    }
+    const first =
+      this.#of(link, 4).find(
+        other => (other.flags & secondary) === 0 && isSameSubnet(other, address, prefixLength),
+      )?.address ?? address
+    const local = { ...kernel, table: routeTable.local, preferredSource: first }
+    const own = { ...local, type: routeType.local, scope: scopes.host }
+    const routes = [routeTo(4, `${address}/32`, index, own)]
+    if (!link.up || (flags & secondary) !== 0 || prefixLength === 32) return routes
+    if (link.name === 'lo') routes.push(routeTo(4, prefix, index, own))
+    else routes.push(routeTo(4, prefix, index, { ...kernel, preferredSource: first, scope: scopes.link }))
+    if (prefixLength < 31)
+      routes.push(
+        routeTo(4, `${lastAddress(prefix)}/32`, index, {
+          ...local,
+          type: routeType.broadcast,
+          scope: scopes.link,
+        }),
+      )
+    return routes
+  }
+}
+
+const item = (index: number, address: string, prefixLength: number, scope: number) => ({
+  index,
+  family: ipFamily(address) ?? 4,
+  address,
+  prefixLength,
+  scope,
+})
+
+const scopeOf = (address: string): number => {
+  const [first = 0, second = 0] = parseIp(address) ?? []
+  return first === 0xfe && (second & 0xc0) === 0x80 ? scopes.link : scopes.universe
+}
+
+const isSameSubnet = (one: Address, address: string, prefixLength: number): boolean =>
+  one.family === ipFamily(address) &&
+  one.prefixLength === prefixLength &&
+  networkOf(`${one.address}/${prefixLength}`) === networkOf(`${address}/${prefixLength}`)
+
+const routeTo = (
+  family: IpFamily,
+  destination: string,
+  outputIndex: number,
+  rest: Partial<Route>,
+): Route => ({
+  family,
+  destination,
+  gateway: undefined,
+  outputIndex,
+  preferredSource: undefined,
+  priority: undefined,
+  table: routeTable.main,
+  protocol: routeProtocol.boot,
+  scope: scopes.universe,
+  type: routeType.unicast,
+  ...rest,
+})
+
+const isSameRoute = (one: Route, other: Route): boolean =>
+  one.destination === other.destination &&
+  one.table === other.table &&
+  one.type === other.type &&
+  one.outputIndex === other.outputIndex
+
+/** The link-local address of a link-layer address: modified EUI-64 (RFC 4291, appendix A). */
+const linkLocalOf = (mac: string): string => {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map(part => Number.parseInt(part, 16))
+  const bytes = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]
+  return bigIntToIp(
+    bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n),
+    6,
+  ) as string
+}

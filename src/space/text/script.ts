@@ -1,0 +1,100 @@
+import type { Change } from '../../linux/change.ts'
+import type { Operation } from '../reconcile/operation.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
+import { type StepName, stepOf } from '../steps.ts'
+import { type IptablesAction, iptablesOf, iptablesRouterGuard } from './iptables.ts'
+import { isSeen, shellCommand, shellComment } from './quote-shell.ts'
+import { hereDocument, nftText, shellOf } from './shell.ts'
+
+/**
+ * Theory of operation. A plan as a script for sh: one paragraph an operation, in the same order, with the reason as a
+ * comment. The dialects differ in the firewall only: `shell` has one nft command for each change, `nft` has all of them
+ * in one atomic script, `iptables` has rules equal in effect instead.
+ */
+export type Dialect = 'shell' | 'nft' | 'iptables'
+
+/** What a script is made from. `spaces` are those whose rules iptables is to add, or to remove. */
+export type ScriptSource = {
+  title: string
+  operations: readonly Operation[]
+  spaces: readonly ResolvedSpace[]
+  action: IptablesAction
+}
+
+const ownState = 'The files of natspace itself (its records and folders) have no command and are left out.'
+
+/** The lines of the script. Run by sh as root where the plan was made, it does what natspace would. */
+export const scriptOf = (source: ScriptSource, dialect: Dialect): string[] => [
+  '#!/bin/sh',
+  ...shellComment(source.title),
+  ...shellComment(ownState),
+  'set -e',
+  ...paragraphs(source, dialect),
+  ...(source.operations.length === 0 ? ['', '# Nothing to do.'] : []),
+]
+
+const isFirewall = ({ type }: Change): boolean =>
+  type === 'nftables.commit' || type === 'nftables.delete-rules'
+
+const paragraphs = (source: ScriptSource, dialect: Dialect): string[] => {
+  const firewall = source.operations.filter(({ change }) => isFirewall(change))
+  let isFirstFirewall = true
+  let step: StepName | undefined
+  const lines: string[] = []
+  for (const operation of source.operations) {
+    const isTogether = dialect !== 'shell' && isFirewall(operation.change)
+    if (isTogether && !isFirstFirewall) continue
+    if (isTogether) isFirstFirewall = false
+    const commands = isTogether ? together(source, firewall, dialect) : shellOf(operation.change)
+    if (commands.length === 0) continue
+    if (isTogether) lines.push('', '# The firewall: guard, translation, published ports, and what may pass.')
+    else if (step !== operation.step) lines.push('', ...heading(operation.step))
+    step = isTogether ? undefined : operation.step
+    lines.push(...commands)
+  }
+  return lines
+}
+
+const heading = (step: StepName): string[] => {
+  const { number, title, why } = stepOf(step)
+  return [...shellComment(`${number === undefined ? '' : `Step ${number}: `}${title}`), ...shellComment(why)]
+}
+
+const together = (source: ScriptSource, firewall: readonly Operation[], dialect: Dialect): string[] =>
+  dialect === 'nft' ? [...oneBatch(firewall)] : iptablesInstead(source, firewall)
+
+/** Rules that have to be looked up by their comment cannot be part of a batch: they come behind it. */
+const oneBatch = (firewall: readonly Operation[]): string[] => {
+  const commands = firewall.flatMap(({ change }) =>
+    change.type === 'nftables.commit' ? change.commands : [],
+  )
+  const others = firewall.filter(({ change }) => change.type !== 'nftables.commit')
+  const batch = commands.length === 0 ? [] : [nftScript(commands.map(nftText))]
+  return [...batch, ...others.flatMap(({ change }) => shellOf(change))]
+}
+
+/** A name with characters that a terminal would obey has to be spelt for it, which a here-document cannot. */
+const nftScript = (lines: readonly string[]): string =>
+  lines.every(isSeen)
+    ? hereDocument('nft -f -', lines)
+    : `${shellCommand('printf', '%s\\n', ...lines)} | nft -f -`
+
+const iptablesInstead = ({ spaces, action }: ScriptSource, firewall: readonly Operation[]): string[] => {
+  const names = new Set(firewall.map(({ space }) => space))
+  const changed = spaces.filter(space => names.has(space.name) || names.has(undefined))
+  const ofSpaces = changed.flatMap(space => iptablesOf(space, action))
+  const ofRouter = iptablesRouterGuard(guardedLinks(firewall), action)
+  return action === 'add' ? [...ofSpaces, ...ofRouter] : [...ofRouter, ...ofSpaces]
+}
+
+/** The links that the batch puts under the router guard. */
+const guardedLinks = (firewall: readonly Operation[]): string[] =>
+  firewall.flatMap(({ change }) =>
+    change.type === 'nftables.commit'
+      ? change.commands.flatMap(command =>
+          command.type === 'element.add' && command.set.name === 'preexisting'
+            ? command.elements.map(({ key }) => String(key[0]))
+            : [],
+        )
+      : [],
+  )

@@ -1,0 +1,84 @@
+import type { ResolvedSpace } from '../spec/types.ts'
+
+/**
+ * What has to be understood beside the steps: how a reply finds its way, how a packet walks through the host, how
+ * outside reaches a published port. Each as paragraphs and numbered points, with the values of a space.
+ */
+export type Topic = { name: string; title: string; paragraphs: string[]; points: string[]; after: string[] }
+
+type Topics = (space: ResolvedSpace, outside: Outside) => Topic
+
+/** Addresses outside, as far as they are known: of the experiment, or in words. */
+export type Outside = { host: string; other: string; uplink: string }
+
+/** Host1 and host2 of the experiment. */
+export const articleOutside: Outside = { host: '192.168.1.32', other: '192.168.1.15', uplink: 'eth0' }
+
+/** For a real space: what its packets meet outside is not known beforehand. */
+export const outsideOf = ({ uplink }: ResolvedSpace): Outside => ({
+  host: 'HOST',
+  other: 'DEST',
+  uplink: uplink ?? 'UPLINK',
+})
+
+const reply: Topics = ({ address, hostInterface }, { host, other, uplink }) => ({
+  name: 'reply',
+  title: 'Why the reply finds its way though no DNAT rule exists',
+  paragraphs: [
+    'Connection tracking remembers the translation of step 8 and reverses it for every reply.',
+    `A ping from inside, seen at three points (tcpdump -envi IF -p icmp), with ${host} as this host and ${other} as another:`,
+  ],
+  points: [
+    `the LAN, at the other host: request ${host} > ${other}, reply ${other} > ${host}`,
+    `${uplink} of this host: request ${host} > ${other}, reply ${other} > ${host}, with the query identifier of the request`,
+    `${hostInterface} of this host: request ${address} > ${other}, reply ${other} > ${address}, with the same identifier`,
+  ],
+  after: [
+    'For ICMP the key is the query identifier (RFC 5508 section 3.1, ICMP Query Mapping), which plays the part that the port plays in TCP and UDP: the NAT may even have to change it, when two namespaces use the same one.',
+    'It is often said that TCP and UDP need a DNAT rule where ICMP does not. To be exact: replies of any protocol are reversed by connection tracking, and a DNAT rule is needed only for a new connection that begins outside.',
+    `Without step 8 the request does reach the other host, with source ${address}, and the reply never comes back: its destination is an inside address to which the other host has no route.`,
+  ],
+})
+
+const walk: Topics = ({ address, hostInterface, gateway }, { uplink }) => ({
+  name: 'walk',
+  title: 'The walk of an outbound packet through this host',
+  paragraphs: [
+    `The namespace sends it to its default route (step 6), ${gateway}, which must be the host end of the cable, as its only cable leads there.`,
+  ],
+  points: [
+    'PREROUTING: nothing to do here for a packet that goes out.',
+    `Routing decision: the destination is not this host, so the packet is forwarded. That needs step 7, which is off by default, and then the FORWARD rules of step 9: in from ${hostInterface}, out to ${uplink}.`,
+    `Forwarding: the route to the destination leaves by ${uplink}.`,
+    `POSTROUTING: the source is still ${address}; step 8 puts the address of this host in its place.`,
+    `Out by ${uplink}.`,
+  ],
+  after: [],
+})
+
+const inbound: Topics = (space, { host, uplink }) => {
+  const [first] = space.publish
+  const port = first?.hostPort.first ?? 8080
+  const inner = first?.port.first ?? 80
+  return {
+    name: 'inbound',
+    title: 'Inbound: how outside reaches a server in the namespace (DNAT)',
+    paragraphs: [
+      `Outside knows the address of this host alone: ${host}:${port} leads to ${space.address}:${inner}.${first === undefined ? ' (This space publishes nothing; the ports are an example.)' : ''}`,
+    ],
+    points: [
+      `A packet for ${host}:${port} comes in on ${uplink}.`,
+      `PREROUTING rewrites the destination to ${space.address}:${inner}.`,
+      'Routing decision: it is not for this host any more, so it is forwarded (steps 7 and 9, in this direction).',
+      `The route leads to ${space.hostInterface}.`,
+      'POSTROUTING: step 8 does not apply, as it matches the inside source.',
+      'The packet goes through the cable into the namespace.',
+      `The server on port ${inner} receives it; its replies are translated back by connection tracking.`,
+    ],
+    after: [],
+  }
+}
+
+/** The topics in the order in which they are told. */
+export const topics = { walk, reply, inbound } as const satisfies Record<string, Topics>
+export type TopicName = keyof typeof topics

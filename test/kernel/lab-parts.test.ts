@@ -1,0 +1,146 @@
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+
+/**
+ * The parts of the lab, each in new namespaces inside those of the test: that its proofs fail when what they claim is
+ * not so, and that it works on a kernel without bridges.
+ */
+
+const source = (path: string) => JSON.stringify(join(import.meta.dir, '../../src', path))
+
+const prelude = `
+  import { writeFileSync } from 'node:fs'
+  import { LinuxKernel } from ${source('linux/linux.ts')}
+  import { mountFileSystem } from ${source('linux/sys/namespace.ts')}
+  import { statePaths } from ${source('space/state/records.ts')}
+  import { proveConnected } from ${source('lab/experiment.ts')}
+  import { proveNothingLeft, takeSettledSnapshot } from ${source('lab/leftovers.ts')}
+  import { bringUp } from ${source('lab/run.ts')}
+  import { Screen } from ${source('lab/screen.ts')}
+  import { buildTopology } from ${source('lab/topology.ts')}
+  import { proveFailure, proveCured } from ${source('lab/without.ts')}
+  mountFileSystem('tmpfs', '/run', 'mode=755')
+  const kernel = new LinuxKernel()
+  const context = { kernel, paths: statePaths('/run/natspace') }
+  const screen = new Screen({ silent: true, colours: false })
+  const change = change => {
+    const [outcome] = kernel.change([change])
+    if (outcome !== 'done') throw outcome
+  }
+  const print = value => process.stdout.write(JSON.stringify(value))
+`
+
+/** Runs a program in namespaces of its own and returns what it printed. */
+const inNewNamespaces = <T>(program: string): T => {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(
+    ['unshare', '--net', '--mount', '--propagation', 'private', process.execPath, '-e', prelude + program],
+    { stdin: 'ignore', timeout: 30_000 },
+  )
+  expect(stderr.toString()).toBe('')
+  expect(exitCode).toBe(0)
+  return JSON.parse(stdout.toString()) as T
+}
+
+type Proof = { name: string; ok: boolean; seen: string }
+
+test('with the table of natspace gone the ping is not proven, and the routes still are', () => {
+  const proofs = inNewNamespaces<Proof[]>(`
+    buildTopology(kernel)
+    await bringUp(screen, context)
+    const commands = [{ type: 'table.delete', family: 'inet', table: 'natspace' }]
+    change({ type: 'nftables.commit', where: undefined, commands, generation: undefined })
+    const proofs = []
+    for (const proof of proveConnected(kernel)) if (proofs.push(proof) === 3) break
+    print(proofs)
+  `)
+  expect(proofs.map(({ name, ok }) => [name, ok])).toEqual([
+    ['the routes of host1', true],
+    ['the routes of myspace', true],
+    ['ping 192.168.1.15 from myspace', false],
+  ])
+  expect(proofs[2]?.seen).toContain('no answer to 3 requests; host2 heard 192.168.45.3 > 192.168.1.15')
+})
+
+test('a route too many is no proof of the routes', () => {
+  const [proof] = inNewNamespaces<Proof[]>(`
+    buildTopology(kernel)
+    await bringUp(screen, context)
+    const { index } = kernel.links(undefined).find(link => link.name === 'eth0')
+    change({ type: 'route.add', where: undefined, name: 'eth0', index, destination: '10.0.0.0/8', gateway: '192.168.1.1' })
+    for (const proof of proveConnected(kernel)) {
+      print([proof])
+      break
+    }
+  `)
+  expect(proof).toMatchObject({ name: 'the routes of host1', ok: false })
+  expect(proof?.seen).toContain('10.0.0.0/8 via 192.168.1.1 dev eth0')
+})
+
+test('where the space is whole, no step counts as left out', () => {
+  const proofs = inNewNamespaces<Record<string, Proof[]>>(`
+    buildTopology(kernel)
+    await bringUp(screen, context)
+    print(Object.fromEntries([6, 7, 8, 9].map(step => [step, proveFailure(kernel, step)])))
+  `)
+  for (const step of ['6', '7', '8', '9']) {
+    const failed = (proofs[step] ?? []).filter(proof => !proof.ok)
+    expect(failed.length).toBeGreaterThanOrEqual(3)
+  }
+})
+
+test('whatever is left behind is noticed, each by the proof of its kind', () => {
+  const proofs = inNewNamespaces<Proof[]>(`
+    buildTopology(kernel)
+    const before = await takeSettledSnapshot(kernel)
+    const where = undefined
+    change({
+      type: 'veth.add', where, name: 'left', index: 90, address: '02:00:00:00:00:90', mtu: undefined,
+      peer: { where: '/run/netns/host2', name: 'left', index: 91, address: '02:00:00:00:00:91', mtu: undefined },
+    })
+    const { index } = kernel.links(where).find(link => link.name === 'eth0')
+    change({ type: 'address.add', where, name: 'eth0', index, address: '10.9.8.7', prefixLength: 24 })
+    change({ type: 'sysctl.set', where, key: 'net.ipv4.ip_forward', value: '1' })
+    const commands = [{ type: 'table.add', family: 'inet', table: 'left' }]
+    change({ type: 'nftables.commit', where, commands, generation: undefined })
+    writeFileSync('/run/left', '')
+    print(proveNothingLeft(before, await takeSettledSnapshot(kernel)))
+  `)
+  expect(proofs.filter(proof => proof.ok).map(proof => proof.name)).toEqual([
+    'nothing is left: routing rules',
+  ])
+  const seen = (kind: string) => proofs.find(proof => proof.name === `nothing is left: ${kind}`)?.seen
+  expect(seen('links')).toContain('"name":"left"')
+  expect(seen('addresses')).toContain('"address":"10.9.8.7"')
+  expect(seen('routes')).toContain('10.9.8.0/24')
+  expect(seen('nft ruleset')).toContain('+ table inet left')
+  expect(seen('files and namespaces')).toContain('+ /run/left')
+})
+
+test('without bridges the LAN is a router with proxy ARP, and everything is proven just the same', () => {
+  const { kind, proofs } = inNewNamespaces<{ kind: string; proofs: Proof[] }>(`
+    const kind = buildTopology(kernel, { bridges: false })
+    await bringUp(screen, context)
+    print({ kind, proofs: [...proveConnected(kernel)] })
+  `)
+  expect(kind).toBe('proxy-arp')
+  expect(proofs).toHaveLength(6)
+  expect(proofs.filter(proof => !proof.ok)).toEqual([])
+})
+
+test('without bridges, too, the answer to an inside address ends at the router', () => {
+  const proofs = inNewNamespaces<Proof[]>(`
+    buildTopology(kernel, { bridges: false })
+    await bringUp(screen, context, { without: [8] })
+    const failure = proveFailure(kernel, 8)
+    await bringUp(screen, context, { again: true })
+    print([...failure, proveCured(8)])
+  `)
+  expect(proofs.map(proof => [proof.name, proof.ok])).toEqual([
+    ['the cable itself works', true],
+    ['ping 192.168.1.15 fails', true],
+    ['connect to 192.168.1.15 fails', true],
+    ['the request does reach host2', true],
+    ['the answer never comes back', true],
+    ['with step 8', true],
+  ])
+})
