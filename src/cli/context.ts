@@ -1,5 +1,5 @@
-import { LinuxKernel } from '../linux/linux.ts'
 import type { Kernel } from '../linux/kernel.ts'
+import { LinuxKernel } from '../linux/linux.ts'
 import { NatspaceError } from '../space/errors.ts'
 import type { Context } from '../space/reconcile/types.ts'
 import { quote } from '../space/spec/quote.ts'

@@ -25,26 +25,36 @@ export const failureOf = (error: unknown): Failure => {
     return { code, exit, what, why, evidence, fix }
   }
   if (error instanceof NamespaceError) return namespaceFailure(error)
-  const ofKernel = error instanceof NetlinkError || error instanceof SystemError || error instanceof ChangeError
+  const ofKernel =
+    error instanceof NetlinkError || error instanceof SystemError || error instanceof ChangeError
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
   if (code !== undefined && (ofKernel || isFileError(error))) return kernelFailure(error as Error, code)
   return internalFailure(error)
 }
 
 /** Errors of node:fs name the call and an errno. */
-const isFileError = (error: unknown): boolean => error instanceof Error && 'syscall' in error && 'errno' in error
+const isFileError = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && 'errno' in error
 
 const kernelFailure = (error: Error, code: string): Failure => {
   const facts = { what: 'cannot go on', why: error.message, evidence: [] }
   if (privilegeCodes.has(code))
-    return { ...facts, code: 'NOT_PERMITTED', exit: 4, why: `the kernel refused it: ${error.message}`, fix: privilegeFix }
+    return {
+      ...facts,
+      code: 'NOT_PERMITTED',
+      exit: 4,
+      why: `the kernel refused it: ${error.message}`,
+      fix: privilegeFix,
+    }
   if (missingCodes.has(code))
     return {
       ...facts,
       code: 'KERNEL_FEATURE_MISSING',
       exit: 6,
       why: `this kernel lacks something: ${error.message}`,
-      fix: ['load or enable what is missing (veth, nf_tables with NAT), or reboot if the kernel was upgraded'],
+      fix: [
+        'load or enable what is missing (veth, nf_tables with NAT), or reboot if the kernel was upgraded',
+      ],
     }
   return { ...facts, code: 'SYSTEM_ERROR', exit: 1, fix: ['look at the message of the kernel above'] }
 }

@@ -60,7 +60,10 @@ const ownHelp = (command: Command, style: Style): string[] => [
   ...optionLines(generalOptions, style),
   '',
   heading('Examples', style),
-  ...command.examples.flatMap(({ command: line, does }) => [`  ${style.dim(`# ${does}`)}`, ...wrapCommand(line)]),
+  ...command.examples.flatMap(({ command: line, does }) => [
+    `  ${style.dim(`# ${does}`)}`,
+    ...wrapCommand(line),
+  ]),
 ]
 
 const heading = (text: string, style: Style): string => style.bold(`${text}:`)
@@ -85,4 +88,6 @@ const spelling = (key: string, { short, kind, placeholder }: Option): string =>
 
 /** A long example goes on in the next line as a shell reads it. */
 const wrapCommand = (line: string): string[] =>
-  wrap(line, width - 10).map((part, index, all) => `${index === 0 ? '  ' : '      '}${part}${index < all.length - 1 ? ' \\' : ''}`)
+  wrap(line, width - 10).map(
+    (part, index, all) => `${index === 0 ? '  ' : '      '}${part}${index < all.length - 1 ? ' \\' : ''}`,
+  )

@@ -9,10 +9,16 @@ import { wrap } from './wrap.ts'
 const shown = 4
 
 /** A plan for a person: the steps with their reasons, and below each its operations as numbered commands. */
-export const planLines = (title: string, operations: readonly Operation[], output: Pick<Output, 'style' | 'verbose'>): string[] => {
+export const planLines = (
+  title: string,
+  operations: readonly Operation[],
+  output: Pick<Output, 'style' | 'verbose'>,
+): string[] => {
   const { bold, dim, cyan } = output.style
   if (operations.length === 0) return [`${title}: nothing to do`]
-  const lines = [`${bold(title)}: ${operations.length} ${operations.length === 1 ? 'operation' : 'operations'}`]
+  const lines = [
+    `${bold(title)}: ${operations.length} ${operations.length === 1 ? 'operation' : 'operations'}`,
+  ]
   let step: StepName | undefined
   for (const [index, operation] of operations.entries()) {
     if (operation.step !== step) {
@@ -23,7 +29,9 @@ export const planLines = (title: string, operations: readonly Operation[], outpu
     }
     const commands = commandsOf(operation)
     const visible = output.verbose || commands.length <= shown + 1 ? commands : commands.slice(0, shown)
-    lines.push(...visible.map((command, at) => `${at === 0 ? `${index + 1}.`.padStart(5) : '     '} ${command}`))
+    lines.push(
+      ...visible.map((command, at) => `${at === 0 ? `${index + 1}.`.padStart(5) : '     '} ${command}`),
+    )
     if (visible.length < commands.length)
       lines.push(`      ${dim(`… and ${commands.length - visible.length} more (-v shows all)`)}`)
   }
@@ -33,7 +41,9 @@ export const planLines = (title: string, operations: readonly Operation[], outpu
 const commandsOf = ({ change }: Operation): string[] => {
   const commands = shellOf(change).flatMap(command => command.split('\n'))
   if (commands.length > 0) return commands
-  return ['path' in change ? `${ownVerbs[change.type] ?? change.type} ${printable(change.path)}` : change.type]
+  return [
+    'path' in change ? `${ownVerbs[change.type] ?? change.type} ${printable(change.path)}` : change.type,
+  ]
 }
 
 /** natspace's own files and folders have no command. */

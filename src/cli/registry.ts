@@ -1,5 +1,5 @@
-import { suggest } from '../space/spec/suggest.ts'
 import { quote } from '../space/spec/quote.ts'
+import { suggest } from '../space/spec/suggest.ts'
 import type { Command } from './command.ts'
 import { downCommand } from './commands/down.ts'
 import { lsCommand } from './commands/ls.ts'

@@ -72,7 +72,8 @@ const printVersion = (output: Output): number => {
 const help = async (topic: string | undefined, output: Output, asked: boolean): Promise<number> => {
   const { commandHelp, overview } = await import('./help.ts')
   const style = asked ? output.style : output.errorStyle
-  const lines = topic === undefined ? await overview(style) : await commandHelp(await loadCommand(topic), style)
+  const lines =
+    topic === undefined ? await overview(style) : await commandHelp(await loadCommand(topic), style)
   if (asked) output.lines(lines)
   else output.messages(lines)
   return asked ? 0 : 2

@@ -8,7 +8,11 @@ import { type Options, optionName, usageError, type Values } from './options.ts'
 /** The options that say what a space should be; the same for `up` and `plan`. */
 export const specOptions = {
   address: { kind: 'value', placeholder: 'A', help: 'IPv4 address inside the space' },
-  gateway: { kind: 'value', placeholder: 'G/LEN', help: 'address of the host end with the length of the subnet' },
+  gateway: {
+    kind: 'value',
+    placeholder: 'G/LEN',
+    help: 'address of the host end with the length of the subnet',
+  },
   hostInterface: { kind: 'value', placeholder: 'IF', help: 'name of the host end (default: veth-NAME)' },
   interface: { kind: 'value', placeholder: 'IF', help: 'name of the inner end (default: eth0)' },
   uplink: {
@@ -30,7 +34,13 @@ export const specOptions = {
     kind: 'flag',
     help: 'where a firewall of somebody else would drop the traffic, add the smallest reversible rule to it',
   },
-  file: { kind: 'value', short: 'f', placeholder: 'FILE', completes: 'file', help: 'take spaces from a YAML or JSON file; - is stdin' },
+  file: {
+    kind: 'value',
+    short: 'f',
+    placeholder: 'FILE',
+    completes: 'file',
+    help: 'take spaces from a YAML or JSON file; - is stdin',
+  },
 } as const satisfies Options
 
 const perSpace = [
@@ -58,13 +68,19 @@ export const specsFrom = async (
   if (options.file !== undefined) return specsFromFile(command, options, names)
   const [name, extra] = names
   if (name === undefined)
-    throw usageError('MISSING_ARGUMENT', `Cannot run natspace ${command}`, 'the name of the space is missing', [
-      `natspace ${command} NAME, or natspace ${command} -f FILE`,
-    ])
+    throw usageError(
+      'MISSING_ARGUMENT',
+      `Cannot run natspace ${command}`,
+      'the name of the space is missing',
+      [`natspace ${command} NAME, or natspace ${command} -f FILE`],
+    )
   if (extra !== undefined)
-    throw usageError('UNEXPECTED_ARGUMENT', `Cannot use the argument ${quote(extra)}`, `natspace ${command} takes one name`, [
-      `write several spaces into a file: natspace ${command} -f FILE`,
-    ])
+    throw usageError(
+      'UNEXPECTED_ARGUMENT',
+      `Cannot use the argument ${quote(extra)}`,
+      `natspace ${command} takes one name`,
+      [`write several spaces into a file: natspace ${command} -f FILE`],
+    )
   return [validateSpec(name, options, optionSite)]
 }
 
@@ -86,9 +102,12 @@ const specsFromFile = async (
   return names.map(name => {
     const spec = specs.find(item => item.name === name)
     if (spec !== undefined) return spec
-    throw usageError('NOT_IN_FILE', `Cannot run natspace ${command} for ${quote(name)}`, 'the file has no space of that name', [
-      `it has: ${specs.map(item => item.name).join(', ') || 'none'}`,
-    ])
+    throw usageError(
+      'NOT_IN_FILE',
+      `Cannot run natspace ${command} for ${quote(name)}`,
+      'the file has no space of that name',
+      [`it has: ${specs.map(item => item.name).join(', ') || 'none'}`],
+    )
   })
 }
 
@@ -104,6 +123,8 @@ const readText = (file: string): string => {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8')
   } catch (error) {
-    throw usageError('NO_FILE', `Cannot read ${quote(file)}`, (error as Error).message, ['name a file that is there, or - for stdin'])
+    throw usageError('NO_FILE', `Cannot read ${quote(file)}`, (error as Error).message, [
+      'name a file that is there, or - for stdin',
+    ])
   }
 }

@@ -101,7 +101,7 @@ describe('without a trace', () => {
   test('an existing namespace is attached to and survives', () => {
     const output = expectOnNewHost(`
       ip netns add theirs
-      ip -n theirs link add keep type dummy
+      ip -n theirs link add keep type veth peer name kept
       snapshot >/run/before; ip -d -j -n theirs addr >/run/inner-before
       natspace up -q theirs
       ip netns exec theirs ping -c1 -W2 192.168.1.15 | grep '1 received'
@@ -127,7 +127,7 @@ describe('again', () => {
       snapshot >/run/before
       natspace up -q myspace $article
       natspace up -q myspace --address 10.9.0.2 -p 9000-9003 -p 9100:80/udp
-      ip -br -n myspace addr show dev eth0
+      ip -br -n myspace addr show dev veth2
       nft list map inet natspace publish4 | grep -c 8080 || true
       natspace status myspace >/run/status && echo healthy
       natspace down -q myspace

@@ -35,8 +35,8 @@ snapshot() {
   ip -d -j rule
   ip -d -j -6 rule
   nft list ruleset
-  iptables-save | grep -v '^#'
-  sysctl -a -r '^net\\.' 2>/dev/null | grep -v -e nf_conntrack_count -e random
+  iptables-save | sed '/^#/d'
+  sysctl -a -r '^net\\.' 2>/dev/null | sed '/nf_conntrack_count\\|random/d'
   ls -lA /run/natspace /run/netns 2>&1 | sed 's/[A-Z][a-z][a-z] *[0-9]* *[0-9:]* / /'
 }
 article="--gateway 192.168.45.2/24 --address 192.168.45.3 --host-interface veth1 --interface veth2 --uplink eth0 -p 8080:80"

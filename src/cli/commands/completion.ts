@@ -1,10 +1,10 @@
+import { quote } from '../../space/spec/quote.ts'
+import { suggest } from '../../space/spec/suggest.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { bashScript } from '../completion/bash.ts'
 import { type CommandFacts, commandFacts } from '../completion/facts.ts'
 import { fishScript } from '../completion/fish.ts'
 import { zshScript } from '../completion/zsh.ts'
-import { suggest } from '../../space/spec/suggest.ts'
-import { quote } from '../../space/spec/quote.ts'
 import { type Options, usageError } from '../options.ts'
 import { loadCommands } from '../registry.ts'
 
@@ -51,7 +51,10 @@ export const completionCommand = defineCommand({
   examples: [
     { command: 'source <(natspace completion bash)', does: 'in ~/.bashrc' },
     { command: 'natspace completion zsh > ~/.zfunc/_natspace', does: 'in a folder of $fpath' },
-    { command: 'natspace completion fish > ~/.config/fish/completions/natspace.fish', does: 'for every fish' },
+    {
+      command: 'natspace completion fish > ~/.config/fish/completions/natspace.fish',
+      does: 'for every fish',
+    },
   ],
   run,
 })

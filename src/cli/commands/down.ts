@@ -1,5 +1,5 @@
 import { down } from '../../space/reconcile/down.ts'
-import type { DownResult } from '../../space/reconcile/types.ts'
+import type { Context, DownResult } from '../../space/reconcile/types.ts'
 import { optionSite } from '../../space/spec/fault.ts'
 import { parseName } from '../../space/spec/validate.ts'
 import { recordedNames } from '../../space/state/records.ts'
@@ -11,20 +11,28 @@ import { type Options, usageError, type Values } from '../options.ts'
 import type { Finding, Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { specOptions, specsOfFile } from '../spec-options.ts'
-import type { Context } from '../../space/reconcile/types.ts'
 
 export const downOptions = {
   all: { kind: 'flag', help: 'every space that natspace has a record of' },
   file: { ...specOptions.file, help: 'the spaces of a file; - is stdin' },
 } as const satisfies Options
 
-const run = async ({ options, positionals, output, environment }: Input<typeof downOptions>): Promise<number> => {
+const run = async ({
+  options,
+  positionals,
+  output,
+  environment,
+}: Input<typeof downOptions>): Promise<number> => {
   const named = await namesOf('down', options, positionals)
   requirePrivilege('down')
   const context = openContext(environment)
   using _kernel = context.kernel
   endOnSignals()
-  const result = await down(context, named ?? recordedNames(context.kernel, context.paths), lockOptions(environment))
+  const result = await down(
+    context,
+    named ?? recordedNames(context.kernel, context.paths),
+    lockOptions(environment),
+  )
   report(result, output)
   return result.problems.length === 0 ? 0 : Math.max(...result.problems.map(problem => problem.exit))
 }
@@ -37,13 +45,19 @@ export const namesOf = async (
 ): Promise<string[] | undefined> => {
   const ways = [positionals.length > 0, all === true, file !== undefined].filter(Boolean).length
   if (ways === 0)
-    throw usageError('MISSING_ARGUMENT', `Cannot run natspace ${command}`, 'the name of the space is missing', [
-      `natspace ${command} NAME..., natspace ${command} --all, or natspace ${command} -f FILE`,
-    ])
+    throw usageError(
+      'MISSING_ARGUMENT',
+      `Cannot run natspace ${command}`,
+      'the name of the space is missing',
+      [`natspace ${command} NAME..., natspace ${command} --all, or natspace ${command} -f FILE`],
+    )
   if (ways > 1)
-    throw usageError('CONFLICTING_OPTIONS', `Cannot run natspace ${command}`, 'NAME, --all and --file exclude each other', [
-      'give one of them',
-    ])
+    throw usageError(
+      'CONFLICTING_OPTIONS',
+      `Cannot run natspace ${command}`,
+      'NAME, --all and --file exclude each other',
+      ['give one of them'],
+    )
   if (all) return undefined
   if (file !== undefined) return (await specsOfFile(file)).map(spec => spec.name)
   return positionals.map(name => parseName(name, optionSite(['name'])))
@@ -52,7 +66,15 @@ export const namesOf = async (
 const report = ({ removed, absent, operations, problems }: DownResult, output: Output): void => {
   const findings = problems.map((problem): Finding => {
     const { code, what, why, evidence, fix } = failureOf(problem)
-    return { code, severity: 'error', title: what, evidence, why, fix: { commands: fix, undo: [] }, hides: [] }
+    return {
+      code,
+      severity: 'error',
+      title: what,
+      evidence,
+      why,
+      fix: { commands: fix, undo: [] },
+      hides: [],
+    }
   })
   if (output.json) {
     output.object('down', { removed, absent, changes: operations.length - problems.length }, findings)

@@ -1,8 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { SystemError } from '../../linux/sys/errno.ts'
 import { restoreOpenFilesLimit } from '../../linux/sys/limits.ts'
 import { enterNamespace, openNamespace } from '../../linux/sys/namespace.ts'
 import { becomeUser, replaceProcess } from '../../linux/sys/process.ts'
-import { readFileSync } from 'node:fs'
 import { optionSite } from '../../space/spec/fault.ts'
 import { namespacePath } from '../../space/spec/names.ts'
 import { printable, quote } from '../../space/spec/quote.ts'
@@ -26,7 +26,12 @@ const execOptions = {
 /** What a shell and its kin use: natspace itself failed, the program cannot be run, there is no such program. */
 const status = { failed: 125, notExecutable: 126, notFound: 127 } as const
 
-const run = async ({ options, positionals, output, environment }: Input<typeof execOptions>): Promise<number> => {
+const run = async ({
+  options,
+  positionals,
+  output,
+  environment,
+}: Input<typeof execOptions>): Promise<number> => {
   const [target, ...command] = positionals
   const [program] = command
   if (target === undefined || program === undefined)
@@ -41,7 +46,8 @@ const run = async ({ options, positionals, output, environment }: Input<typeof e
   const found = findProgram(program, environment['PATH'])
   if ('problem' in found) return reportProgram(output, program, found.problem, found.evidence)
   const resolver = chooseResolver(name === undefined ? undefined : dnsOf(name, path, environment), hostFile)
-  const invoker = !options.asRoot && process.geteuid?.() === 0 ? invokerOf(environment, readAccounts) : undefined
+  const invoker =
+    !options.asRoot && process.geteuid?.() === 0 ? invokerOf(environment, readAccounts) : undefined
 
   using namespace = openNamespace(path)
   enterNamespace(namespace.number)
@@ -59,7 +65,11 @@ const namespaceOf = (target: string): { path: string; name: string | undefined }
 }
 
 /** The resolvers that a space was given. A namespace that natspace has no record of has none. */
-const dnsOf = (name: string, path: string, environment: Input<typeof execOptions>['environment']): string[] | undefined => {
+const dnsOf = (
+  name: string,
+  path: string,
+  environment: Input<typeof execOptions>['environment'],
+): string[] | undefined => {
   const { kernel, paths } = openContext(environment)
   using _kernel = kernel
   const space = readSpaceRecord(kernel, paths, name)?.space

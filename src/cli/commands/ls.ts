@@ -1,5 +1,5 @@
-import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { status } from '../../space/reconcile/status.ts'
+import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { printable } from '../../space/spec/quote.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
@@ -22,13 +22,15 @@ const run = async ({ positionals, output, environment }: Input<typeof options>):
     return 0
   }
   const { bold, green, red } = output.style
-  const cells = spaces.map(row).map(({ name, address, uplink, publish, healthy }) => [
-    name,
-    address ?? '-',
-    printable(uplink ?? '-'),
-    publish.join(' ') || '-',
-    healthy ? green('yes') : red('no'),
-  ])
+  const cells = spaces
+    .map(row)
+    .map(({ name, address, uplink, publish, healthy }) => [
+      name,
+      address ?? '-',
+      printable(uplink ?? '-'),
+      publish.join(' ') || '-',
+      healthy ? green('yes') : red('no'),
+    ])
   output.lines(table(['NAME', 'ADDRESS', 'UPLINK', 'PUBLISHED', 'HEALTHY'], cells, bold))
   return 0
 }

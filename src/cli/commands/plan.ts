@@ -29,7 +29,12 @@ const options = {
 } as const satisfies Options
 
 type PlanInput = Input<typeof options>
-type Planned = { title: string; operations: readonly Operation[]; spaces: readonly ResolvedSpace[]; findings: Finding[] }
+type Planned = {
+  title: string
+  operations: readonly Operation[]
+  spaces: readonly ResolvedSpace[]
+  findings: Finding[]
+}
 
 const run = async (input: PlanInput): Promise<number> => {
   const { output } = input
@@ -37,7 +42,9 @@ const run = async (input: PlanInput): Promise<number> => {
   const { title, operations, spaces, findings } = await planned(input)
   if (output.json || form === 'json') {
     const data = {
-      ...(input.options.down ? { removes: spaces.map(space => space.name) } : { spaces: spaces.map(spaceData) }),
+      ...(input.options.down
+        ? { removes: spaces.map(space => space.name) }
+        : { spaces: spaces.map(spaceData) }),
       operations: operations.map(operationData),
     }
     output.object('plan', data, findings)
@@ -58,7 +65,9 @@ const planned = async (input: PlanInput): Promise<Planned> =>
 
 const plannedUp = async ({ options, positionals, environment }: PlanInput): Promise<Planned> => {
   if (options.all)
-    throw usageError('CONFLICTING_OPTIONS', 'Cannot use --all', 'it goes with --down only', ['natspace plan --down --all'])
+    throw usageError('CONFLICTING_OPTIONS', 'Cannot use --all', 'it goes with --down only', [
+      'natspace plan --down --all',
+    ])
   const specs = await specsFrom('plan', options, positionals)
   const context = openContext(environment)
   using _kernel = context.kernel
@@ -72,17 +81,27 @@ const plannedUp = async ({ options, positionals, environment }: PlanInput): Prom
 }
 
 const plannedDown = async ({ options, positionals, environment }: PlanInput): Promise<Planned> => {
-  const unwanted = Object.keys(specOptions).find(key => key !== 'file' && options[key as keyof typeof specOptions] !== undefined)
+  const unwanted = Object.keys(specOptions).find(
+    key => key !== 'file' && options[key as keyof typeof specOptions] !== undefined,
+  )
   if (unwanted !== undefined)
-    throw usageError('CONFLICTING_OPTIONS', `Cannot use ${optionName(unwanted)} together with --down`, 'a space is removed whole', [
-      'natspace plan --down NAME',
-    ])
+    throw usageError(
+      'CONFLICTING_OPTIONS',
+      `Cannot use ${optionName(unwanted)} together with --down`,
+      'a space is removed whole',
+      ['natspace plan --down NAME'],
+    )
   const named = await namesOf('plan --down', options, positionals)
   const context = openContext(environment)
   using _kernel = context.kernel
   const names = named ?? recordedNames(context.kernel, context.paths)
   const spaces = recorded(context, names)
-  return { title: `natspace down ${names.join(' ')}`, operations: planDown(context, names), spaces, findings: [] }
+  return {
+    title: `natspace down ${names.join(' ')}`,
+    operations: planDown(context, names),
+    spaces,
+    findings: [],
+  }
 }
 
 const recorded = ({ kernel, paths }: Context, names: readonly string[]): ResolvedSpace[] =>

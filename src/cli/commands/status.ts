@@ -3,8 +3,8 @@ import { status } from '../../space/reconcile/status.ts'
 import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { optionSite } from '../../space/spec/fault.ts'
 import { printable } from '../../space/spec/quote.ts'
-import { parseName } from '../../space/spec/validate.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
+import { parseName } from '../../space/spec/validate.ts'
 import { readSpaceRecord } from '../../space/state/records.ts'
 import { stepOf } from '../../space/steps.ts'
 import { defineCommand, type Input } from '../command.ts'
@@ -23,7 +23,11 @@ const run = async ({ positionals, output, environment }: Input<typeof options>):
   const context = openContext(environment)
   using _kernel = context.kernel
   const spaces = status(context, names.length === 0 ? undefined : names)
-  if (output.json) output.object('status', names.length === 1 ? statusData(spaces[0] as SpaceStatus) : spaces.map(statusData))
+  if (output.json)
+    output.object(
+      'status',
+      names.length === 1 ? statusData(spaces[0] as SpaceStatus) : spaces.map(statusData),
+    )
   else if (spaces.length === 0) output.note('no space is up')
   else
     for (const [index, space] of spaces.entries()) {
@@ -37,7 +41,9 @@ const statusData = (space: SpaceStatus) => ({ ...space, uplink: space.uplink ?? 
 
 const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style: Style): string[] => {
   const { bold, dim, green, red } = style
-  const health = space.healthy ? green('healthy') : red(`${space.drift.length} ${space.drift.length === 1 ? 'thing is' : 'things are'} not as asked for`)
+  const health = space.healthy
+    ? green('healthy')
+    : red(`${space.drift.length} ${space.drift.length === 1 ? 'thing is' : 'things are'} not as asked for`)
   const { receivedPackets, receivedBytes, sentPackets, sentBytes } = space.counters
   const rows: [string, readonly string[]][] = [
     ['namespace', [space.namespace]],

@@ -1,17 +1,22 @@
 import type { UpResult } from '../../space/reconcile/types.ts'
 import { up } from '../../space/reconcile/up.ts'
+import { stepOf } from '../../space/steps.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { lockOptions, openContext } from '../context.ts'
 import { endOnSignals } from '../interrupt.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { specOptions, specsFrom } from '../spec-options.ts'
 import { spaceData, spaceLines, warningFinding } from '../summary.ts'
-import { stepOf } from '../../space/steps.ts'
 
 /** Spaces up to which each is shown with all it has; more become one line each. */
 const shownInFull = 3
 
-const run = async ({ options, positionals, output, environment }: Input<typeof specOptions>): Promise<number> => {
+const run = async ({
+  options,
+  positionals,
+  output,
+  environment,
+}: Input<typeof specOptions>): Promise<number> => {
   const specs = await specsFrom('up', options, positionals)
   requirePrivilege('up')
   const context = openContext(environment)
@@ -22,18 +27,26 @@ const run = async ({ options, positionals, output, environment }: Input<typeof s
   if (output.json)
     output.object('up', { spaces: result.plan.spaces.map(spaceData), changes: result.changes }, findings)
   else {
-    if (output.verbose) output.messages(result.plan.operations.map(operation => `${operation.change.type}: ${stepOf(operation.step).title}`))
+    if (output.verbose)
+      output.messages(
+        result.plan.operations.map(operation => `${operation.change.type}: ${stepOf(operation.step).title}`),
+      )
     if (!output.quiet) output.lines(summary(result, output.style))
     output.findings(findings)
   }
   return 0
 }
 
-const summary = ({ plan, changes }: UpResult, style: Input<typeof specOptions>['output']['style']): string[] => {
+const summary = (
+  { plan, changes }: UpResult,
+  style: Input<typeof specOptions>['output']['style'],
+): string[] => {
   const touched = new Set(plan.operations.map(operation => operation.space))
   const isNew = (name: string) => changes > 0 && (touched.has(name) || touched.has(undefined))
   const title = (name: string) =>
-    isNew(name) ? `${style.bold(name)} is ${style.green('up')}` : `${style.bold(name)} is already up; nothing to do`
+    isNew(name)
+      ? `${style.bold(name)} is ${style.green('up')}`
+      : `${style.bold(name)} is already up; nothing to do`
   if (plan.spaces.length <= shownInFull)
     return plan.spaces.flatMap(space =>
       isNew(space.name) ? [title(space.name), ...spaceLines(space, style)] : [title(space.name)],

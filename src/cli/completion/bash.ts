@@ -11,7 +11,7 @@ export const bashScript = (commands: readonly CommandFacts[]): string[] => [
   '        for file in "$folder"/*.json; do',
   '            [ -e "$file" ] || continue',
   '            file=${file##*/}',
-  "            printf '%s\\n' \"${file%.json}\"",
+  '            printf \'%s\\n\' "${file%.json}"',
   '        done',
   '    else _natspace_namespaces; fi',
   '}',
@@ -19,7 +19,7 @@ export const bashScript = (commands: readonly CommandFacts[]): string[] => [
   '_natspace_namespaces() {',
   '    local file',
   '    for file in /run/netns/*; do',
-  "        [ -e \"$file\" ] && printf '%s\\n' \"${file##*/}\"",
+  '        [ -e "$file" ] && printf \'%s\\n\' "${file##*/}"',
   '    done',
   '}',
   '',
@@ -60,7 +60,9 @@ const spellings = ({ long, short }: OptionFacts): string[] => (short === undefin
 const valuePatterns = (commands: readonly CommandFacts[]): string =>
   [
     ...commands.flatMap(({ name, options }) =>
-      options.filter(({ takesValue }) => takesValue).flatMap(option => spellings(option).map(text => `"${name} ${text}"`)),
+      options
+        .filter(({ takesValue }) => takesValue)
+        .flatMap(option => spellings(option).map(text => `"${name} ${text}"`)),
     ),
     ...generalFacts()
       .filter(({ takesValue }) => takesValue)
@@ -84,7 +86,10 @@ const commandCase = ({ name, options, completes, stopAfter }: CommandFacts): str
   const flags = `words=${quoted(options.map(({ long }) => long).join(' '))}`
   const positionals = positionalWords(completes)
   const offer = `if [[ $cur == -* ]]; then ${flags}; else words=${positionals}; fi`
-  const before = stopAfter === undefined ? '' : `if ((place >= ${stopAfter})); then COMPREPLY=($(compgen -c -- "$cur")); return; fi; `
+  const before =
+    stopAfter === undefined
+      ? ''
+      : `if ((place >= ${stopAfter})); then COMPREPLY=($(compgen -c -- "$cur")); return; fi; `
   return `            ${name}) ${before}${offer} ;;`
 }
 

@@ -52,8 +52,12 @@ const commandLines = ({ name, options, completes, stopAfter }: CommandFacts): st
   const positional = positionalWords(completes)
   return [
     ...options.map(option => optionLine(condition, option)),
-    ...(positional === undefined ? [] : [`complete -c natspace -n ${quoted(condition)} -a ${quoted(positional)}`]),
-    ...(stopAfter === undefined ? [] : [`complete -c natspace -n ${quoted(condition)} -a '(__fish_complete_subcommand)'`]),
+    ...(positional === undefined
+      ? []
+      : [`complete -c natspace -n ${quoted(condition)} -a ${quoted(positional)}`]),
+    ...(stopAfter === undefined
+      ? []
+      : [`complete -c natspace -n ${quoted(condition)} -a '(__fish_complete_subcommand)'`]),
   ]
 }
 

@@ -49,7 +49,8 @@ export const zshScript = (commands: readonly CommandFacts[]): string[] => [
 ]
 
 /** In single quotes, inside _arguments: brackets and colons part its fields. */
-const escaped = (text: string): string => text.replaceAll("'", '’').replace(/[[\]:\\]/g, character => `\\${character}`)
+const escaped = (text: string): string =>
+  text.replaceAll("'", '’').replace(/[[\]:\\]/g, character => `\\${character}`)
 
 const optionSpecs = ({ long, short, takesValue, value, help }: OptionFacts): string[] => {
   const names = short === undefined ? [long] : [short, long]

@@ -46,10 +46,14 @@ const idOf = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,10}$/.test(text) && Number(text) < 0xffffffff ? Number(text) : undefined
 
 /** passwd(5): name:password:UID:GID:GECOS:directory:shell; an empty shell is /bin/sh. */
-const accountOf = (passwd: string, user: number): { name: string; home: string; shell: string } | undefined => {
+const accountOf = (
+  passwd: string,
+  user: number,
+): { name: string; home: string; shell: string } | undefined => {
   for (const line of passwd.split('\n')) {
     const [name, , id, , , home, shell] = line.split(':')
-    if (name && id === String(user) && home !== undefined) return { name, home: home || '/', shell: shell || '/bin/sh' }
+    if (name && id === String(user) && home !== undefined)
+      return { name, home: home || '/', shell: shell || '/bin/sh' }
   }
   return undefined
 }

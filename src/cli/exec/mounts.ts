@@ -1,4 +1,13 @@
-import { chmodSync, closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs'
 import { bindMount, mountFileSystem, privateMounts, unmount } from '../../linux/sys/namespace.ts'
 import type { Resolver } from './resolver.ts'
 
@@ -102,6 +111,8 @@ export const mountsBelow = (mountinfo: string, folder: string): string[] => {
   const points = mountinfo
     .split('\n')
     .map(line => line.split(' ')[4] ?? '')
-    .map(point => point.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))))
+    .map(point =>
+      point.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))),
+    )
   return [...new Set(points.filter(point => point.startsWith(`${folder}/`)))].sort()
 }

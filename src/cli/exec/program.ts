@@ -31,7 +31,8 @@ const check = (path: string): Found => {
     return { path }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return { problem: 'not-found', evidence: path }
+    if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG')
+      return { problem: 'not-found', evidence: path }
     return problem(`${path}: ${code}`)
   }
 }

@@ -14,7 +14,8 @@ export const chooseResolver = (
   dns: readonly string[] | undefined,
   read: (path: string) => string | undefined,
 ): Resolver => {
-  if (dns !== undefined && dns.length > 0) return { text: dns.map(address => `nameserver ${address}\n`).join('') }
+  if (dns !== undefined && dns.length > 0)
+    return { text: dns.map(address => `nameserver ${address}\n`).join('') }
   const servers = nameservers(read('/etc/resolv.conf') ?? '')
   if (servers.length === 0 || !servers.every(isLoopback)) return undefined
   const upstream = nameservers(read(upstreamFile) ?? '')

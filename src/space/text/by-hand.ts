@@ -36,7 +36,9 @@ const texts: Record<StepName, (space: ResolvedSpace) => StepCommands> = {
     note: 'The loopback is brought up too, as programs expect 127.0.0.1 to work.',
   }),
   cable: space => ({
-    byHand: [shellCommand('ip', 'link', 'add', space.hostInterface, 'type', 'veth', 'peer', 'name', space.interface)],
+    byHand: [
+      shellCommand('ip', 'link', 'add', space.hostInterface, 'type', 'veth', 'peer', 'name', space.interface),
+    ],
     natspace: shellOf(cable(space)),
     note: 'Both ends are made down and with the settings that must hold before the first packet; their hardware addresses follow from the name, so that a cable made again is the same to its neighbours.',
   }),
@@ -54,7 +56,15 @@ const texts: Record<StepName, (space: ResolvedSpace) => StepCommands> = {
   }),
   'inner-address': space => ({
     byHand: [
-      inside(space, 'ifconfig', space.interface, space.address, 'netmask', netmask(space.prefixLength) ?? '', 'up'),
+      inside(
+        space,
+        'ifconfig',
+        space.interface,
+        space.address,
+        'netmask',
+        netmask(space.prefixLength) ?? '',
+        'up',
+      ),
     ],
     natspace: addressAndUp(space.namespacePath, space.interface, space.address, space.prefixLength),
   }),
@@ -125,7 +135,12 @@ const alias = (space: ResolvedSpace, where: string | undefined, name: string): C
   alias: aliasOf(space.name),
 })
 
-const addressAndUp = (where: string | undefined, name: string, address: string, prefixLength: number): string[] => [
+const addressAndUp = (
+  where: string | undefined,
+  name: string,
+  address: string,
+  prefixLength: number,
+): string[] => [
   ...shellOf({ type: 'address.add', where, name, index: 0, address, prefixLength }),
   ...shellOf({ type: 'link.set', where, name, index: 0, up: true }),
 ]
@@ -141,7 +156,8 @@ const elements = (space: ResolvedSpace, step: 'guard' | 'masquerade' | 'publish'
 }
 
 const acceptRules = ({ hostInterface, uplink }: ResolvedSpace): string[] => {
-  const rule = (...words: string[]) => shellCommand('iptables', '-t', 'filter', '-A', 'FORWARD', ...words, '-j', 'ACCEPT')
+  const rule = (...words: string[]) =>
+    shellCommand('iptables', '-t', 'filter', '-A', 'FORWARD', ...words, '-j', 'ACCEPT')
   return uplink === undefined
     ? [rule('-o', hostInterface), rule('-i', hostInterface)]
     : [rule('-i', uplink, '-o', hostInterface), rule('-o', uplink, '-i', hostInterface)]
@@ -150,7 +166,8 @@ const acceptRules = ({ hostInterface, uplink }: ResolvedSpace): string[] => {
 const dnatRule = ({ address }: ResolvedSpace, { protocol, hostAddress, hostPort, port }: Publish): string => {
   const range = (ports: { first: number; last: number }, between: string) =>
     ports.first === ports.last ? `${ports.first}` : `${ports.first}${between}${ports.last}`
-  const destination = hostAddress === undefined ? ['-m', 'addrtype', '--dst-type', 'LOCAL'] : ['-d', hostAddress]
+  const destination =
+    hostAddress === undefined ? ['-m', 'addrtype', '--dst-type', 'LOCAL'] : ['-d', hostAddress]
   const target = quoteShell(`${address}:${range(port, '-')}`)
   return `${shellCommand('iptables', '-t', 'nat', '-A', 'PREROUTING', '-p', protocol, ...destination, '--dport', range(hostPort, ':'), '-j', 'DNAT', '--to-destination')} ${target}`
 }

@@ -1,7 +1,7 @@
 /** Words for a POSIX shell: what is printed as a command must mean the same when it is run. */
 
 /** Characters that mean nothing to any shell, in any place of a word. A leading `~` or `=` and the like are not among them. */
-const plain = /^[A-Za-z0-9_@%+:,./-]+$/
+const plain = /^[A-Za-z0-9_@%+=:,./-]+$/
 
 /**
  * What a terminal would obey or not show (controls, formats, surrogates, separators); line ends and tabs are left to

@@ -45,7 +45,7 @@ const widthOf = (operand: Operand): number | undefined => operandTypes(operand)[
 
 /** A constant by its datatype; a text that is shorter than its field is the beginning of names. */
 const constant = (type: Datatype, order: ByteOrder, value: Uint8Array, bits: number | undefined): Pattern => {
-  if (type.kind === 'string' && bits !== undefined && value.length * 8 < bits)
+  if (type.kind === 'string' && bits !== undefined && value.length * 8 < bits && !value.includes(0))
     return { kind: 'wildcard', beginning: textOfBytes(value) }
   return { kind: 'value', value: scalar(type, order, value) }
 }

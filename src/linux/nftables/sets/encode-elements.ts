@@ -28,7 +28,7 @@ export const encodeElements = (set: NamedSet, elements: readonly SetElement[]): 
     if (element.key.length === 0) return { flags: elementFlags.catchAll, ...common }
     checkFields(set, element)
     if (!interval) return { ...common, key: { value: joinFields(key, element.key.map(single)) } }
-    const bounds = key.map((field, i) => boundsOf(field, element.key[i] as KeyField))
+    const bounds = key.map((field, i) => fieldBounds(field, element.key[i] as KeyField))
     return {
       ...common,
       key: {
@@ -110,7 +110,8 @@ const beginningBounds = (field: Field, beginning: string): { first: bigint; last
   return { first, last: first | ((1n << rest) - 1n) }
 }
 
-const boundsOf = (field: Field, value: KeyField): [Uint8Array, Uint8Array] => {
+/** First and last value of a field as bytes, in the byte order of its datatype. */
+export const fieldBounds = (field: Field, value: KeyField): [Uint8Array, Uint8Array] => {
   const isPrefix = typeof value === 'string' && value.includes('/') && field.type.kind !== 'string'
   if (typeof value !== 'object' && !isPrefix) {
     const bytes = field.type.write(value, field.bytes)

@@ -1,0 +1,110 @@
+import { type CodeText, spaceCodes } from '../space/codes.ts'
+
+const code = (title: string, meaning: string, remedy: string): CodeText => ({ title, meaning, remedy })
+
+const helpTells = 'natspace COMMAND --help tells how the command is used.'
+
+/** Codes of the command itself, beside those of the engine. */
+const commandCodes: Readonly<Record<string, CodeText>> = {
+  BAD_CHOICE: code('The option has no such value', 'It takes one of a few words.', 'The message lists them.'),
+  BAD_ENVIRONMENT: code(
+    'A variable of the environment has a wrong value',
+    'NATSPACE_STATE is an absolute path, NATSPACE_LOCK_TIMEOUT a number of seconds.',
+    'Unset the variable, or correct it.',
+  ),
+  CONFLICTING_OPTIONS: code(
+    'Two options exclude each other',
+    'Both say the same thing, differently.',
+    helpTells,
+  ),
+  GIVEN_TWICE: code(
+    'An option is given twice',
+    'It has one value, and natspace does not guess which.',
+    'Leave one out.',
+  ),
+  INTERNAL: code(
+    'natspace failed by a mistake of its own',
+    'Something happened that natspace does not expect.',
+    'Run it again with -v, which prints where it happened, and report it.',
+  ),
+  LAB_FAILED: code(
+    'The lab could not be built',
+    'A step of building the hosts and the LAN of the lab failed; nothing outside of it was touched.',
+    'The message says which.',
+  ),
+  LAB_NOT_INSIDE: code(
+    'The lab is not in namespaces of its own',
+    'Before it changes anything, the lab proves that it is not in the namespaces of the machine. It was.',
+    'Start it as natspace lab, without hidden arguments.',
+  ),
+  LAB_REFUSED: code(
+    'This machine refuses namespaces to ordinary users',
+    'The lab needs a user namespace, and a setting of the kernel, or the container around, does not allow one.',
+    'The message names the setting. As root the lab needs none.',
+  ),
+  MISSING_ARGUMENT: code('An argument is missing', 'The command does not know what to work on.', helpTells),
+  MISSING_VALUE: code(
+    'The value of an option is missing',
+    'What follows the option looks like another option, or nothing follows.',
+    'Write --option=VALUE; so a value may begin with a dash.',
+  ),
+  NOT_IN_FILE: code(
+    'The file has no such space',
+    'Names beside -f choose spaces of the file.',
+    'Name one that is in it.',
+  ),
+  NO_FILE: code(
+    'The file cannot be read',
+    'It is not there, is a folder, or may not be read.',
+    'Name a file, or - for stdin.',
+  ),
+  NO_NAMESPACE: code(
+    'There is no such namespace',
+    'Nothing is pinned at that path. A namespace pinned in another mount namespace is not seen from here.',
+    'natspace ls and ip netns list show those that are there.',
+  ),
+  PROGRAM_NOT_EXECUTABLE: code(
+    'The program cannot be executed',
+    'The file is there, but is no program, or this user may not run it. Exit status 126.',
+    'Look at its permissions. Under sudo it runs as the user who called sudo; --as-root changes that.',
+  ),
+  PROGRAM_NOT_FOUND: code(
+    'There is no such program',
+    'It is in no folder of PATH, or the interpreter that a script names is not there. Exit status 127.',
+    'Write its path, or correct PATH.',
+  ),
+  SYSTEM_ERROR: code(
+    'A system call failed',
+    'The kernel refused something for a reason that natspace has no better words for.',
+    'The message names the call and the reason.',
+  ),
+  UNEXPECTED_ARGUMENT: code(
+    'There is an argument too many',
+    'The command does not know what to do with it.',
+    helpTells,
+  ),
+  UNKNOWN_COMMAND: code(
+    'There is no such command',
+    'It may be mistyped.',
+    'natspace --help lists the commands.',
+  ),
+  UNKNOWN_OPTION: code(
+    'There is no such option',
+    'It may be mistyped, or belong to another command.',
+    helpTells,
+  ),
+  UNKNOWN_TOPIC: code(
+    'There is nothing of that name to explain',
+    'natspace explain knows the steps 1 to 9, some topics, and the codes of errors and warnings.',
+    'natspace explain, without arguments, tells everything in order.',
+  ),
+  UNSHARE_MISSING: code(
+    'The program unshare is missing',
+    'A process with threads cannot enter a user namespace by itself, so the lab is started through unshare.',
+    'Install util-linux.',
+  ),
+  UNWANTED_VALUE: code('There is a value too many', 'The option or command takes none.', helpTells),
+}
+
+/** All codes that `natspace explain` knows. */
+export const codes: Readonly<Record<string, CodeText>> = { ...spaceCodes, ...commandCodes }

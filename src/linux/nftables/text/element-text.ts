@@ -1,0 +1,102 @@
+import { bytesInteger, type Datatype } from '../datatypes/datatype.ts'
+import { durationText } from '../datatypes/times.ts'
+import type { SetState } from '../read/model.ts'
+import type { KeyField, SetElement, VerdictValue } from '../sets/element.ts'
+import { fieldBounds } from '../sets/encode-elements.ts'
+import type { Field } from '../sets/named-set.ts'
+import { stateDataFields, stateKeyFields } from '../sets/set-fields.ts'
+import type { TextContext } from './context.ts'
+import { quoteText } from './quote.ts'
+import { statefulText } from './stateful-text.ts'
+import { valueText } from './value-text.ts'
+
+/** The elements of a set as nft prints them, in nft's order. */
+export const elementsText = (context: TextContext, set: SetState): string[] => {
+  const key = stateKeyFields(set)
+  const data = stateDataFields(set)
+  return sortedElements(set, key).map(element => oneElement(context, set, element, key, data))
+}
+
+/** One element of a set as nft prints it: `tcp . 8080 : 192.168.45.3 . 80`. */
+export const elementText = (context: TextContext, set: SetState, element: SetElement): string =>
+  oneElement(context, set, element, stateKeyFields(set), stateDataFields(set))
+
+const oneElement = (
+  context: TextContext,
+  set: SetState,
+  element: SetElement,
+  key: readonly Field[],
+  data: readonly Field[],
+): string => {
+  const parts = [element.key.length === 0 ? '*' : keyText(context, key, element.key)]
+  if (element.timeout !== undefined && element.timeout !== set.timeout)
+    parts.push(`timeout ${durationText(BigInt(element.timeout))}`)
+  if (element.expires !== undefined) parts.push(`expires ${durationText(BigInt(element.expires))}`)
+  for (const instruction of element.stateful ?? []) parts.push(statefulText(instruction))
+  if (element.comment !== undefined) parts.push(`comment ${quoteText(element.comment)}`)
+  if (element.data !== undefined) parts.push(`: ${dataText(context, data, element.data)}`)
+  if (element.object !== undefined) parts.push(`: ${quoteText(element.object)}`)
+  return parts.join(' ')
+}
+
+const keyText = (context: TextContext, fields: readonly Field[], values: readonly KeyField[]): string =>
+  fields.map((field, i) => fieldText(context, field, values[i] ?? 0)).join(' . ')
+
+/** One field of a key: a value, a range, or the beginning of names. */
+export const fieldText = (context: TextContext, { type, bytes }: Field, value: KeyField): string => {
+  const text = (scalar: typeof value & (string | number | bigint)) =>
+    typeof scalar === 'string' && scalar.includes('/') && type.kind === 'integer'
+      ? scalar
+      : valueText(context, type, scalar, widthOf(type, bytes))
+  if (typeof value !== 'object') return text(value)
+  if ('beginning' in value) return `"${value.beginning}*"`
+  return `${text(value.first)}-${text(value.last)}`
+}
+
+const widthOf = (type: Datatype, bytes: number): number => (type.bits === 0 ? bytes * 8 : type.bits)
+
+const dataText = (
+  context: TextContext,
+  fields: readonly Field[],
+  data: readonly KeyField[] | VerdictValue,
+): string => ('verdict' in data ? verdictText(data) : keyText(context, fields, data))
+
+/** A verdict as nft prints it. */
+export const verdictText = ({ verdict, chain }: VerdictValue): string =>
+  chain === undefined ? verdict : `${verdict} ${chain}`
+
+/**
+ * nft sorts elements by their keys as numbers: a field by the byte order of its datatype, a concatenation as a whole
+ * with its first byte the least.
+ */
+const sortedElements = (set: SetState, fields: readonly Field[]): SetElement[] => {
+  const only = fields.length === 1 ? fields[0] : undefined
+  const weighed = set.elements.map(element => ({ element, weight: weightOf(set, fields, only, element) }))
+  weighed.sort((a, b) => (a.weight < b.weight ? -1 : a.weight > b.weight ? 1 : 0))
+  return weighed.map(({ element }) => element)
+}
+
+const weightOf = (
+  set: SetState,
+  fields: readonly Field[],
+  only: Field | undefined,
+  element: SetElement,
+): bigint => {
+  // The element `*` stands behind all others.
+  if (element.key.length === 0) return 1n << BigInt(set.keyBytes * 8 + 1)
+  if (only !== undefined) {
+    const bytes = fieldBounds(only, element.key[0] ?? 0)[0]
+    return bytesInteger(
+      bytes,
+      set.flags?.interval && only.type.kind === 'string' ? 'network' : only.type.order,
+    )
+  }
+  let weight = 0n
+  let shift = 0n
+  for (const [i, field] of fields.entries()) {
+    const bytes = fieldBounds(field, element.key[i] ?? 0)[0]
+    weight |= bytesInteger(bytes.slice().reverse(), 'network') << shift
+    shift += BigInt(((field.bytes + 3) & ~3) * 8)
+  }
+  return weight
+}

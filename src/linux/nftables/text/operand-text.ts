@@ -1,0 +1,104 @@
+import type { Scalar } from '../datatypes/datatype.ts'
+import { datatype } from '../datatypes/index.ts'
+import type { CtKey } from '../expressions/ct.ts'
+import type { MetaKey } from '../expressions/meta.ts'
+import type { PayloadBase } from '../expressions/payload.ts'
+import type { Operand } from '../syntax/operand.ts'
+import { operandTypes } from '../syntax/operand-type.ts'
+import type { TextContext } from './context.ts'
+import { elementsText } from './element-text.ts'
+import { valueText } from './value-text.ts'
+
+/** Keys that nft writes without `meta`. */
+const bareKeys: ReadonlySet<MetaKey> = new Set(['iif', 'oif', 'iifname', 'oifname', 'iifgroup', 'oifgroup'])
+
+/** Keys that are the same in both directions of a connection: nft leaves the direction out. */
+const undirectedKeys: ReadonlySet<CtKey> = new Set(['l3proto', 'protocol'])
+
+const baseLetters: Readonly<Record<PayloadBase, string>> = {
+  link: 'll',
+  network: 'nh',
+  transport: 'th',
+  inner: 'ih',
+  tunnel: 'inner',
+}
+
+/** An operand as nft prints it. */
+export const operandText = (context: TextContext, operand: Operand): string => {
+  switch (operand.kind) {
+    case 'meta':
+      return bareKeys.has(operand.key) ? operand.key : `meta ${operand.key}`
+    case 'payload':
+      return `${operand.header} ${operand.field}`
+    case 'rawPayload':
+      return `@${baseLetters[operand.base]},${operand.offset},${operand.length}`
+    case 'ct':
+      return operand.direction === undefined || undirectedKeys.has(operand.key)
+        ? `ct ${operand.key}`
+        : `ct ${operand.direction} ${operand.key}`
+    case 'fib':
+      return `fib ${operand.flags.join(' . ')} ${operand.result}`
+    case 'rt':
+      return `rt ${operand.key}`
+    case 'extension':
+      return extensionText(operand)
+    case 'rawExtension':
+      return `${extensionWords[operand.of]} @${operand.number},${operand.offset},${operand.length}`
+    case 'socket':
+      return operand.level === undefined
+        ? `socket ${operand.key}`
+        : `socket ${operand.key} level ${operand.level}`
+    case 'numgen':
+      return `numgen ${operand.type} mod ${operand.modulus}${offsetText(operand.offset)}`
+    case 'hash':
+      return hashText(context, operand)
+    case 'concat':
+      return operand.parts.map(part => operandText(context, part)).join(' . ')
+    case 'bitwise':
+      return `${operandText(context, operand.operand)} ${operand.operator} ${bitsText(context, operand)}`
+    case 'map':
+      return `${operandText(context, operand.key)} map ${setReference(context, operand.map)}`
+    case 'value':
+      return valuesText(context, operand)
+  }
+}
+
+const extensionWords = {
+  tcpopt: 'tcp option',
+  ipv4: 'ip option',
+  ipv6: 'exthdr',
+  sctp: 'sctp chunk',
+  dccp: 'dccp option',
+} as const
+
+const extensionText = ({ of, name, field }: Extract<Operand, { kind: 'extension' }>): string => {
+  if (of === 'ipv6') return field === undefined ? `exthdr ${name}` : `${name} ${field}`
+  return field === undefined ? `${extensionWords[of]} ${name}` : `${extensionWords[of]} ${name} ${field}`
+}
+
+const offsetText = (offset: number): string => (offset === 0 ? '' : ` offset ${offset}`)
+
+const hashText = (context: TextContext, operand: Extract<Operand, { kind: 'hash' }>): string => {
+  if (operand.type === 'symhash') return `symhash mod ${operand.modulus}${offsetText(operand.offset)}`
+  const seed = operand.seed ? ` seed 0x${operand.seed.toString(16)}` : ''
+  return `jhash ${operandText(context, operand.key)} mod ${operand.modulus}${seed}${offsetText(operand.offset)}`
+}
+
+const bitsText = (context: TextContext, operand: Extract<Operand, { kind: 'bitwise' }>): string => {
+  if (operand.operator === '<<' || operand.operator === '>>') return String(operand.value)
+  const field = operandTypes(operand.operand)[0]
+  return field === undefined
+    ? String(operand.value)
+    : valueText(context, field.type, operand.value, field.bits)
+}
+
+const valuesText = (context: TextContext, { value, types }: Extract<Operand, { kind: 'value' }>): string => {
+  const values: Scalar[] = [value].flat()
+  return types.map((type, i) => valueText(context, datatype(type), values[i] ?? 0)).join(' . ')
+}
+
+/** `@NAME`, or the elements of a set that was written in place. */
+export const setReference = (context: TextContext, name: string): string => {
+  const set = context.sets.find(candidate => candidate.name === name)
+  return set?.anonymous ? `{ ${elementsText(context, set).join(', ')} }` : `@${name}`
+}

@@ -1,0 +1,33 @@
+import type { Ruleset, Table } from '../read/model.ts'
+import { chainText } from './chain-text.ts'
+import type { TextContext } from './context.ts'
+import { quoteText } from './quote.ts'
+import { setText } from './set-text.ts'
+
+export type TextOptions = Pick<TextContext, 'interfaceNames'>
+
+/** The context for the texts of a table's parts. */
+export const contextOf = (table: Pick<Table, 'family' | 'sets'>, options: TextOptions = {}): TextContext => ({
+  family: table.family,
+  sets: table.sets,
+  ...options,
+})
+
+/** A table as nft prints it. Equivalent to: `nft list table FAMILY TABLE` */
+export const tableText = (table: Table, options: TextOptions = {}): string => {
+  const context = contextOf(table, options)
+  const head = [
+    ...(table.comment === undefined ? [] : [`\tcomment ${quoteText(table.comment)}`]),
+    ...(table.flags.length === 0 ? [] : [`\tflags ${table.flags.join(',')}`]),
+  ]
+  const parts = [
+    ...table.sets.filter(set => !set.anonymous).map(set => setText(set, context)),
+    ...table.chains.filter(chain => !chain.binding).map(chain => chainText(chain, context)),
+  ]
+  const body = [...(head.length === 0 ? [] : [head.join('\n')]), ...parts].join('\n\n')
+  return `table ${table.family} ${table.name} {\n${body}${body === '' ? '' : '\n'}}\n`
+}
+
+/** A whole ruleset as nft prints it. Equivalent to: `nft list ruleset` */
+export const rulesetText = (ruleset: Ruleset, options: TextOptions = {}): string =>
+  ruleset.tables.map(table => tableText(table, options)).join('')

@@ -1,0 +1,183 @@
+/**
+ * Every code that an error or a warning of the engine can have, for whoever meets one and asks what it means:
+ * `natspace explain CODE`. A test keeps the list complete.
+ */
+
+export type CodeText = {
+  /** What happened, in one line. */
+  title: string
+  /** When it happens, and why natspace stops there. */
+  meaning: string
+  /** What to do about it. */
+  remedy: string
+}
+
+const code = (title: string, meaning: string, remedy: string): CodeText => ({ title, meaning, remedy })
+
+export const spaceCodes: Readonly<Record<string, CodeText>> = {
+  ADDRESS_IS_GATEWAY: code(
+    'The space and its gateway have one address',
+    'The inner end and the host end of a cable are two ends, and need two addresses of one subnet.',
+    'Give one of them another address, or leave out --address.',
+  ),
+  ADDRESS_OUTSIDE_GATEWAY_NETWORK: code(
+    'The address is in another subnet than the gateway',
+    'Both ends of the cable must be in one subnet: otherwise the space cannot find its gateway (ARP).',
+    'Choose an address in the subnet of --gateway, or leave out --address.',
+  ),
+  APPLY_FAILED: code(
+    'The kernel refused a change',
+    'One operation failed; all operations before it were undone, so that everything is as it was.',
+    'The reason and the refused operation stand in the message. natspace plan shows all operations.',
+  ),
+  BAD_ADDRESS: code(
+    'This cannot be the address of a space',
+    'It is no IPv4 address, or one with a special meaning: a network, broadcast, loopback or multicast address.',
+    'Write an ordinary address, such as 192.168.45.3.',
+  ),
+  BAD_DNS: code(
+    'This cannot be a resolver',
+    'A resolver is given by its IP address.',
+    'Write an address, such as 192.0.2.53.',
+  ),
+  BAD_FILE: code(
+    'The spec file cannot be read',
+    'It is not YAML or JSON, or has no spaces in it. The message tells line and column.',
+    'Correct the file; docs/spec.schema.json says what may stand in it.',
+  ),
+  BAD_GATEWAY: code(
+    'This cannot be a gateway',
+    'The gateway is the address of the host end, with the length of the subnet that both ends share.',
+    'Write an address and a length, such as 192.168.45.2/24.',
+  ),
+  BAD_INTERFACE_NAME: code(
+    'This cannot be the name of an interface',
+    'A name has at most 15 bytes; natspace creates names of letters, digits, _, . and - only.',
+    'Choose a name such as veth1, or leave the option out.',
+  ),
+  BAD_MTU: code(
+    'This cannot be an MTU',
+    'The MTU is the size of the largest packet in bytes, from 68 to 65535.',
+    'Write 1500, or what the path outside carries, or leave it out.',
+  ),
+  BAD_NAME: code(
+    'This cannot be the name of a space',
+    'The name becomes a file name below /run/netns: it begins with a letter or digit, has only letters, digits, _, . and - in it, and at most 128 of them.',
+    'Choose a name such as web or db-2.',
+  ),
+  BAD_PORT: code(
+    'This is not a port, nor a range of ports',
+    'Ports are numbers from 1 to 65535; a range has the lower one first.',
+    'Write 8080:80, or 9000-9010.',
+  ),
+  BAD_PUBLISH: code(
+    'This does not say which port to publish',
+    'The form is [HOSTIP:]PORT[-END][:PORT[-END]][/tcp|udp|sctp]: the side of the host first, then the inside.',
+    'Write 8080:80, 127.0.0.1:5353:53/udp, or 9000-9010.',
+  ),
+  BAD_TYPE: code(
+    'A value in the spec file has the wrong form',
+    'It is, for example, a list where a text must be.',
+    'The message tells the place and what must stand there.',
+  ),
+  BAD_UPLINK: code(
+    'This cannot be the uplink',
+    'The uplink is another link than the cable, and a space that has no way out has none.',
+    'Name the link that leads outside (ip -br link), or leave it out.',
+  ),
+  DEFAULT_ROUTE_TAKEN: code(
+    'The namespace has another default route',
+    'natspace attaches to a namespace that was there before, but never replaces a route that it did not make.',
+    'Take that route away, or use --internal for a cable without a default route.',
+  ),
+  DUPLICATE_NAME: code(
+    'A name stands twice in the spec file',
+    'Only one of the two could count.',
+    'Remove or rename one of them.',
+  ),
+  DUPLICATE_PORT: code(
+    'A port of the host is asked for twice',
+    'One port leads to one place: protocol, port and address of the host are the same, or one of them is for every address.',
+    'Choose another port of the host, or publish each on another address of the host.',
+  ),
+  FORWARD_DROP: code(
+    'A firewall of somebody else may drop the packets of the space',
+    'A FORWARD chain drops by policy what none of its rules accepts, and an accept in the table of natspace cannot beat that. natspace changes nothing of theirs unasked.',
+    'natspace up with --fix-firewall appends the two smallest rules that accept the space; down takes them back.',
+  ),
+  INTERFACE_TAKEN: code(
+    'There is a link of that name already',
+    'natspace did not make it, so it does not replace it.',
+    'Choose another name with --host-interface or --interface, or leave it out.',
+  ),
+  KERNEL_FEATURE_MISSING: code(
+    'This kernel lacks something',
+    'veth, nf_tables or NAT is not there: not built, its module cannot be loaded, or the kernel was upgraded and not yet rebooted.',
+    'Load the module (modprobe veth nf_tables nft_masq), or reboot.',
+  ),
+  LOCKED: code(
+    'Another natspace is at work',
+    'Commands that change something wait for each other; this one waited as long as it may.',
+    'Wait for the other, whose process the message names. NATSPACE_LOCK_TIMEOUT sets the patience, in seconds.',
+  ),
+  NOT_FOUND: code(
+    'There is no such space',
+    'natspace has no record of it in its state folder.',
+    'natspace ls lists the spaces. NATSPACE_STATE must be what it was when the space was made.',
+  ),
+  NOT_PERMITTED: code(
+    'Privilege is missing',
+    'Namespaces, links and rules are changed by root alone (CAP_NET_ADMIN and CAP_SYS_ADMIN).',
+    'Run it with sudo; or try everything without root: natspace lab shell.',
+  ),
+  NO_SUCH_UPLINK: code(
+    'The host has no such link',
+    'A space that may leave by this link only could not leave at all.',
+    'Name one of the links in the message, or leave --uplink out: then the space leaves wherever a route leads.',
+  ),
+  'NS-STALE': code(
+    'What stands in the place of the namespace is none',
+    'A plain file at /run/netns/NAME is left where a namespace was unmounted but not removed, or pinned in another mount namespace.',
+    'If nothing needs it, remove the file.',
+  ),
+  OVERLAP: code(
+    'The network is in use already',
+    'A route, an address or another space has the same addresses: packets would go to one of them only.',
+    'Give another network with --gateway, or leave out both: natspace chooses a free one.',
+  ),
+  POOL_FULL: code(
+    'No free network is left',
+    'Routes of this host cover all of the networks that natspace chooses from.',
+    'Give a network with --gateway A/LEN.',
+  ),
+  PORT_TAKEN: code(
+    'The port is published for another space',
+    'One port of the host leads to one place.',
+    'Choose another port of the host, or take it away from the other space.',
+  ),
+  ROLLBACK_FAILED: code(
+    'An operation failed, and not everything could be undone',
+    'Something was in the way of the way back; the message lists what is left.',
+    'natspace down NAME removes what is left.',
+  ),
+  STATE_UNREADABLE: code(
+    'A file of the state folder cannot be read',
+    'It was changed by hand, or written by another version of natspace.',
+    'Use the natspace that wrote it, or remove the file; then natspace up makes it anew.',
+  ),
+  STATE_UNSAFE: code(
+    'The state folder is not safe',
+    'It is a link, belongs to another user, or others may write to it: whoever can write there could make root change any network.',
+    'Choose another folder with NATSPACE_STATE, or look at this one and remove it.',
+  ),
+  UNKNOWN_KEY: code(
+    'The spec file has a key that means nothing',
+    'It may be mistyped, and would silently do nothing.',
+    'The message tells the place, and the key that may have been meant.',
+  ),
+  VERIFY_FAILED: code(
+    'Every change succeeded, and yet not everything is as it should be',
+    'After its changes natspace reads everything again. Something differed, and all was undone. Usually another program changes the network at the same time.',
+    'Try again; the message tells what differed.',
+  ),
+}
