@@ -109,9 +109,17 @@ export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Nat
     toUnits(operations).map(unit => unit.change),
   ).map(refusedChange)
 
+/** Errors that say that somebody made it first: an index or a name that was free when the plan was made. */
+const lostRaces: Partial<Record<Change['type'], readonly string[]>> = {
+  'directory.add': ['EEXIST'],
+  'namespace.add': ['EEXIST'],
+  // An index of the host end that is taken is EEXIST too, one of the inner end EBUSY.
+  'veth.add': ['EEXIST', 'EBUSY'],
+  'nftables.commit': ['ERESTART'],
+}
+
 /** Whether a change failed because somebody else changed the same thing first: looking again may help. */
 export const lostRace = (error: unknown): boolean =>
   error instanceof NatspaceError &&
   error.cause instanceof ChangeError &&
-  (error.cause.code === 'ERESTART' ||
-    (error.cause.code === 'EBUSY' && error.cause.change.type === 'veth.add'))
+  (lostRaces[error.cause.change.type]?.includes(error.cause.code ?? '') ?? false)

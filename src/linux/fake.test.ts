@@ -1,0 +1,9 @@
+import { kernelSuite } from '../../test/support/kernel-suite.ts'
+import { FakeMachine } from './fake/machine.ts'
+import { FakeKernel } from './fake.ts'
+
+kernelSuite('the kernel in memory', () => {
+  const machine = new FakeMachine()
+  machine.files.makeFolder('/run/suite', 0o755)
+  return { open: () => new FakeKernel(machine), folder: '/run/suite' }
+})
