@@ -12,6 +12,7 @@ import { cni } from './peers/cni.ts'
 import type { Contender } from './peers/contender.ts'
 import { natspace } from './peers/natspace.ts'
 import { netavark } from './peers/netavark.ts'
+import { compileEmptyProgram } from './peers/runtime.ts'
 import { batch, floor, shell } from './peers/shell.ts'
 
 /** The largest ratio natspace / peer that is good enough. */
@@ -51,6 +52,7 @@ type Natspace = ReturnType<typeof natspace>
 
 /** The other commands. Each finds the space up, but for those that need none. */
 function commandTasks(own: Natspace): Task[] {
+  const empty = compileEmptyProgram()
   const before = () => void own.up()
   const after = () => {
     own.down()
@@ -58,6 +60,7 @@ function commandTasks(own: Natspace): Task[] {
   }
   return [
     { name: 'process', timed: () => timed({ run: ['true'] }).milliseconds },
+    { name: 'runtime', timed: () => timed({ run: [empty] }).milliseconds },
     { name: 'version', timed: own.version },
     { name: 'up again', before, timed: own.up, after },
     { name: 'status', before, timed: own.status, after },
@@ -74,6 +77,7 @@ function commandTasks(own: Natspace): Task[] {
 
 const commandRows = [
   { name: 'process', what: 'true (what starting any process costs here)' },
+  { name: 'runtime', what: 'an empty program compiled as natspace is' },
   { name: 'version', what: 'natspace --version' },
   { name: 'up again', what: 'natspace up, when all is right already' },
   { name: 'status', what: 'natspace status myspace' },

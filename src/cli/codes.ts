@@ -12,6 +12,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'NATSPACE_STATE is an absolute path, NATSPACE_LOCK_TIMEOUT a number of seconds.',
     'Unset the variable, or correct it.',
   ),
+  CANNOT_BECOME_USER: code(
+    'The program cannot run as the user who called sudo',
+    'This root may not take the identity of that user, as in a user namespace which knows root alone.',
+    'natspace exec --as-root runs the program as root.',
+  ),
   CONFLICTING_OPTIONS: code(
     'Two options exclude each other',
     'Both say the same thing, differently.',

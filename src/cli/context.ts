@@ -1,41 +1,12 @@
 import type { Kernel } from '../linux/kernel.ts'
 import { LinuxKernel } from '../linux/linux.ts'
-import { NatspaceError } from '../space/errors.ts'
 import type { Context } from '../space/reconcile/types.ts'
-import { quote } from '../space/spec/quote.ts'
-import { statePaths } from '../space/state/records.ts'
-
-type Environment = Readonly<Record<string, string | undefined>>
-
-/** The state folder: NATSPACE_STATE, or the usual one. Throws NatspaceError BAD_ENVIRONMENT (exit 2). */
-export const statePathsOf = (environment: Environment) => {
-  const root = environment['NATSPACE_STATE']
-  if (root === undefined || root === '') return statePaths()
-  // A relative folder would name another one after a change of directory, and `down` would not find the space.
-  if (!root.startsWith('/')) throw badVariable('NATSPACE_STATE', root, 'it must be an absolute path')
-  return statePaths(root.replace(/(?<=.)\/+$/, ''))
-}
+import { statePathsOf } from './environment.ts'
 
 /** The real kernel and the state folder. Whoever calls disposes of the kernel. */
-export const openContext = (environment: Environment): Context & { kernel: Kernel } => ({
+export const openContext = (
+  environment: Readonly<Record<string, string | undefined>>,
+): Context & { kernel: Kernel } => ({
   kernel: new LinuxKernel(),
   paths: statePathsOf(environment),
 })
-
-/** How long to wait for another natspace: NATSPACE_LOCK_TIMEOUT (seconds), as milliseconds. Throws BAD_ENVIRONMENT. */
-export const lockOptions = (environment: Environment): { lockPatience?: number } => {
-  const text = environment['NATSPACE_LOCK_TIMEOUT']
-  if (text === undefined || text === '') return {}
-  if (!/^\d{1,6}(\.\d{1,3})?$/.test(text))
-    throw badVariable('NATSPACE_LOCK_TIMEOUT', text, 'it must be a number of seconds, such as 10 or 0.5')
-  return { lockPatience: Math.round(Number(text) * 1000) }
-}
-
-const badVariable = (name: string, value: string, why: string): NatspaceError =>
-  new NatspaceError({
-    code: 'BAD_ENVIRONMENT',
-    exit: 2,
-    what: `cannot use ${name} ${quote(value)}`,
-    why,
-    fix: [`unset ${name}, or correct it`],
-  })

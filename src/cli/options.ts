@@ -109,7 +109,10 @@ class Reader {
       const name = `-${arg[i]}`
       const rest = arg.slice(i + 1)
       if (this.#optionOf(name).kind === 'flag') this.#take(name, undefined)
-      else return this.#take(name, rest === '' ? undefined : rest.replace(/^=/, ''))
+      else {
+        this.#take(name, rest === '' ? undefined : rest.replace(/^=/, ''))
+        return
+      }
     }
   }
 

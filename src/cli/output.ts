@@ -97,7 +97,7 @@ export const styleFor = (
   environment: Readonly<Record<string, string | undefined>>,
 ): Style => {
   if (when === 'always' || when === 'never') return styleOf(when === 'always')
-  const refused = Boolean(environment['NO_COLOR']) || environment['TERM'] === 'dumb'
+  const refused = Boolean(environment.NO_COLOR) || environment.TERM === 'dumb'
   return styleOf(!refused && isTerminal(fd))
 }
 

@@ -3,7 +3,7 @@ import { printable } from '../space/spec/quote.ts'
 import { type StepName, stepOf } from '../space/steps.ts'
 import { shellOf } from '../space/text/shell.ts'
 import type { Output } from './output.ts'
-import { wrap } from './wrap.ts'
+import { stepTitle, wrap } from './wrap.ts'
 
 /** Commands of one operation that are shown; -v shows all. The table alone has some seventy. */
 const shown = 4
@@ -24,7 +24,7 @@ export const planLines = (
     if (operation.step !== step) {
       step = operation.step
       const { number, title, why } = stepOf(step)
-      lines.push('', `${number === undefined ? '' : `Step ${number}: `}${cyan(title)}`)
+      lines.push('', cyan(stepTitle(number, title)))
       lines.push(...wrap(why, 96).map(line => `  ${dim(line)}`))
     }
     const commands = commandsOf(operation)

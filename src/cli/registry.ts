@@ -1,22 +1,18 @@
 import { quote } from '../space/spec/quote.ts'
 import { suggest } from '../space/spec/suggest.ts'
 import type { Command } from './command.ts'
-import { downCommand } from './commands/down.ts'
-import { lsCommand } from './commands/ls.ts'
-import { statusCommand } from './commands/status.ts'
-import { upCommand } from './commands/up.ts'
 import { usageError } from './options.ts'
 
 /**
- * All commands, in the order of the help. Those that make, show and remove spaces are there at the start; the others
- * are loaded when they are called, as the start must not pay for their texts.
+ * All commands, in the order of the help. Each is loaded when it is called: `exec` must not pay for the start of the
+ * engine, nor `up` for the texts of `explain`.
  */
-const loaders: Readonly<Record<string, () => Command | Promise<Command>>> = {
-  up: () => upCommand,
-  down: () => downCommand,
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./commands/up.ts')).upCommand,
+  down: async () => (await import('./commands/down.ts')).downCommand,
   plan: async () => (await import('./commands/plan.ts')).planCommand,
-  ls: () => lsCommand,
-  status: () => statusCommand,
+  ls: async () => (await import('./commands/ls.ts')).lsCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
   exec: async () => (await import('./commands/exec.ts')).execCommand,
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   lab: async () => (await import('./commands/lab.ts')).labCommand,

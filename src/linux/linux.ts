@@ -45,7 +45,7 @@ import {
   toRoute,
 } from './rtnetlink/route.ts'
 import { listRules, type Rule, ruleMessage, toRule } from './rtnetlink/rule.ts'
-import { NETLINK_ROUTE } from './rtnetlink/types.ts'
+import { isIp, NETLINK_ROUTE } from './rtnetlink/types.ts'
 import { readStateFile, writeStateFile } from './state-file.ts'
 import type { Descriptor } from './sys/descriptor.ts'
 import { errno, SystemError } from './sys/errno.ts'
@@ -120,11 +120,11 @@ export class LinuxKernel implements Kernel {
 
   routes(where: Where): Route[] {
     const messages = this.#namespace(where).route.dump(listRoutes(), routeMessage)
-    return messages.filter(message => !isCached(message)).map(toRoute)
+    return messages.filter(message => isIp(message) && !isCached(message)).map(toRoute)
   }
 
   rules(where: Where): Rule[] {
-    return this.#namespace(where).route.dump(listRules(), ruleMessage).map(toRule)
+    return this.#namespace(where).route.dump(listRules(), ruleMessage).filter(isIp).map(toRule)
   }
 
   neighbours(where: Where): Neighbour[] {

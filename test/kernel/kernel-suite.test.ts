@@ -9,15 +9,9 @@ import { openDescriptors, requireSandbox } from '../support/sandbox.ts'
 requireSandbox()
 
 const folder = '/run/natspace-kernel-suite'
-let before = 0
 
 beforeAll(() => {
   mkdirSync(folder, { recursive: true })
-  // The runtime opens descriptors of its own at first use.
-  using kernel = new LinuxKernel()
-  kernel.readFolder(folder)
-  kernel.links(undefined)
-  before = openDescriptors()
 })
 
 kernelSuite('the real kernel', () => ({ open: () => new LinuxKernel(), folder }))
@@ -26,6 +20,31 @@ afterAll(() => {
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('no descriptor is left open', () => {
+test('a kernel that is let go leaves no descriptor open, whatever it did', () => {
+  const use = () => {
+    using kernel = new LinuxKernel()
+    const path = `${folder}/leak`
+    kernel.change([
+      { type: 'namespace.add', path },
+      { type: 'namespace.add', path },
+      { type: 'link.delete', where: path, name: 'none', index: 99 },
+      { type: 'link.delete', where: `${path}-none`, name: 'none', index: 99 },
+    ])
+    kernel.namespaceState(path)
+    kernel.links(path)
+    kernel.ruleset(path)
+    kernel.sysctl(path, 'net.ipv4.ip_forward')
+    kernel.tryLock(`${folder}/lock`)?.[Symbol.dispose]()
+    expect(
+      kernel.change([
+        { type: 'namespace.delete', path },
+        { type: 'file.delete', path: `${folder}/lock` },
+      ]),
+    ).toEqual(['done', 'done'])
+  }
+  // The runtime opens descriptors of its own at first use.
+  use()
+  const before = openDescriptors()
+  for (let i = 0; i < 20; i++) use()
   expect(openDescriptors()).toBe(before)
 })

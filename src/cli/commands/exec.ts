@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs'
+import { readStateFile } from '../../linux/state-file.ts'
 import { SystemError } from '../../linux/sys/errno.ts'
 import { restoreOpenFilesLimit } from '../../linux/sys/limits.ts'
 import { enterNamespace, openNamespace } from '../../linux/sys/namespace.ts'
 import { becomeUser, replaceProcess } from '../../linux/sys/process.ts'
+import { NatspaceError } from '../../space/errors.ts'
 import { optionSite } from '../../space/spec/fault.ts'
 import { namespacePath } from '../../space/spec/names.ts'
 import { printable, quote } from '../../space/spec/quote.ts'
 import { parseName } from '../../space/spec/validate.ts'
-import { readSpaceRecord } from '../../space/state/records.ts'
+import { recordPath, type SpaceRecord } from '../../space/state/records.ts'
 import { defineCommand, type Input } from '../command.ts'
-import { openContext } from '../context.ts'
-import { invokerOf, readAccounts } from '../exec/identity.ts'
+import { statePathsOf } from '../environment.ts'
+import { type Invoker, invokerOf, readAccounts } from '../exec/identity.ts'
 import { mountForSpace } from '../exec/mounts.ts'
 import { findProgram } from '../exec/program.ts'
 import { chooseResolver } from '../exec/resolver.ts'
@@ -43,17 +45,18 @@ const run = async ({
     )
   const { path, name } = namespaceOf(target)
   requirePrivilege('exec')
-  const found = findProgram(program, environment['PATH'])
+  const found = findProgram(program, environment.PATH)
   if ('problem' in found) return reportProgram(output, program, found.problem, found.evidence)
-  const resolver = chooseResolver(name === undefined ? undefined : dnsOf(name, path, environment), hostFile)
+  const warn: Warn = text => output.note(`natspace exec: ${printable(text)}`)
+  const resolver = chooseResolver(name === undefined ? undefined : dnsOf(name, environment, warn), hostFile)
   const invoker =
     !options.asRoot && process.geteuid?.() === 0 ? invokerOf(environment, readAccounts) : undefined
 
   using namespace = openNamespace(path)
   enterNamespace(namespace.number)
-  mountForSpace({ name, resolver, warn: text => output.note(`natspace exec: ${printable(text)}`) })
+  mountForSpace({ name, resolver, warn })
   restoreOpenFilesLimit()
-  if (invoker !== undefined) becomeUser(invoker)
+  if (invoker !== undefined) becomeInvoker(invoker)
   return become(output, found.path, command, { ...environment, ...invoker?.variables })
 }
 
@@ -64,17 +67,26 @@ const namespaceOf = (target: string): { path: string; name: string | undefined }
   return { path: namespacePath(name), name }
 }
 
-/** The resolvers that a space was given. A namespace that natspace has no record of has none. */
+/**
+ * The resolvers that a space was given; none when natspace has no record of it. Read without the kernel's interface,
+ * which is most of the start. A record that cannot be read stops no program: it sees the host's resolvers.
+ */
 const dnsOf = (
   name: string,
-  path: string,
   environment: Input<typeof execOptions>['environment'],
+  warn: Warn,
 ): string[] | undefined => {
-  const { kernel, paths } = openContext(environment)
-  using _kernel = kernel
-  const space = readSpaceRecord(kernel, paths, name)?.space
-  return space?.namespacePath === path ? space.dns : undefined
+  const path = recordPath(statePathsOf(environment), name)
+  try {
+    const text = readStateFile(path)
+    return text === undefined ? undefined : (JSON.parse(text) as Partial<SpaceRecord>).space?.dns
+  } catch (error) {
+    warn(`resolvers are those of this host, as ${path} cannot be read: ${(error as Error).message}`)
+    return undefined
+  }
 }
+
+type Warn = (text: string) => void
 
 const hostFile = (path: string): string | undefined => {
   try {
@@ -82,6 +94,22 @@ const hostFile = (path: string): string | undefined => {
   } catch {
     // No resolv.conf, or a link that leads nowhere: there is nothing to improve on.
     return undefined
+  }
+}
+
+/** Throws NatspaceError CANNOT_BECOME_USER where this root has not all users, as in a user namespace. */
+const becomeInvoker = (invoker: Invoker): void => {
+  try {
+    becomeUser(invoker)
+  } catch (cause) {
+    throw new NatspaceError({
+      code: 'CANNOT_BECOME_USER',
+      exit: 4,
+      what: `cannot become the user ${invoker.user} who called sudo`,
+      why: (cause as Error).message,
+      fix: ['stay root with --as-root'],
+      cause,
+    })
   }
 }
 

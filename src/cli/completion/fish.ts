@@ -57,7 +57,9 @@ const commandLines = ({ name, options, completes, stopAfter }: CommandFacts): st
       : [`complete -c natspace -n ${quoted(condition)} -a ${quoted(positional)}`]),
     ...(stopAfter === undefined
       ? []
-      : [`complete -c natspace -n ${quoted(condition)} -a '(__fish_complete_subcommand)'`]),
+      : [
+          `complete -c natspace -n ${quoted(`${condition}; and test (count (commandline -opc)) -gt ${stopAfter + 1}`)} -a '(__fish_complete_subcommand --fcs-skip=${stopAfter + 2})'`,
+        ]),
   ]
 }
 

@@ -7,7 +7,7 @@ export const zshScript = (commands: readonly CommandFacts[]): string[] => [
   '# source <(natspace completion zsh)',
   '',
   '_natspace_spaces() {',
-  '    local folder=${NATSPACE_STATE:-/run/natspace}/spaces',
+  `    local folder=\${NATSPACE_STATE:-/run/natspace}/spaces`,
   '    local -a names',
   '    if [[ -r $folder ]]; then names=($folder/*.json(N:t:r)); else names=(/run/netns/*(N:t)); fi',
   '    compadd -a names',
@@ -69,7 +69,7 @@ const commandCase = ({ name, options, completes, stopAfter }: CommandFacts): str
   const positionals =
     stopAfter === undefined
       ? [`'*:argument:${positionalAction(completes)}'`]
-      : [`'1:name:${positionalAction(completes)}'`, "'*::program:_normal'"]
+      : [`'1:name:${positionalAction(completes)}'`, "'2:program:_command_names -e'", "'*::argument:_normal'"]
   return `                ${name}) _arguments ${[...options.flatMap(optionSpecs), ...positionals].join(' ')} ;;`
 }
 

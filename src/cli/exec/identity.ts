@@ -25,12 +25,12 @@ const textOf = (path: string): string => {
  * root under sudo, or root called it. A user who is in no /etc/passwd (a directory service) has his ids alone.
  */
 export const invokerOf = (environment: Environment, accounts: () => Accounts): Invoker | undefined => {
-  const user = idOf(environment['SUDO_UID'])
-  const group = idOf(environment['SUDO_GID'])
+  const user = idOf(environment.SUDO_UID)
+  const group = idOf(environment.SUDO_GID)
   if (user === undefined || group === undefined || user === 0) return undefined
   const { passwd, group: groupText } = accounts()
   const account = accountOf(passwd, user)
-  const name = account?.name ?? environment['SUDO_USER']
+  const name = account?.name ?? environment.SUDO_USER
   return {
     user,
     group,

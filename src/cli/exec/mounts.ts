@@ -59,7 +59,10 @@ const ownFiles = (folder: string): { source: string; target: string }[] => {
  */
 const showResolver = (resolver: NonNullable<Resolver>): void => {
   const target = realpathSync(resolvConf)
-  if ('file' in resolver) return bindMount(resolver.file, target)
+  if ('file' in resolver) {
+    bindMount(resolver.file, target)
+    return
+  }
   mountFileSystem('tmpfs', '/sys', 'mode=755,size=64k')
   try {
     const file = '/sys/resolv.conf'

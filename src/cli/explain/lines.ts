@@ -4,7 +4,7 @@ import { stepCommands } from '../../space/text/by-hand.ts'
 import type { Topic } from '../../space/text/topics.ts'
 import { codes } from '../codes.ts'
 import type { Style } from '../style.ts'
-import { wrap } from '../wrap.ts'
+import { stepTitle, wrap } from '../wrap.ts'
 
 const width = 100
 
@@ -38,7 +38,7 @@ export const stepLines = (
   const list = (label: string, commands: readonly string[]) =>
     commands.map((command, index) => `  ${dim((index === 0 ? label : '').padEnd(11))}${command}`)
   return [
-    bold(number === undefined ? title : `Step ${number}: ${title}`),
+    bold(stepTitle(number, title)),
     ...indented(why),
     ...indented(`Without it: ${without}`),
     ...list('by hand', byHand),

@@ -77,7 +77,8 @@ const newChain = (state: NetfilterState, flags: number, message: ChainMessage): 
   if (found !== undefined) {
     if (flags & NLM_F.exclusive) throw refusal(operation, 'EEXIST')
     const { attributes } = found.message
-    if (hook !== undefined && !isSameHook(attributes, message.attributes)) throw refusal(operation, 'EEXIST')
+    if (hook !== undefined && !isSameHook(attributes, message.attributes))
+      throw refusal(operation, attributes.hook === undefined ? 'EEXIST' : 'EOPNOTSUPP')
     if (policy !== undefined) attributes.policy = policy
     return
   }

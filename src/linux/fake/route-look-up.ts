@@ -6,19 +6,20 @@ import type { FakeNamespace } from './namespace.ts'
 
 const operation = 'RTM_GETROUTE'
 const loopbackIndex = 1
+const asDecided = { protocol: routeProtocol.unspecified, scope: 0, priority: undefined } as const
 
 /**
- * The decision for one packet: the table `local` first, then `main`; the longest prefix, then the lowest metric. With
- * `inputIndex` it is the decision for a packet that comes in: only forwarded where the link's switch is on, and only
- * from a source that the reverse path filter lets in. Throws NetlinkError ENODEV, ENETUNREACH, EHOSTUNREACH, EXDEV,
- * EINVAL.
+ * The decision for one packet: the longest prefix, then the table `local` before `main` (as long as nobody adds a rule,
+ * the kernel keeps both in one trie, and calls it `main`), then the lowest metric. With `inputIndex` it is the decision
+ * for a packet that comes in: only forwarded where the link's switch is on, and only from a source that the reverse path
+ * filter lets in. Throws NetlinkError ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL.
  */
 export const lookUp = (namespace: FakeNamespace, query: RouteQuery): Route => {
   const { destination, source, inputIndex, outputIndex } = query
   for (const index of [inputIndex, outputIndex])
     if (index !== undefined && !namespace.links.has(index)) throw refusal(operation, 'ENODEV')
   if (inputIndex === undefined && source !== undefined && !isLocal(namespace, source))
-    throw refusal(operation, 'EINVAL')
+    throw refusal(operation, 'ENETUNREACH')
   const found = best(namespace, destination, outputIndex)
   if (inputIndex !== undefined) checkInput(namespace, inputIndex, source, found)
   if (found === undefined) throw refusal(operation, 'ENETUNREACH')
@@ -29,7 +30,7 @@ export const lookUp = (namespace: FakeNamespace, query: RouteQuery): Route => {
     destination: `${destination}/${family === 4 ? 32 : 128}`,
     outputIndex: isOwn ? loopbackIndex : found.outputIndex,
     preferredSource: source === undefined ? (found.preferredSource ?? sourceOf(namespace, found)) : undefined,
-    ...(family === 4 ? { protocol: routeProtocol.unspecified, scope: 0, priority: undefined } : {}),
+    ...(family === 4 ? { ...asDecided, table: routeTable.main } : {}),
   }
 }
 
@@ -54,7 +55,7 @@ const best = (
     )
     .sort(
       (one, other) =>
-        other.table - one.table || length(other) - length(one) || (one.priority ?? 0) - (other.priority ?? 0),
+        length(other) - length(one) || other.table - one.table || (one.priority ?? 0) - (other.priority ?? 0),
     )
     .find(route => route.table === routeTable.local || route.table === routeTable.main)
 }
@@ -75,7 +76,7 @@ const checkInput = (
   if (source === undefined || filter === 0) return
   const back = best(namespace, source, undefined)
   if (back === undefined || (filter === 1 && back.outputIndex !== inputIndex))
-    throw refusal(operation, 'EXDEV')
+    throw refusal(operation, 'EINVAL')
 }
 
 /** The source address the kernel chooses: the first of the link's. */

@@ -12,6 +12,7 @@ type AddressChange = Extract<Change, { type: 'address.add' | 'address.delete' }>
 type RouteChange = Extract<Change, { type: 'route.add' | 'route.delete' }>
 
 const scopes = { universe: 0, link: 253, host: 254 } as const
+const invalidGateway = 'Nexthop has invalid gateway'
 const permanent = 0x80
 const secondary = 0x01
 const noDad = 0x02
@@ -50,23 +51,19 @@ export class FakeRouting {
       .map(({ address }) => ({ ...address }))
   }
 
-  /** In the order of a dump: by family and table, then by destination, the longest prefix first. */
+  /** In the order of a dump: by family and table, then as the trie is walked: see `positionOf`. */
   listRoutes(): Route[] {
-    const destination = (route: Route): [bigint, number] => {
-      const [address = '', length] = route.destination.split('/')
-      return [ipToBigInt(address) ?? 0n, Number(length)]
-    }
     return this.routes
-      .map(route => ({ ...route }))
+      .map(route => ({ route: { ...route }, position: positionOf(route) }))
       .sort((one, other) => {
-        const [oneAddress, oneLength] = destination(one)
-        const [otherAddress, otherLength] = destination(other)
+        const [a, b] = [one.position, other.position]
         return (
-          one.family - other.family ||
-          one.table - other.table ||
-          (oneAddress < otherAddress ? -1 : oneAddress > otherAddress ? 1 : otherLength - oneLength)
+          one.route.family - other.route.family ||
+          one.route.table - other.route.table ||
+          (a.place < b.place ? -1 : a.place > b.place ? 1 : b.length - a.length)
         )
       })
+      .map(({ route }) => route)
   }
 
   /** Throws NetlinkError ENODEV, EEXIST, EINVAL, EACCES. */
@@ -137,12 +134,15 @@ export class FakeRouting {
     const prefix = networkOf(destination)
     if (prefix !== destination) throw refusal(operation, 'EINVAL', 'Invalid prefix for given prefix length')
     const link = this.#namespace.links.get(index)
-    if (link === undefined) throw refusal(operation, 'ENODEV')
+    if (link === undefined)
+      throw family === 4 && gateway !== undefined
+        ? refusal(operation, 'ENETUNREACH', invalidGateway)
+        : refusal(operation, 'ENODEV')
     if (family === 6 && !this.#hasIpv6(link))
       throw refusal(operation, 'EACCES', 'IPv6 is disabled on nexthop device')
     if (gateway !== undefined && !this.#reaches(link, gateway))
       throw family === 4
-        ? refusal(operation, 'ENETUNREACH', 'Nexthop has invalid gateway')
+        ? refusal(operation, 'ENETUNREACH', invalidGateway)
         : refusal(operation, 'EHOSTUNREACH')
     if (!link.up)
       throw refusal(
@@ -295,6 +295,15 @@ export class FakeRouting {
         }),
       )
     return routes
+  }
+}
+
+/** IPv4 is walked by the first address of a prefix, IPv6 by the last; the longest prefix first. */
+const positionOf = ({ family, destination }: Route): { place: bigint; length: number } => {
+  const address = family === 4 ? destination.slice(0, destination.indexOf('/')) : lastAddress(destination)
+  return {
+    place: ipToBigInt(address ?? '') ?? 0n,
+    length: Number(destination.slice(destination.indexOf('/') + 1)),
   }
 }
 

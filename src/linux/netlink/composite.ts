@@ -38,18 +38,26 @@ const u16At = (bytes: Uint8Array, offset: number): number => {
   return littleEndian ? low | (high << 8) : (low << 8) | high
 }
 
-/** Walks the attributes in bytes[start, end). Throws DecodeError when a length does not fit. */
-export function* rawAttributes(bytes: Uint8Array, start: number, end: number): Generator<RawAttribute> {
+/** The attributes in bytes[start, end), undecoded. Throws DecodeError when a length does not fit. */
+export const rawAttributes = (bytes: Uint8Array, start: number, end: number): RawAttribute[] => {
+  const found: RawAttribute[] = []
   let at = start
   while (end - at >= headerSize) {
     const length = u16At(bytes, at)
     if (length < headerSize || at + length > end)
       throw new DecodeError(`attribute length ${length} does not fit in the ${end - at} bytes that are left`)
-    yield { type: u16At(bytes, at + 2), at, from: at + headerSize, to: at + length }
+    found.push({ type: u16At(bytes, at + 2), at, from: at + headerSize, to: at + length })
     at += (length + 3) & ~3
   }
   if (at < end) throw new DecodeError(`${end - at} bytes after the last attribute`)
+  return found
 }
+
+type KnownAttribute = { key: string; codec: Codec<unknown>; kernelName: string }
+
+/** Appends one attribute with a value. Throws EncodeError past the 64 KiB an attribute can hold. */
+const writeValue = <T>(writer: Writer, type: number, kernelName: string, codec: Codec<T>, value: T): void =>
+  writeAttribute(writer, type, kernelName, payload => codec.encode(payload, value))
 
 /** Appends one attribute around whatever `payload` writes. Throws EncodeError past the 64 KiB an attribute can hold. */
 export const writeAttribute = (
@@ -88,35 +96,39 @@ const decodeWithin = <T>(
 
 /** A list of attributes declared by a table; also the codec of a nested attribute. Written in the order of the value's keys, as read. */
 export const attributes = <const T extends AttributeTable>(table: T): Attributes<T> => {
-  const entries = Object.entries(table)
-  const byNumber = new Map(
-    entries.map(([key, entry]) => [entry[0], { key, codec: entry[1], kernelName: entry[2] }]),
-  )
+  // Most tables of a program's start are never read with: their index waits until one is.
+  let index: Map<number, KnownAttribute> | undefined
+  const known = (type: number): KnownAttribute | undefined => {
+    index ??= new Map(
+      Object.entries(table).map(([key, [number, codec, kernelName]]) => [number, { key, codec, kernelName }]),
+    )
+    return index.get(type & NLA_TYPE_MASK)
+  }
   return {
     table,
     nested: true,
     encode(writer, value) {
-      const unknown = new UnknownWriter(writer, value.unknown)
-      for (const [key, item] of Object.entries(value)) {
+      const items = value as Record<string, unknown>
+      const unknown = value.unknown === undefined ? undefined : new UnknownWriter(writer, value.unknown)
+      for (const key of Object.keys(items)) {
+        const item = items[key]
         if (item === undefined || key === 'unknown') continue
         const entry = Object.hasOwn(table, key) ? table[key] : undefined
         if (entry === undefined) throw new EncodeError(`no attribute is called ${JSON.stringify(key)}`)
         const [number, codec, kernelName] = entry
-        unknown.beforeNext()
-        writeAttribute(writer, codec.nested ? number | NLA_F_NESTED : number, kernelName, () =>
-          codec.encode(writer, item),
-        )
+        unknown?.beforeNext()
+        writeValue(writer, codec.nested ? number | NLA_F_NESTED : number, kernelName, codec, item)
       }
-      unknown.rest()
+      unknown?.rest()
     },
     decode(bytes, start, end) {
       const value: Record<string, unknown> = {}
       let unknown: UnknownAttribute[] | undefined
       let place = 0
       for (const { type, from, to } of rawAttributes(bytes, start, end)) {
-        const known = byNumber.get(type & NLA_TYPE_MASK)
-        if (known && !Object.hasOwn(value, known.key))
-          value[known.key] = decodeWithin(known.codec, known.kernelName, bytes, from, to)
+        const entry = known(type)
+        if (entry && !Object.hasOwn(value, entry.key))
+          value[entry.key] = decodeWithin(entry.codec, entry.kernelName, bytes, from, to)
         else {
           unknown ??= []
           unknown.push({ type, bytes: bytes.slice(from, to), at: place })
@@ -128,8 +140,8 @@ export const attributes = <const T extends AttributeTable>(table: T): Attributes
     },
     *parts(bytes, start, end): Iterable<Part> {
       for (const { type, at, from, to } of rawAttributes(bytes, start, end)) {
-        const known = byNumber.get(type & NLA_TYPE_MASK)
-        if (known) yield { key: known.key, kernelName: known.kernelName, at, from, to, codec: known.codec }
+        const entry = known(type)
+        if (entry) yield { ...entry, at, from, to }
         else yield unknownPart(type, at, from, to)
       }
     },
@@ -181,9 +193,7 @@ export const list = <T>(
   nested: true,
   encode(writer, values) {
     for (const value of values)
-      writeAttribute(writer, codec.nested ? number | NLA_F_NESTED : number, kernelName, () =>
-        codec.encode(writer, value),
-      )
+      writeValue(writer, codec.nested ? number | NLA_F_NESTED : number, kernelName, codec, value)
   },
   decode(bytes, start, end) {
     const values: T[] = []
@@ -220,7 +230,7 @@ export const variant = <const C extends VariantCases>(
   cases: C,
 ): Codec<VariantOf<C>> & { readonly cases: C } => {
   const read = (bytes: Uint8Array, start: number, end: number) => {
-    const all = [...rawAttributes(bytes, start, end)]
+    const all = rawAttributes(bytes, start, end)
     const first = (number: number) => all.find(raw => (raw.type & NLA_TYPE_MASK) === number)
     const nameAttribute = first(selector[0])
     const payload = first(data[0])

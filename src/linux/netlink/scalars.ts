@@ -18,14 +18,32 @@ const fixed = <T>(
   },
 })
 
+// Bytes are put together here and not by a DataView, of which each read would need a new one.
+const two = (high: number | undefined, low: number | undefined): number =>
+  ((high as number) << 8) | (low as number)
+
+/** A 32-bit integer in network byte order. */
+const fourBig = (bytes: Uint8Array, at: number): number =>
+  ((two(bytes[at], bytes[at + 1]) << 16) | two(bytes[at + 2], bytes[at + 3])) >>> 0
+
+const fourLittle = (bytes: Uint8Array, at: number): number =>
+  ((two(bytes[at + 3], bytes[at + 2]) << 16) | two(bytes[at + 1], bytes[at])) >>> 0
+
+const fourNative = littleEndian ? fourLittle : fourBig
+const twoNative = littleEndian
+  ? (bytes: Uint8Array, at: number) => two(bytes[at + 1], bytes[at])
+  : (bytes: Uint8Array, at: number) => two(bytes[at], bytes[at + 1])
+
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-const integer =
-  (bits: number, write: (writer: Writer, value: number) => void) => (writer: Writer, value: number) => {
-    if (!Number.isInteger(value) || value < 0 || value >= 2 ** bits)
+const integer = (bits: number, write: (writer: Writer, value: number) => void) => {
+  const limit = 2 ** bits
+  return (writer: Writer, value: number) => {
+    if (!Number.isInteger(value) || value < 0 || value >= limit)
       throw new EncodeError(`${value} is no unsigned ${bits}-bit integer`)
     write(writer, value)
   }
+}
 
 const bigInteger = (write: (writer: Writer, value: bigint) => void) => (writer: Writer, value: bigint) => {
   if (value < 0n || value >= 1n << 64n) throw new EncodeError(`${value} is no unsigned 64-bit integer`)
@@ -39,17 +57,17 @@ export const u8 = fixed<number>(
 )
 export const u16 = fixed<number>(
   2,
-  (bytes, start) => viewOf(bytes).getUint16(start, littleEndian),
+  twoNative,
   integer(16, (writer, value) => writer.u16(value)),
 )
 export const u32 = fixed<number>(
   4,
-  (bytes, start) => viewOf(bytes).getUint32(start, littleEndian),
+  fourNative,
   integer(32, (writer, value) => writer.u32(value)),
 )
 export const i32 = fixed<number>(
   4,
-  (bytes, start) => viewOf(bytes).getInt32(start, littleEndian),
+  (bytes, start) => fourNative(bytes, start) | 0,
   (writer, value) => {
     if ((value | 0) !== value) throw new EncodeError(`${value} is no signed 32-bit integer`)
     writer.u32(value >>> 0)
@@ -62,12 +80,12 @@ export const u64 = fixed<bigint>(
 )
 export const be16 = fixed<number>(
   2,
-  (bytes, start) => viewOf(bytes).getUint16(start),
+  (bytes, start) => two(bytes[start], bytes[start + 1]),
   integer(16, (writer, value) => writer.be16(value)),
 )
 export const be32 = fixed<number>(
   4,
-  (bytes, start) => viewOf(bytes).getUint32(start),
+  fourBig,
   integer(32, (writer, value) => writer.be32(value)),
 )
 export const be64 = fixed<bigint>(

@@ -4,6 +4,7 @@ import { spaceOfAlias } from '../marks.ts'
 import { checkPublishedElsewhere, knownAddresses } from '../resources/elements.ts'
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
+import { orphanOf } from '../resources/orphan.ts'
 import { type Phase, Planner, type Resource } from '../resources/resource.ts'
 import { formatPublish } from '../spec/publish.ts'
 import { findPublishClash } from '../spec/publish-clash.ts'
@@ -46,9 +47,10 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
   const { kernel, paths } = context
   const seen = new Observation(kernel)
   const planner = new Planner(seen)
+  const bootId = currentBoot(kernel)
   const records = new Map<string, SpaceRecord>()
   for (const { name } of specs) {
-    const record = readSpaceRecord(kernel, paths, name)
+    const record = readSpaceRecord(kernel, paths, name) ?? orphanOf(seen, bootId, name)
     if (record) records.set(name, record)
   }
   const previous = new Map([...records].map(([name, record]) => [name, record.space]))
@@ -57,7 +59,6 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
   checkPublished(spaces)
   checkPublishedElsewhere(seen, spaces, previous)
 
-  const bootId = currentBoot(kernel)
   const without = options.without ?? []
   const forwards = spaces.some(space => !space.internal || space.publish.length > 0) && !without.includes(7)
   const host = hostRecord(context, seen, bootId, forwards)

@@ -36,16 +36,16 @@ const stepResource = (
   before: readonly Membership[],
 ): Resource => {
   const id = `${step} of ${space}`
-  const wanted = new Set(members.map(idOf))
+  const wanted = new Set(members.map(keyOf))
   const found = (seen: Observation, { set, element }: Membership) =>
     seenElements(seen, set).get(keyText(element.key))
   const isRight = (seen: Observation, member: Membership) => {
     const element = found(seen, member)
     return element !== undefined && dataText(element.data) === dataText(member.element.data)
   }
-  /** Elements under an earlier spec, still there and still as this space had them. */
+  /** Elements under an earlier spec, still there and still as this space had them; one that only leads elsewhere now is none. */
   const obsolete = (seen: Observation) =>
-    before.filter(member => !wanted.has(idOf(member)) && isRight(seen, member))
+    before.filter(member => !wanted.has(keyOf(member)) && isRight(seen, member))
   return {
     id,
     step,
@@ -107,7 +107,7 @@ const stepResource = (
   }
 }
 
-const idOf = ({ set, element }: Membership): string => `${set} ${elementText(element)}`
+const keyOf = ({ set, element }: Membership): string => `${set} ${keyText(element.key)}`
 
 const elementText = ({ key, data }: SetElement): string =>
   data === undefined ? keyText(key) : `${keyText(key)} : ${dataText(data)}`

@@ -52,12 +52,13 @@ export class Planner {
     this.#seen = seen
   }
 
-  /** An index that no link of the namespace has, reserved for a link to be created. */
+  /** An index that no link of the namespace has, reserved for a link to be created; that of the link it replaces. */
   reserveIndex(where: Where, name: string): number {
-    const next = this.#next.get(where) ?? this.#firstFree(where)
-    this.#next.set(where, next + 1)
-    this.#planned.set(key(where, name), next)
-    return next
+    const former = this.#removed.has(key(where, name)) ? this.#seen.link(where, name)?.index : undefined
+    const index = former ?? this.#next.get(where) ?? this.#firstFree(where)
+    if (former === undefined) this.#next.set(where, index + 1)
+    this.#planned.set(key(where, name), index)
+    return index
   }
 
   #firstFree(where: Where): number {
@@ -69,6 +70,13 @@ export class Planner {
   /** Notes that the plan removes this link. */
   remove(where: Where, name: string): void {
     this.#removed.add(key(where, name))
+  }
+
+  /** Whether the plan removes the link of this index. */
+  removes(where: Where, index: number): boolean {
+    return [...this.#seen.links(where).values()].some(
+      link => link.index === index && this.#removed.has(key(where, link.name)),
+    )
   }
 
   /** Whether the plan creates this link. */

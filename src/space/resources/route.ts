@@ -41,7 +41,9 @@ export const routeResource = (space: ResolvedSpace): Resource => {
       const fresh = planner.creates(where, inner)
       const index = planner.index(where, inner)
       if (index === undefined || (!fresh && current(seen))) return []
-      const rival = defaults(seen).find(route => !isOurs(seen, route))
+      const goes = ({ outputIndex }: Route): boolean =>
+        outputIndex !== undefined && planner.removes(where, outputIndex)
+      const rival = defaults(seen).find(route => !isOurs(seen, route) && !goes(route))
       if (rival) throw hasAnother(space, rival)
       const change = { where, name: inner, index, destination: defaultRoute, gateway }
       return [

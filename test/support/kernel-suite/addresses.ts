@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Address } from '../../../src/linux/rtnetlink/address.ts'
-import { type End, type NewStage, routeText, type Stage } from './stage.ts'
+import { type End, type NewStage, routeText, type Stage, until } from './stage.ts'
 
 const add = (end: End, text: string) => {
   const [address = '', length] = text.split('/')
@@ -127,14 +127,14 @@ export function addressTests(newStage: NewStage): void {
       'multicast ff00::/8 dev 10 table 255 proto 2 scope 0 metric 256',
     ])
     expect(stage.change(add(left, 'fd00::1/64'))).toEqual(['EEXIST'])
-    expect(stage.change(add(left, 'fd00::1/129'))).toEqual(['EINVAL'])
+    expect(stage.change(add(left, 'fd00::3/129'))).toEqual(['EINVAL'])
     expect(stage.change(remove(left, 'fd00::2/64'))).toEqual(['EADDRNOTAVAIL'])
     stage.must({ type: 'link.set', ...left, up: false })
     expect(addressesOf(stage, left)).toEqual([])
     expect(routesOf(stage, left)).toEqual([])
   })
 
-  test('a link with a carrier has a link-local address, unless IPv6 is off', () => {
+  test('a link with a carrier has a link-local address, unless IPv6 is off', async () => {
     const stage = newStage()
     const { left, right } = stage.cable({ ipv6: true })
     stage.must({
@@ -144,6 +144,8 @@ export function addressTests(newStage: NewStage): void {
       value: '1',
     })
     for (const end of [left, right]) stage.must({ type: 'link.set', ...end, up: true })
+    // The kernel notices a carrier a little later.
+    await until(() => addressesOf(stage, left).length > 0)
     expect(addressesOf(stage, left)).toEqual(['10 fe80::ff:fe00:10a/64 scope 253'])
     expect(addressesOf(stage, right)).toEqual([])
     stage.must({ type: 'sysctl.set', where: left.where, key: 'net.ipv6.conf.left.disable_ipv6', value: '1' })

@@ -170,10 +170,10 @@ export function firewallTests(newStage: NewStage): void {
       { type: 'set.create', ...table, set: names },
       { type: 'chain.create', ...table, chain: forward },
       addSet({ ...names, key: ['ipv4_addr'] }),
-      addChain({ ...forward, priority: 1 }),
     ]
     for (const command of exists)
       expect([command.type, commit(stage, where, [command])]).toEqual([command.type, 'EEXIST'])
+    expect(commit(stage, where, [addChain({ ...forward, priority: 1 })])).toBe('EOPNOTSUPP')
     const one: SetElement = { key: ['eth0'] }
     expect(commit(stage, where, [elements('element.add', names, one)])).toBe('done')
     expect(commit(stage, where, [elements('element.add', names, one)])).toBe('done')

@@ -93,10 +93,13 @@ export const codeOf = (outcome: Outcome): string =>
 export const veth = (end: End, peer: End, mtu?: number): Change => ({
   type: 'veth.add',
   ...end,
-  address: `02:00:00:00:01:${end.index.toString(16).padStart(2, '0')}`,
+  address: macOf(1, end.index),
   mtu,
-  peer: { ...peer, address: `02:00:00:00:02:${peer.index.toString(16).padStart(2, '0')}`, mtu },
+  peer: { ...peer, address: macOf(2, peer.index), mtu },
 })
+
+const macOf = (end: number, index: number): string =>
+  `02:00:00:00:0${end}:${(index & 255).toString(16).padStart(2, '0')}`
 
 /** A route in short: 'local 10.0.0.1/32 dev 10 table 255 src 10.0.0.1'. */
 export const routeText = (route: Route): string =>

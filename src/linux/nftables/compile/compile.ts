@@ -9,7 +9,7 @@ import type { VerdictValue } from '../sets/element.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { byteLength, operandTypes } from '../syntax/operand-type.ts'
 import type { Limit, Nat, NatFlag, Reject, Rule, Statement } from '../syntax/statement.ts'
-import { load, requireFor } from './load.ts'
+import { emitMask, load, requireFor } from './load.ts'
 import { compileMatch } from './match.ts'
 import { CompileError, Program, registerNumber, registersFor } from './program.ts'
 import { compileSet } from './set.ts'
@@ -32,11 +32,13 @@ const compileStatement = (program: Program, statement: Statement): void => {
     case 'verdict':
       program.emit({ name: 'immediate', data: { dreg: 0, data: { verdict: verdictData(statement) } } })
       return
-    case 'verdictMap':
+    case 'verdictMap': {
       requireFor(program, statement.key)
-      load(program, statement.key, 0)
+      const bits = load(program, statement.key, 0, statement.shift !== undefined)
+      if (bits !== undefined) emitMask(program, 1, bits.mask)
       program.emit({ name: 'lookup', data: { set: statement.map, sreg: 1, dreg: 0 } })
       return
+    }
     case 'set':
       compileSet(program, statement.target, statement.value)
       return

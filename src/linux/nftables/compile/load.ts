@@ -13,9 +13,12 @@ import { CompileError, type Program, registerNumber, registersFor } from './prog
 /** Emits the tests that an operand needs in front of the statement that uses it. */
 export const requireFor = (program: Program, operand: Operand): void => {
   switch (operand.kind) {
-    case 'payload':
+    case 'payload': {
       program.require(operand.header)
+      const type = messageTypes[`${operand.header} ${operand.field}`]
+      if (type !== undefined) program.requireIcmpType(type)
       return
+    }
     case 'extension':
       if (operand.of === 'ipv6') program.require('ip6')
       else if (operand.of === 'ipv4') program.require('ip')
@@ -40,9 +43,20 @@ export const requireFor = (program: Program, operand: Operand): void => {
     case 'rt':
     case 'socket':
     case 'numgen':
+    case 'osf':
+    case 'ipsec':
     case 'value':
       return
   }
+}
+
+/** Parts of ICMP messages that only one type of message has. RFC 792, RFC 1191, RFC 4443, RFC 2710. */
+const messageTypes: Readonly<Record<string, number>> = {
+  'icmp mtu': 3,
+  'icmp gateway': 5,
+  'icmpv6 mtu': 2,
+  'icmpv6 parameter-problem': 4,
+  'icmpv6 max-delay': 130,
 }
 
 /** Which bytes an operand is in, and where in them its bits are when they do not fill the bytes. */
@@ -118,6 +132,20 @@ export const load = (
       program.emit({
         name: 'socket',
         data: { key: operand.key, dreg, ...(operand.level === undefined ? {} : { level: operand.level }) },
+      })
+      return undefined
+    case 'osf':
+      program.emit({ name: 'osf', data: { dreg, ttl: operand.ttl, flags: operand.version ? 1 : 0 } })
+      return undefined
+    case 'ipsec':
+      program.emit({
+        name: 'xfrm',
+        data: {
+          dreg,
+          key: operand.key,
+          direction: operand.direction === 'out' ? 1 : 0,
+          number: operand.number,
+        },
       })
       return undefined
     case 'numgen':

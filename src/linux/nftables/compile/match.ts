@@ -16,7 +16,8 @@ type Match = Extract<Statement, { kind: 'match' }>
 export const compileMatch = (program: Program, { left, operator, right }: Match): void => {
   requireFor(program, left)
   if (right.kind === 'set') {
-    load(program, left, 0)
+    const bits = load(program, left, 0, right.shift !== undefined)
+    if (bits !== undefined) emitMask(program, 1, bits.mask)
     const flags = operator === '!=' ? { flags: lookupInverted } : {}
     program.emit({ name: 'lookup', data: { set: right.set, sreg: 1, ...flags } })
     return
@@ -132,7 +133,7 @@ const comparePrefix = (
   const mask = integerBytes(
     ((1n << BigInt(bits)) - 1n) ^ ((1n << BigInt(bits - prefix)) - 1n),
     length,
-    'network',
+    type.order,
   )
   emitMask(program, 1, mask)
   compare(
@@ -151,6 +152,14 @@ const learnFrom = (program: Program, left: Operand, value: Scalar): void => {
         (left.header === 'ip6' && left.field === 'nexthdr')))
   if (isProtocol) {
     program.learn({ transport: Number(inetProtocol.toInteger(value)) })
+    return
+  }
+  if (
+    left.kind === 'payload' &&
+    (left.header === 'icmp' || left.header === 'icmpv6') &&
+    left.field === 'type'
+  ) {
+    program.learn({ icmpType: Number(operandType(left).type.toInteger(value)) })
     return
   }
   if (left.kind === 'meta' && left.key === 'nfproto') {

@@ -35,6 +35,7 @@ export class Program {
   #link: HeaderName | undefined
   #network: HeaderName | undefined
   #transport: number | undefined
+  #icmpType: number | undefined
 
   constructor(family: Family) {
     this.family = family
@@ -55,6 +56,7 @@ export class Program {
     if (facts.network !== undefined) this.#network = facts.network
     if (facts.transport !== undefined) this.#transport = facts.transport
     if (facts.link !== undefined) this.#link = facts.link
+    if (facts.icmpType !== undefined) this.#icmpType = facts.icmpType
   }
 
   /** Makes sure that the packet has a header, by a test unless that is known. Throws CompileError on a contradiction. */
@@ -107,6 +109,14 @@ export class Program {
     if (this.#transport === protocol) return
     this.#test('l4proto', Uint8Array.of(protocol))
     this.#transport = protocol
+  }
+
+  /** `icmp type TYPE`, unless that is known. */
+  requireIcmpType(type: number): void {
+    if (this.#icmpType === type) return
+    this.emit({ name: 'payload', data: { dreg: 1, base: 'transport', offset: 0, length: 1 } })
+    this.emit({ name: 'cmp', data: { sreg: 1, operator: '==', data: { value: Uint8Array.of(type) } } })
+    this.#icmpType = type
   }
 
   /** `meta nfproto` (or the like) of an address family, unless that is known. */

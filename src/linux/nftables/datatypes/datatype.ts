@@ -23,6 +23,8 @@ export type Datatype = {
   readonly bits: number
   readonly order: ByteOrder
   readonly kind: 'integer' | 'string'
+  /** Numbers, of which some have names. */
+  readonly named: boolean
   /** A value is a sum of flags: nft joins their names and tests whether any of them is set. */
   readonly bitmask: boolean
   /** Throws EncodeError when the value has no meaning in this type. */
@@ -119,6 +121,7 @@ export const integerType = (id: number, name: string, options: IntegerOptions): 
     bits,
     order,
     kind: 'integer',
+    named: byName.size > 0,
     bitmask,
     toInteger,
     fromInteger,

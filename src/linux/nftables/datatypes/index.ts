@@ -61,7 +61,7 @@ const all: Datatype[] = [
   mark,
   interfaceIndex,
   integerType(21, 'iface_type', { bits: 16, order: 'host', symbols: symbols.interfaceTypes }),
-  integerType(22, 'realm', { bits: 32, order: 'host' }),
+  integerType(22, 'realm', { bits: 32, order: 'host', symbols: { cosmos: 0 }, quoted: true }),
   integerType(23, 'classid', { bits: 32, order: 'host', number: classText }),
   integerType(24, 'uid', { bits: 32, order: 'host' }),
   integerType(25, 'gid', { bits: 32, order: 'host' }),

@@ -20,9 +20,10 @@ export const decompile = (instructions: readonly Instruction[], context: TableCo
   const registers = new Registers()
   const sets = new Map(context.sets.map(set => [set.name, set]))
   for (const instruction of instructions) {
-    if (runLoad(registers, instruction)) continue
-    if (!readStatement({ packet, registers, sets }, instruction))
-      statements.push({ kind: 'raw', instruction })
+    if (runLoad(packet, registers, instruction)) continue
+    if (readStatement({ packet, registers, sets }, instruction)) continue
+    statements.push({ kind: 'raw', instruction })
+    if (instruction.name !== 'match' && instruction.name !== 'target') registers.clear()
   }
   return statements
 }

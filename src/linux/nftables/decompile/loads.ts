@@ -7,10 +7,20 @@ import { metaKeys } from '../expressions/meta.ts'
 import { payloadBases } from '../expressions/payload.ts'
 import { rtKeys } from '../expressions/rt.ts'
 import { extensionsOf } from '../headers/extensions.ts'
-import { ctTypes, fibTypes, type KeyType, metaTypes, rtTypes, socketTypes } from '../headers/keys.ts'
+import {
+  ctTypes,
+  fibTypes,
+  type KeyType,
+  metaTypes,
+  rtTypes,
+  socketTypes,
+  xfrmTypes,
+} from '../headers/keys.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { byteLength } from '../syntax/operand-type.ts'
+import type { PacketKnowledge } from './packet.ts'
 import type { Registers, Source } from './registers.ts'
+import { resolve } from './resolve.ts'
 
 type Data<N extends Instruction['name']> = Extract<Instruction, { name: N; data: unknown }>['data']
 
@@ -25,7 +35,7 @@ const known = <T extends object>(
  * Runs an instruction that puts something into a register. Returns false for all others, and for what cannot be
  * described: an unknown key, or a register with unknown content.
  */
-export const runLoad = (registers: Registers, instruction: Instruction): boolean => {
+export const runLoad = (packet: PacketKnowledge, registers: Registers, instruction: Instruction): boolean => {
   switch (instruction.name) {
     case 'meta':
       return loadMeta(registers, instruction.data)
@@ -59,6 +69,20 @@ export const runLoad = (registers: Registers, instruction: Instruction): boolean
       if (typeof type !== 'string' || modulus === undefined) return false
       return loadOperand(registers, dreg, { kind: 'numgen', type, modulus, offset }, ['integer host', 32])
     }
+    case 'osf': {
+      const { dreg, ttl = 0, flags = 0 } = instruction.data
+      const operand: Operand = { kind: 'osf', ttl, ...(flags & 1 ? { version: true as const } : {}) }
+      return loadOperand(registers, dreg, operand, ['string', 128])
+    }
+    case 'xfrm': {
+      const { dreg, key: name, direction, number = 0 } = instruction.data
+      const key = known(xfrmTypes, name)
+      if (key === undefined) return false
+      const operand: Operand = { kind: 'ipsec', direction: direction === 1 ? 'out' : 'in', number, key }
+      return loadOperand(registers, dreg, operand, xfrmTypes[key])
+    }
+    case 'hash':
+      return loadHash(packet, registers, instruction.data)
     case 'immediate': {
       const { dreg, data } = instruction.data
       if (dreg === 0 || dreg === undefined || data?.value === undefined) return false
@@ -147,6 +171,26 @@ const loadFib = (registers: Registers, { dreg, result: name, flags = 0 }: Data<'
   const present = (flags & fibFlags.present) !== 0
   const operand: Operand = { kind: 'fib', flags: names, result, ...(present ? { present } : {}) }
   return loadOperand(registers, dreg, operand, present ? ['boolean', 1] : fibTypes[result])
+}
+
+const loadHash = (packet: PacketKnowledge, registers: Registers, data: Data<'hash'>): boolean => {
+  const { type, sreg, dreg, length = 0, modulus, seed, offset = 0 } = data
+  if (modulus === undefined) return false
+  if (type === 'symhash')
+    return loadOperand(registers, dreg, { kind: 'hash', type, modulus, offset }, ['integer host', 32])
+  const parts = registers.key(sreg, length)?.map(part => resolve(packet, part).operand)
+  const [only, ...more] = parts ?? []
+  if (type !== 'jhash' || parts === undefined || only === undefined) return false
+  const key: Operand = more.length === 0 ? only : { kind: 'concat', parts }
+  const operand: Operand = {
+    kind: 'hash',
+    type,
+    key,
+    modulus,
+    ...(seed === undefined ? {} : { seed }),
+    offset,
+  }
+  return loadOperand(registers, dreg, operand, ['integer host', 32])
 }
 
 const runBitwise = (registers: Registers, data: Data<'bitwise'>): boolean => {

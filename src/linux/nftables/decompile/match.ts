@@ -33,9 +33,12 @@ export const readComparison = (
     return
   }
   const [mask, ...more] = steps
-  if (mask?.kind === 'mask' && more.length === 0 && isPlain(mask.xor) && equality) {
-    readMasked(packet, source, mask, operator, value)
-    return
+  if (mask?.kind === 'mask' && more.length === 0 && isPlain(mask.xor)) {
+    if (readBits(packet, source, mask.mask, operator, value)) return
+    if (equality) {
+      readMasked(packet, source, mask, operator, value)
+      return
+    }
   }
   const { operand, type, order } = resolve(packet, loaded)
   pushMatch(packet, operand, operator, constant(type, order, value, widthOf(operand)))
@@ -45,8 +48,14 @@ const widthOf = (operand: Operand): number | undefined => operandTypes(operand)[
 
 /** A constant by its datatype; a text that is shorter than its field is the beginning of names. */
 const constant = (type: Datatype, order: ByteOrder, value: Uint8Array, bits: number | undefined): Pattern => {
-  if (type.kind === 'string' && bits !== undefined && value.length * 8 < bits && !value.includes(0))
+  const isShort = bits !== undefined && value.length * 8 < bits
+  if (isShort && type.kind === 'string' && !value.includes(0))
     return { kind: 'wildcard', beginning: textOfBytes(value) }
+  if (isShort && prefixTypes.has(type.name)) {
+    const whole = new Uint8Array(bits / 8)
+    whole.set(value)
+    return { kind: 'prefix', value: type.read(whole), length: value.length * 8 }
+  }
   return { kind: 'value', value: scalar(type, order, value) }
 }
 
@@ -93,10 +102,11 @@ const expandPayload = (
   operator: Comparison,
   value: Uint8Array,
 ): void => {
-  const exact = fieldAt(packet, source)
-  const parts = exact === undefined ? partsOf(packet, source, value) : undefined
+  const likeliest = fieldAt(packet, source)
+  const isNamed = likeliest?.kind === 'payload' && likeliest.header === packet.header(source.base)
+  const parts = isNamed ? undefined : partsOf(packet, source, value)
   if (parts === undefined) {
-    const operand = exact ?? sourceOperand(packet, source)
+    const operand = likeliest ?? sourceOperand(packet, source)
     noteUse(packet, operand)
     const type = operandTypes(operand)[0]?.type as Datatype
     pushMatch(packet, operand, operator, constant(type, 'network', value, undefined))
@@ -138,6 +148,25 @@ const partsOf = (
   return parts
 }
 
+/** A mask that cuts exactly a field out: the constant has its value in the same place. */
+const readBits = (
+  packet: PacketKnowledge,
+  source: Source,
+  mask: Uint8Array,
+  operator: Comparison,
+  value: Uint8Array,
+): boolean => {
+  const run = runOf(mask)
+  const field = run && fieldAt(packet, source, run)
+  if (run === undefined || field === undefined) return false
+  const type = operandTypes(field)[0]?.type as Datatype
+  const shift = BigInt(value.length * 8 - run.offset - run.length)
+  noteUse(packet, field)
+  const right = type.fromInteger(bytesInteger(value, 'network') >> shift, run.length)
+  pushMatch(packet, field, operator, { kind: 'value', value: right })
+  return true
+}
+
 /** Datatypes of which nft writes a masked value as a prefix. */
 const prefixTypes = new Set(['ipv4_addr', 'ipv6_addr', 'mark', 'ether_addr', 'll_addr', 'bitmask'])
 
@@ -148,16 +177,6 @@ const readMasked = (
   operator: '==' | '!=',
   value: Uint8Array,
 ): void => {
-  const run = runOf(step.mask)
-  const field = run && fieldAt(packet, source, run)
-  if (run !== undefined && field !== undefined) {
-    const type = operandTypes(field)[0]?.type as Datatype
-    const shift = BigInt(value.length * 8 - run.offset - run.length)
-    noteUse(packet, field)
-    const right = type.fromInteger(bytesInteger(value, 'network') >> shift, run.length)
-    pushMatch(packet, field, operator, { kind: 'value', value: right })
-    return
-  }
   const operand = sourceOperand(packet, source)
   noteUse(packet, operand)
   const type = operandTypes(operand)[0]?.type as Datatype

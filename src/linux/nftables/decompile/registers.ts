@@ -41,6 +41,11 @@ export class Registers {
     this.#slots.fill(slot, start, end)
   }
 
+  /** Forgets everything: an instruction that is not understood may have written to any register. */
+  clear(): void {
+    this.#slots.fill(undefined)
+  }
+
   /** What begins in a register, or undefined. */
   at(register: number | undefined): Loaded | undefined {
     const start = register === undefined ? undefined : registerIndex(register)

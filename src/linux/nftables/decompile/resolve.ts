@@ -5,7 +5,7 @@ import { fieldOf, type HeaderName, headerOf } from '../headers/headers.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { operandTypes } from '../syntax/operand-type.ts'
 import type { PacketKnowledge } from './packet.ts'
-import type { Loaded, Source, Step } from './registers.ts'
+import { isPlain, type Loaded, type Source, type Step } from './registers.ts'
 
 /** From bytes of a packet to the names of headers and fields. */
 
@@ -153,6 +153,21 @@ const trimmed = (packet: PacketKnowledge, source: Source, steps: Step[]): Operan
     return undefined
   steps.splice(0, down > 0 ? 2 : 1)
   return field
+}
+
+/** A field that a mask cut out and left where it is: nft shifts the elements of a set in place up, not the field down. */
+export const fieldInPlace = (
+  packet: PacketKnowledge,
+  loaded: Loaded | undefined,
+): { operand: Operand; shift: number } | undefined => {
+  const [mask, ...more] = loaded?.steps ?? []
+  if (loaded === undefined || mask?.kind !== 'mask' || more.length > 0 || !isPlain(mask.xor)) return undefined
+  const run = runOf(mask.mask)
+  const shift = run === undefined ? 0 : mask.mask.length * 8 - run.offset - run.length
+  const operand = run && shift > 0 ? fieldAt(packet, loaded.source, run) : undefined
+  if (operand === undefined) return undefined
+  noteUse(packet, operand)
+  return { operand, shift }
 }
 
 /**

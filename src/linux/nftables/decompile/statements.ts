@@ -16,7 +16,7 @@ import { readComparison, readRange } from './match.ts'
 import { readMasquerade, readNat, readRedirect } from './nat.ts'
 import type { PacketKnowledge } from './packet.ts'
 import type { Registers } from './registers.ts'
-import { resolve } from './resolve.ts'
+import { fieldInPlace, resolve } from './resolve.ts'
 import { readExtensionWrite, readPayloadWrite, valueFor } from './writes.ts'
 
 export type Machine = {
@@ -105,8 +105,8 @@ export const readStatement = (machine: Machine, instruction: Instruction): boole
       const { mss, windowScale, flags = 0 } = instruction.data
       return push({
         kind: 'synproxy',
-        ...(mss === undefined ? {} : { mss }),
-        ...(windowScale === undefined ? {} : { windowScale }),
+        ...(mss === undefined || !(flags & 1) ? {} : { mss }),
+        ...(windowScale === undefined || !(flags & 2) ? {} : { windowScale }),
         flags,
       })
     }
@@ -154,12 +154,19 @@ const readLookup = (machine: Machine, data: Data<'lookup'>): boolean => {
   const { packet, registers, sets } = machine
   const set = sets.get(data.set ?? '')
   if (set === undefined) return false
-  const key = readKey(machine, data.sreg, set.keyBytes)
+  const inPlace = fieldInPlace(packet, registers.at(data.sreg))
+  const key = inPlace?.operand ?? readKey(machine, data.sreg, set.keyBytes)
   if (key === undefined) return false
+  const shift = inPlace === undefined ? {} : { shift: inPlace.shift }
   if (data.dreg === undefined) {
     const operator = (data.flags ?? 0) & lookupInverted ? '!=' : '=='
-    packet.statements.push({ kind: 'match', left: key, operator, right: { kind: 'set', set: set.name } })
-  } else if (data.dreg === 0) packet.statements.push({ kind: 'verdictMap', key, map: set.name })
+    packet.statements.push({
+      kind: 'match',
+      left: key,
+      operator,
+      right: { kind: 'set', set: set.name, ...shift },
+    })
+  } else if (data.dreg === 0) packet.statements.push({ kind: 'verdictMap', key, map: set.name, ...shift })
   else
     registers.store(data.dreg, {
       source: { kind: 'operand', operand: { kind: 'map', key, map: set.name, data: set.data ?? [] } },

@@ -20,6 +20,7 @@ import { natExpression } from './nat.ts'
 import { notrackExpression } from './notrack.ts'
 import { numgenExpression } from './numgen.ts'
 import { objrefExpression } from './objref.ts'
+import { osfExpression } from './osf.ts'
 import { payloadExpression } from './payload.ts'
 import { queueExpression } from './queue.ts'
 import { rangeExpression } from './range.ts'
@@ -30,6 +31,7 @@ import { socketExpression } from './socket.ts'
 import { statefulCases } from './stateful.ts'
 import { synproxyExpression } from './synproxy.ts'
 import { tproxyExpression } from './tproxy.ts'
+import { xfrmExpression } from './xfrm.ts'
 import { matchExpression, targetExpression } from './xt.ts'
 
 /**
@@ -59,6 +61,7 @@ const cases = {
   notrack: notrackExpression,
   numgen: numgenExpression,
   objref: objrefExpression,
+  osf: osfExpression,
   payload: payloadExpression,
   queue: queueExpression,
   range: rangeExpression,
@@ -69,6 +72,7 @@ const cases = {
   synproxy: synproxyExpression,
   target: targetExpression,
   tproxy: tproxyExpression,
+  xfrm: xfrmExpression,
 }
 
 /** NFTA_EXPR_NAME and NFTA_EXPR_DATA: one instruction. */

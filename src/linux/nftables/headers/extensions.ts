@@ -94,6 +94,11 @@ export const ipv6Extensions: Readonly<Record<string, Extension>> = {
       'seg-left': [24, 8, 'integer'],
     },
   },
+  srh: {
+    kind: 'ipv6',
+    number: 43,
+    fields: { 'last-entry': [32, 8, 'integer'], flags: [40, 8, 'integer'], tag: [48, 16, 'integer'] },
+  },
   frag: {
     kind: 'ipv6',
     number: 44,

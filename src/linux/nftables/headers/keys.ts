@@ -2,6 +2,7 @@ import type { CtKey } from '../expressions/ct.ts'
 import type { FibResult } from '../expressions/fib.ts'
 import type { MetaKey } from '../expressions/meta.ts'
 import type { RtKey } from '../expressions/rt.ts'
+import type { XfrmKey } from '../expressions/xfrm.ts'
 
 /** Datatype and length in bits of what the kernel knows about a packet beside its bytes. */
 
@@ -92,4 +93,13 @@ export const socketTypes: Readonly<Record<'transparent' | 'mark' | 'wildcard' | 
   mark: ['mark', 32],
   wildcard: ['integer host', 1],
   cgroupv2: ['cgroupsv2', 64],
+}
+
+export const xfrmTypes: Readonly<Record<XfrmKey, KeyType>> = {
+  'ip daddr': ['ipv4_addr', 32],
+  'ip6 daddr': ['ipv6_addr', 128],
+  'ip saddr': ['ipv4_addr', 32],
+  'ip6 saddr': ['ipv6_addr', 128],
+  reqid: ['integer host', 32],
+  spi: ['integer', 32],
 }

@@ -92,10 +92,15 @@ export const toSet = ({ attributes }: SetMessage): SetState => {
     name: attributes.name ?? '',
     handle: attributes.handle ?? 0n,
     anonymous: has(setFlags.anonymous),
-    key: typeNames(attributes.keyType ?? 0),
+    key: typeNames(attributes.keyType ?? 0, entryNumber(userdata, setUserdata.keyByteOrder)),
     keyBytes: attributes.keyLength ?? 0,
     ...(has(setFlags.map)
-      ? { data: dataType === verdictTypeNumber ? ['verdict'] : typeNames(dataType ?? 0) }
+      ? {
+          data:
+            dataType === verdictTypeNumber
+              ? ['verdict']
+              : typeNames(dataType ?? 0, entryNumber(userdata, setUserdata.dataByteOrder)),
+        }
       : {}),
     ...optional('dataBytes', attributes.dataLength),
     ...(Object.keys(setFlagsOn).length > 0 ? { flags: setFlagsOn } : {}),
@@ -118,7 +123,11 @@ export const toSet = ({ attributes }: SetMessage): SetState => {
   }
 }
 
-const typeNames = (number: number): string[] => fieldsOf(number)?.map(type => type.name) ?? []
+/** nft notes for numbers without a datatype of their own whether they lie in the CPU's byte order (1). */
+const typeNames = (number: number, byteOrder: number | undefined): string[] => {
+  const names = fieldsOf(number)?.map(type => type.name) ?? []
+  return names.length === 1 && names[0] === 'integer' && byteOrder === 1 ? ['integer host'] : names
+}
 
 export const toObject = ({ attributes }: ObjectMessage): ObjectState => {
   const common = {

@@ -2,7 +2,15 @@ import type { Datatype } from '../datatypes/datatype.ts'
 import { datatype, hostInteger, rawInteger } from '../datatypes/index.ts'
 import { extensionsOf } from '../headers/extensions.ts'
 import { fieldOf } from '../headers/headers.ts'
-import { ctTypes, fibTypes, type KeyType, metaTypes, rtTypes, socketTypes } from '../headers/keys.ts'
+import {
+  ctTypes,
+  fibTypes,
+  type KeyType,
+  metaTypes,
+  rtTypes,
+  socketTypes,
+  xfrmTypes,
+} from '../headers/keys.ts'
 import type { Operand } from './operand.ts'
 
 /** The datatype of one field of a key, and its length in bits. */
@@ -46,6 +54,10 @@ export const operandTypes = (operand: Operand): FieldType[] => {
       ]
     case 'socket':
       return keyType(socketTypes[operand.key])
+    case 'osf':
+      return keyType(['string', 128])
+    case 'ipsec':
+      return keyType(xfrmTypes[operand.key])
     case 'numgen':
     case 'hash':
       return [{ type: hostInteger, bits: 32 }]

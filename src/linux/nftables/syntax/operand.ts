@@ -4,6 +4,7 @@ import type { FibFlag, FibResult } from '../expressions/fib.ts'
 import type { MetaKey } from '../expressions/meta.ts'
 import type { PayloadBase } from '../expressions/payload.ts'
 import type { RtKey } from '../expressions/rt.ts'
+import type { XfrmKey } from '../expressions/xfrm.ts'
 import type { ExtensionKind } from '../headers/extensions.ts'
 import type { FieldName, HeaderName } from '../headers/headers.ts'
 
@@ -34,6 +35,8 @@ export type Operand =
   | { kind: 'numgen'; type: 'inc' | 'random'; modulus: number; offset: number }
   | { kind: 'hash'; type: 'symhash'; modulus: number; offset: number }
   | { kind: 'hash'; type: 'jhash'; key: Operand; modulus: number; seed?: number; offset: number }
+  | { kind: 'osf'; ttl: number; version?: true }
+  | { kind: 'ipsec'; direction: 'in' | 'out'; number: number; key: XfrmKey }
   | { kind: 'concat'; parts: Operand[] }
   | { kind: 'bitwise'; operand: Operand; operator: '&' | '|' | '^' | '<<' | '>>'; value: Scalar }
   /** What a map holds for a key; `data` are the datatypes of its values. */

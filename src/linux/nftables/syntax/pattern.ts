@@ -10,7 +10,8 @@ export type Pattern =
   /** Names that begin so: `"veth*"`. */
   | { kind: 'wildcard'; beginning: string }
   /** A set by its name; the kernel gives names to sets that were written in place, too. */
-  | { kind: 'set'; set: string }
+  /** `shift`: a field that does not fill its bytes is looked up in place, so many bits up. */
+  | { kind: 'set'; set: string; shift?: number }
 
 /** `FIRST-LAST`, both included. */
 export const range = (first: Scalar, last: Scalar): Pattern => ({ kind: 'range', first, last })

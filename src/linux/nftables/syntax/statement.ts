@@ -14,7 +14,7 @@ export type Statement =
   /** `!` is nft's "none of these flags". */
   | { kind: 'match'; left: Operand; operator: Comparison | '!'; right: Pattern }
   | ({ kind: 'verdict' } & VerdictValue)
-  | { kind: 'verdictMap'; key: Operand; map: string }
+  | { kind: 'verdictMap'; key: Operand; map: string; shift?: number }
   /** `meta mark set VALUE` and the like. */
   | { kind: 'set'; target: Operand; value: Operand }
   | { kind: 'counter'; packets: number | bigint; bytes: number | bigint }

@@ -8,7 +8,7 @@ import { stateDataFields, stateKeyFields } from '../sets/set-fields.ts'
 import type { TextContext } from './context.ts'
 import { quoteText } from './quote.ts'
 import { statefulText } from './stateful-text.ts'
-import { valueText } from './value-text.ts'
+import { rangeText, valueText } from './value-text.ts'
 
 /** The elements of a set as nft prints them, in nft's order. */
 export const elementsText = (context: TextContext, set: SetState): string[] => {
@@ -50,7 +50,7 @@ export const fieldText = (context: TextContext, { type, bytes }: Field, value: K
       : valueText(context, type, scalar, widthOf(type, bytes))
   if (typeof value !== 'object') return text(value)
   if ('beginning' in value) return `"${value.beginning}*"`
-  return `${text(value.first)}-${text(value.last)}`
+  return rangeText(context, type, value.first, value.last, widthOf(type, bytes))
 }
 
 const widthOf = (type: Datatype, bytes: number): number => (type.bits === 0 ? bytes * 8 : type.bits)

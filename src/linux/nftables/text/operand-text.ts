@@ -3,6 +3,9 @@ import { datatype } from '../datatypes/index.ts'
 import type { CtKey } from '../expressions/ct.ts'
 import type { MetaKey } from '../expressions/meta.ts'
 import type { PayloadBase } from '../expressions/payload.ts'
+import type { SetState } from '../read/model.ts'
+import type { KeyField } from '../sets/element.ts'
+import { stateKeyFields } from '../sets/set-fields.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { operandTypes } from '../syntax/operand-type.ts'
 import type { TextContext } from './context.ts'
@@ -48,6 +51,12 @@ export const operandText = (context: TextContext, operand: Operand): string => {
       return operand.level === undefined
         ? `socket ${operand.key}`
         : `socket ${operand.key} level ${operand.level}`
+    case 'osf':
+      return `osf ${['', 'ttl loose ', 'ttl skip '][operand.ttl] ?? `ttl ${operand.ttl} `}${operand.version ? 'version' : 'name'}`
+    case 'ipsec': {
+      const number = operand.number === 0 ? '' : ` spnum ${operand.number}`
+      return `ipsec ${operand.direction}${number} ${operand.key}`
+    }
     case 'numgen':
       return `numgen ${operand.type} mod ${operand.modulus}${offsetText(operand.offset)}`
     case 'hash':
@@ -98,7 +107,20 @@ const valuesText = (context: TextContext, { value, types }: Extract<Operand, { k
 }
 
 /** `@NAME`, or the elements of a set that was written in place. */
-export const setReference = (context: TextContext, name: string): string => {
+export const setReference = (context: TextContext, name: string, shift = 0): string => {
   const set = context.sets.find(candidate => candidate.name === name)
-  return set?.anonymous ? `{ ${elementsText(context, set).join(', ')} }` : `@${name}`
+  if (!set?.anonymous) return `@${name}`
+  return `{ ${elementsText(context, shift === 0 ? set : shiftedDown(set, shift)).join(', ')} }`
+}
+
+/** A set whose elements lie some bits up, because the field that is looked up does. */
+const shiftedDown = (set: SetState, shift: number): SetState => {
+  const type = stateKeyFields(set)[0]?.type
+  const down = (value: Scalar): Scalar =>
+    type === undefined ? value : type.fromInteger(type.toInteger(value) >> BigInt(shift))
+  const field = (value: KeyField): KeyField => {
+    if (typeof value !== 'object') return down(value)
+    return 'beginning' in value ? value : { first: down(value.first), last: down(value.last) }
+  }
+  return { ...set, elements: set.elements.map(element => ({ ...element, key: element.key.map(field) })) }
 }

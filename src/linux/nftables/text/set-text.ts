@@ -5,7 +5,7 @@ import type { TextContext } from './context.ts'
 import { elementsText } from './element-text.ts'
 import { operandText } from './operand-text.ts'
 import { quoteText } from './quote.ts'
-import { statefulText } from './stateful-text.ts'
+import { statefulDeclaration } from './stateful-text.ts'
 
 /** A set or map as nft prints it inside of its table. */
 export const setText = (set: SetState, context: TextContext): string => {
@@ -29,10 +29,6 @@ const setLines = (set: SetState, context: TextContext): string[] => {
   if (set.elements.length > 0) lines.push(`elements = { ${joinElements(elementsText(context, set), set)} }`)
   return lines
 }
-
-/** In a set's declaration a counter is named without its numbers. */
-const statefulDeclaration = (instruction: Parameters<typeof statefulText>[0]): string =>
-  instruction.name === 'counter' ? 'counter' : statefulText(instruction)
 
 const flagNames = (set: SetState): string[] => {
   const { constant, dynamic, interval, timeout } = set.flags ?? {}

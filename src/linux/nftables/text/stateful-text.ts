@@ -68,3 +68,11 @@ export const limitText = (limit: {
   const burst = limit.burst === 0 ? '' : ` burst ${sizeText(BigInt(limit.burst))}`
   return `limit rate ${over}${sizeText(BigInt(limit.rate))}/${limit.per}${burst}`
 }
+
+/** What new elements get: a counter without its numbers, a quota without what is used of it. */
+export const statefulDeclaration = (instruction: StatefulInstruction): string => {
+  if (instruction.name === 'counter') return 'counter'
+  if (instruction.name !== 'quota') return statefulText(instruction)
+  const { consumed: _, ...data } = instruction.data
+  return statefulText({ name: 'quota', data })
+}

@@ -11,8 +11,8 @@ import type { TextContext } from './context.ts'
 import { verdictText } from './element-text.ts'
 import { operandText, setReference } from './operand-text.ts'
 import { quoteText } from './quote.ts'
-import { limitText, statefulText } from './stateful-text.ts'
-import { bracketed, valueText } from './value-text.ts'
+import { limitText, statefulDeclaration, statefulText } from './stateful-text.ts'
+import { bracketed, rangeText, valueText } from './value-text.ts'
 
 /** A statement as nft prints it. */
 export const statementText = (context: TextContext, statement: Statement): string => {
@@ -23,7 +23,7 @@ export const statementText = (context: TextContext, statement: Statement): strin
     case 'verdict':
       return verdictText(statement)
     case 'verdictMap':
-      return `${text(statement.key)} vmap ${setReference(context, statement.map)}`
+      return `${text(statement.key)} vmap ${setReference(context, statement.map, statement.shift)}`
     case 'set':
       return `${text(statement.target)} set ${text(statement.value)}`
     case 'counter':
@@ -135,11 +135,11 @@ const patternText = (
     case 'prefix':
       return `${text(pattern.value)}/${pattern.length}`
     case 'range':
-      return `${text(pattern.first)}-${text(pattern.last)}`
+      return rangeText(context, type, pattern.first, pattern.last, bits)
     case 'wildcard':
       return `"${pattern.beginning}*"`
     case 'set':
-      return setReference(context, pattern.set)
+      return setReference(context, pattern.set, pattern.shift)
   }
 }
 
@@ -212,7 +212,7 @@ const dynsetText = (context: TextContext, statement: Extract<Statement, { kind: 
   const parts = [operandText(context, statement.key)]
   if (statement.timeout !== undefined && statement.timeout !== 0)
     parts.push(`timeout ${durationText(BigInt(statement.timeout))}`)
-  for (const instruction of statement.stateful) parts.push(statefulText(instruction))
+  for (const instruction of statement.stateful) parts.push(statefulDeclaration(instruction))
   if (statement.data) parts.push(`: ${operandText(context, statement.data)}`)
   const what = `{ ${parts.join(' ')} }`
   if (!set?.anonymous) return `${statement.operation} @${statement.set} ${what}`

@@ -1,6 +1,7 @@
 import type { Ruleset, Table } from '../read/model.ts'
 import { chainText } from './chain-text.ts'
 import type { TextContext } from './context.ts'
+import { flowtableText, objectText } from './object-text.ts'
 import { quoteText } from './quote.ts'
 import { setText } from './set-text.ts'
 
@@ -21,7 +22,9 @@ export const tableText = (table: Table, options: TextOptions = {}): string => {
     ...(table.flags.length === 0 ? [] : [`\tflags ${table.flags.join(',')}`]),
   ]
   const parts = [
+    ...table.objects.map(objectText),
     ...table.sets.filter(set => !set.anonymous).map(set => setText(set, context)),
+    ...table.flowtables.map(flowtable => flowtableText(flowtable, context)),
     ...table.chains.filter(chain => !chain.binding).map(chain => chainText(chain, context)),
   ]
   const body = [...(head.length === 0 ? [] : [head.join('\n')]), ...parts].join('\n\n')

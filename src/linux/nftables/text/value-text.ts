@@ -1,4 +1,4 @@
-import type { Datatype, Scalar } from '../datatypes/datatype.ts'
+import { type Datatype, numberOrBigint, type Scalar } from '../datatypes/datatype.ts'
 import { flagsOf } from '../decompile/match.ts'
 import type { TextContext } from './context.ts'
 
@@ -13,6 +13,24 @@ export const valueText = (context: TextContext, type: Datatype, value: Scalar, b
     if (flags.length > 1) return flags.map(flag => type.text(flag, bits)).join(' | ')
   }
   return type.text(value, bits)
+}
+
+/** Ends of a range, which nft prints as numbers even where there are names. */
+export const rangeText = (
+  context: TextContext,
+  type: Datatype,
+  first: Scalar,
+  last: Scalar,
+  bits?: number,
+): string => {
+  const text = (value: Scalar): string => {
+    if (type.name === 'time') return `${BigInt(value) / 1000n}s`
+    const isNamed = typeof value === 'string' && type.kind === 'integer' && type.named
+    return isNamed
+      ? type.text(numberOrBigint(type.toInteger(value)), bits)
+      : valueText(context, type, value, bits)
+  }
+  return `${text(first)}-${text(last)}`
 }
 
 /** An address with brackets around IPv6, where a port may follow. */
