@@ -17,7 +17,9 @@ const products = [
  * settings from files in the folder it happens to stand in, so the two autoloads are off.
  */
 function buildCommand() {
-  const options = ['--compile', '--minify', '--bytecode', '--format=cjs']
+  // The command always runs on Bun: what only Node needs (koffi) is left out.
+  const constants = ['--define', 'process.versions.bun="1"']
+  const options = ['--compile', '--minify', '--bytecode', '--format=cjs', ...constants]
   const safety = ['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
   return run(bunPath(), ['build', ...options, ...safety, 'src/cli/main.ts', '--outfile', 'dist/natspace'])
 }

@@ -1,13 +1,3 @@
-import {
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs'
 import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
 import { endOfGroup, isRouteChange, type RouteChanges } from './change-group.ts'
 import type { FileStatus, Kernel, NamespaceState } from './kernel.ts'
@@ -49,7 +39,16 @@ import { isIp, NETLINK_ROUTE } from './rtnetlink/types.ts'
 import { readStateFile, writeStateFile } from './state-file.ts'
 import type { Descriptor } from './sys/descriptor.ts'
 import { errno, SystemError } from './sys/errno.ts'
-import { readSmallFile, writeSmallFile } from './sys/files.ts'
+import {
+  makeFolder,
+  namesIn,
+  readSmallFile,
+  removeFile,
+  removeFolder,
+  statusOf,
+  statusOfDescriptor,
+  writeSmallFile,
+} from './sys/files.ts'
 import { tryLock } from './sys/lock.ts'
 import {
   createNamespace,
@@ -92,7 +91,7 @@ export class LinuxKernel implements Kernel {
     }
     // The path may by now lead to another namespace than the one whose sockets are kept open.
     const kept = this.#open.get(path)?.descriptor
-    if (kept !== undefined && fstatSync(kept.number).ino === fstatSync(fresh.number).ino) fresh.close()
+    if (kept !== undefined && sameFile(kept, fresh)) fresh.close()
     else {
       this.#forget(path)
       this.#remember(path, fresh)
@@ -101,13 +100,8 @@ export class LinuxKernel implements Kernel {
   }
 
   namespaceIdentity(where: Where): string | undefined {
-    try {
-      const { dev, ino } = statSync(where ?? ownNamespacePath)
-      return `${dev}:${ino}`
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
-    }
+    const status = statusOf(where ?? ownNamespacePath, true)
+    return status && `${status.device}:${status.inode}`
   }
 
   links(where: Where): Link[] {
@@ -148,7 +142,6 @@ export class LinuxKernel implements Kernel {
   }
 
   sysctlNames(where: Where, folder: string): string[] {
-    // readdir of the runtime is synchronous and stays on this thread.
     const names = this.#inside(where, () => this.readFolder(sysctlPath(folder)))
     return (names ?? []).map(sysctlName)
   }
@@ -167,18 +160,22 @@ export class LinuxKernel implements Kernel {
 
   readFolder(path: string): string[] | undefined {
     try {
-      return readdirSync(path).sort()
+      return namesIn(path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      if (error instanceof SystemError && error.errno === errno.ENOENT) return undefined
       throw error
     }
   }
 
   fileStatus(path: string): FileStatus | undefined {
-    const status = lstatSync(path, { throwIfNoEntry: false })
+    const status = statusOf(path)
     if (status === undefined) return undefined
-    const type = status.isDirectory() ? 'folder' : status.isFile() ? 'file' : 'other'
-    return { type, mode: status.mode & 0o7777, user: status.uid }
+    const type = status.mode & fileTypeMask
+    return {
+      type: type === folderType ? 'folder' : type === regularType ? 'file' : 'other',
+      mode: status.mode & 0o7777,
+      user: status.user,
+    }
   }
 
   tryLock(path: string): Disposable | undefined {
@@ -250,16 +247,16 @@ export class LinuxKernel implements Kernel {
   #carryOut(change: Change): void {
     switch (change.type) {
       case 'directory.add':
-        mkdirSync(change.path, { mode: change.mode })
+        makeFolder(change.path, change.mode)
         return
       case 'directory.delete':
-        rmdirSync(change.path)
+        removeFolder(change.path)
         return
       case 'file.write':
         writeStateFile(change.path, change.text, change.mode)
         return
       case 'file.delete':
-        rmSync(change.path)
+        removeFile(change.path)
         return
       case 'mount.share':
         shareMount(change.path)
@@ -273,7 +270,7 @@ export class LinuxKernel implements Kernel {
       case 'namespace.delete':
         this.#forget(change.path)
         unmountNamespace(change.path)
-        unlinkSync(change.path)
+        removeFile(change.path)
         return
       case 'sysctl.set':
         this.#inside(change.where, () => writeSmallFile(sysctlPath(change.key), change.value))
@@ -343,6 +340,16 @@ export class LinuxKernel implements Kernel {
   [Symbol.dispose](): void {
     for (const key of [...this.#open.keys()]) this.#forget(key)
   }
+}
+
+/** S_IFMT, S_IFDIR and S_IFREG of linux/stat.h. */
+const fileTypeMask = 0o170000
+const folderType = 0o040000
+const regularType = 0o100000
+
+const sameFile = (one: Descriptor, other: Descriptor): boolean => {
+  const [first, second] = [statusOfDescriptor(one.number), statusOfDescriptor(other.number)]
+  return first.inode === second.inode && first.device === second.device
 }
 
 /** Namespaces whose descriptor and sockets are kept: far below the usual limit of 1,024 open files. */

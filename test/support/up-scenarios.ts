@@ -1,4 +1,6 @@
 /** Changes of the desired state that `up` must make whole or not at all, on the fake kernel and on the real one. */
+import type { Change } from '../../src/linux/change.ts'
+import type { Kernel } from '../../src/linux/kernel.ts'
 import type { Publish, SpaceSpec } from '../../src/space/spec/types.ts'
 
 /** A spec with what is not asked for left out. */
@@ -36,6 +38,8 @@ export type Scenario = {
   before: SpaceSpec[][]
   /** Names of namespaces that somebody else made before. */
   foreign?: string[]
+  /** Whether somebody else's firewall drops what is forwarded. */
+  firewall?: true
   /** What is taken away or changed behind natspace's back before `up`. */
   harm?: Harm
   specs: SpaceSpec[]
@@ -99,11 +103,104 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   { title: 'another MTU', before: [[article]], specs: [{ ...article, mtu: 1400 }] },
+  { title: 'an MTU too small for IPv6', before: [], specs: [{ ...article, mtu: 1000 }] },
+  {
+    title: 'an MTU that becomes too small for IPv6',
+    before: [[article]],
+    specs: [{ ...article, mtu: 1000 }],
+  },
+  {
+    title: 'an MTU that was too small for IPv6',
+    before: [[{ ...article, mtu: 1000 }]],
+    specs: [{ ...article, mtu: 1400 }],
+  },
   { title: 'from inside to the outside', before: [[spec('a', { internal: true })]], specs: [spec('a')] },
+  {
+    title: 'an accepting rule in another firewall',
+    before: [],
+    firewall: true,
+    specs: [{ ...article, fixFirewall: true }],
+  },
+  {
+    title: 'another uplink and cable in another firewall',
+    before: [[{ ...article, fixFirewall: true }]],
+    firewall: true,
+    specs: [spec('myspace', { fixFirewall: true, hostInterface: 'outer' })],
+  },
+  {
+    title: 'no more rules in another firewall',
+    before: [[{ ...article, fixFirewall: true }]],
+    firewall: true,
+    specs: [article],
+  },
   ...harms.map(harm => ({
     title: `the article after harm: ${harm}`,
     before: [[article]],
     harm,
     specs: [article],
   })),
+]
+
+const where = '/run/netns/myspace'
+
+/** The changes that do the harm to the article's space as it is now. */
+export const harmful = (kernel: Kernel, harm: Harm): Change[] => {
+  const host = kernel.links(undefined).find(link => link.name === 'veth1')
+  const inner = kernel.links(where).find(link => link.name === 'veth2')
+  const outerEnd = { where: undefined, name: 'veth1', index: host?.index ?? 0 }
+  const innerEnd = { where, name: 'veth2', index: inner?.index ?? 0 }
+  const table = { family: 'inet', table: 'natspace' } as const
+  const commit = (command: Extract<Change, { type: 'nftables.commit' }>['commands'][number]): Change => ({
+    type: 'nftables.commit',
+    where: undefined,
+    commands: [command],
+    generation: undefined,
+  })
+  switch (harm) {
+    case 'cable':
+      return [{ type: 'link.delete', ...outerEnd }]
+    case 'table':
+      return [commit({ type: 'table.delete', ...table })]
+    case 'elements':
+      return [commit({ type: 'set.flush', ...table, set: 'source4' })]
+    case 'host-address':
+      return [{ type: 'address.delete', ...outerEnd, address: '192.168.45.2', prefixLength: 24 }]
+    case 'inner-address':
+      return [{ type: 'address.delete', ...innerEnd, address: '192.168.45.3', prefixLength: 24 }]
+    case 'route':
+      return [{ type: 'route.delete', ...innerEnd, destination: '0.0.0.0/0', gateway: '192.168.45.2' }]
+    case 'down':
+      return [{ type: 'link.set', ...outerEnd, up: false }]
+    case 'forwarding':
+      return [{ type: 'sysctl.set', where: undefined, key: 'net.ipv4.ip_forward', value: '0' }]
+    case 'namespace':
+      return [{ type: 'namespace.delete', path: where }]
+    case 'record':
+      return [{ type: 'file.delete', path: '/run/natspace/spaces/myspace.json' }]
+  }
+}
+
+/** A firewall of somebody else that drops what it forwards, as `iptables -P FORWARD DROP` makes it. */
+export const droppingFirewall = (): Change => {
+  const table = { family: 'ip', table: 'filter' } as const
+  return {
+    type: 'nftables.commit',
+    where: undefined,
+    commands: [
+      { type: 'table.add', ...table },
+      {
+        type: 'chain.add',
+        ...table,
+        chain: { name: 'FORWARD', hook: 'forward', type: 'filter', priority: 0, policy: 'drop' },
+      },
+    ],
+    generation: undefined,
+  }
+}
+
+/** What is there before natspace does anything: changes by somebody else. */
+export const preparations = ({ foreign = [], firewall }: Scenario): Change[] => [
+  ...(foreign.length > 0 ? [{ type: 'directory.add', path: '/run/netns', mode: 0o755 } as const] : []),
+  ...foreign.map(name => ({ type: 'namespace.add', path: `/run/netns/${name}` }) as const),
+  ...(firewall ? [droppingFirewall()] : []),
 ]

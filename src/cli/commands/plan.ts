@@ -3,7 +3,7 @@ import type { Operation } from '../../space/reconcile/operation.ts'
 import type { Context } from '../../space/reconcile/types.ts'
 import { planUp } from '../../space/reconcile/up.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
-import { readSpaceRecord, recordedNames } from '../../space/state/records.ts'
+import { readHostRecord, readSpaceRecord, recordedNames } from '../../space/state/records.ts'
 import { stepOf } from '../../space/steps.ts'
 import { scriptOf } from '../../space/text/script.ts'
 import { shellOf } from '../../space/text/shell.ts'
@@ -34,12 +34,14 @@ type Planned = {
   operations: readonly Operation[]
   spaces: readonly ResolvedSpace[]
   findings: Finding[]
+  guarded?: readonly string[]
 }
 
 const run = async (input: PlanInput): Promise<number> => {
   const { output } = input
   const form = input.options.as ?? 'text'
-  const { title, operations, spaces, findings } = await planned(input)
+  const { findings, ...plan } = await planned(input)
+  const { title, operations, spaces } = plan
   if (output.json || form === 'json') {
     const data = {
       ...(input.options.down
@@ -54,7 +56,7 @@ const run = async (input: PlanInput): Promise<number> => {
   output.lines(
     form === 'text'
       ? planLines(title, operations, output)
-      : scriptOf({ title, operations, spaces, action }, form as 'shell' | 'nft' | 'iptables'),
+      : scriptOf({ ...plan, action }, form as 'shell' | 'nft' | 'iptables'),
   )
   output.findings(findings)
   return 0
@@ -101,6 +103,7 @@ const plannedDown = async ({ options, positionals, environment }: PlanInput): Pr
     operations: planDown(context, names),
     spaces,
     findings: [],
+    guarded: readHostRecord(context.kernel, context.paths)?.forwarding?.links ?? [],
   }
 }
 

@@ -103,13 +103,14 @@ const openPath = (path: string): number | undefined => {
 
 const keep = (path: string, descriptor: number): void => {
   try {
-    bindMount(`/proc/thread-self/fd/${descriptor}`, path)
+    // A mount that came from another user namespace can only be bound with all that hides something below it.
+    bindMount(`/proc/thread-self/fd/${descriptor}`, path, 'with-below')
   } catch {
     // The new sysfs may lack the folder, or the mount be locked: the program does without, as under `ip netns exec`.
   }
 }
 
-/** Mount points below a folder, outer ones first (proc_pid_mountinfo(5), field 5; blanks are written as \040). */
+/** The outermost mount points below a folder (proc_pid_mountinfo(5), field 5; blanks are written as \040). */
 export const mountsBelow = (mountinfo: string, folder: string): string[] => {
   const points = mountinfo
     .split('\n')
@@ -117,5 +118,6 @@ export const mountsBelow = (mountinfo: string, folder: string): string[] => {
     .map(point =>
       point.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))),
     )
-  return [...new Set(points.filter(point => point.startsWith(`${folder}/`)))].sort()
+  const below = [...new Set(points.filter(point => point.startsWith(`${folder}/`)))]
+  return below.filter(point => !below.some(outer => point.startsWith(`${outer}/`)))
 }

@@ -22,17 +22,18 @@ export const findProgram = (name: string, path: string | undefined): Found => {
 }
 
 const check = (path: string): Found => {
-  const problem = (evidence: string): Found => ({ problem: 'not-executable', evidence })
   try {
     const status = statSync(path, { throwIfNoEntry: false })
     if (status === undefined) return { problem: 'not-found', evidence: path }
-    if (!status.isFile()) return problem(`${path} is no file`)
+    if (!status.isFile()) return { problem: 'not-executable', evidence: `${path} is no file` }
+  } catch (error) {
+    // A folder that may not be searched, a file in place of a folder, a name too long: nothing is found there.
+    return { problem: 'not-found', evidence: `${path}: ${(error as NodeJS.ErrnoException).code}` }
+  }
+  try {
     accessSync(path, constants.X_OK)
     return { path }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG')
-      return { problem: 'not-found', evidence: path }
-    return problem(`${path}: ${code}`)
+    return { problem: 'not-executable', evidence: `${path}: ${(error as NodeJS.ErrnoException).code}` }
   }
 }

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import type { CType, Libc } from './libc.ts'
 
 /** The part of `bun:ffi` that is used; declared here so that Node builds need no Bun types. */
@@ -11,14 +10,14 @@ type BunFfi = {
   read: { i32(pointer: number, offset: number): number }
 }
 
+// Bun has `require` in every module; under Node this file is only parsed.
+declare const require: (name: string) => unknown
+
 const bunType: Record<CType, string> = { i32: 'i32', u32: 'u32', u64: 'u64', isize: 'i32', ptr: 'ptr' }
 
-/**
- * Binds the table with `bun:ffi`. createRequire instead of an import, so that the same module can be bundled for Bun
- * and merely parsed by Node.
- */
+/** Binds the table with `bun:ffi`. */
 export const openWithBun = (table: Record<string, { args: readonly CType[]; returns: CType }>): Libc => {
-  const ffi = createRequire(import.meta.url)('bun:ffi') as BunFfi
+  const ffi = require('bun:ffi') as BunFfi
   const symbols: Record<string, { args: string[]; returns: string }> = {
     __errno_location: { args: [], returns: 'ptr' },
   }

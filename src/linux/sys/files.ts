@@ -1,16 +1,18 @@
 import { Descriptor, openFlags } from './descriptor.ts'
 import { errno, SystemError } from './errno.ts'
-import { libc } from './libc.ts'
+import { cstring, libc } from './libc.ts'
+
+/**
+ * Files by plain system calls on this thread: usable inside a namespace section, where the runtime's own functions might
+ * start a thread, and without the millisecond that loading node:fs costs at the start. All throw SystemError.
+ */
 
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-/**
- * Reads a small file of /proc or /sys with plain system calls on this thread, so that it may be used inside a
- * namespace section (the runtime's own file functions might start a thread there). Throws SystemError.
- */
-export const readSmallFile = (path: string): string => {
-  using file = Descriptor.open(path, openFlags.readOnly)
+/** The whole text of a small file. With `noFollow` a symbolic link is refused (ELOOP). Equivalent to: `cat PATH` */
+export const readSmallFile = (path: string, noFollow = false): string => {
+  using file = Descriptor.open(path, openFlags.readOnly | (noFollow ? openFlags.noFollow : 0))
   const buffer = new Uint8Array(4096)
   let text = ''
   for (;;) {
@@ -31,4 +33,89 @@ export const writeSmallFile = (path: string, text: string): void => {
   const bytes = encoder.encode(text)
   const length = libc().write(file.number, bytes, bytes.length)
   if (length !== bytes.length) throw new SystemError('write', length < 0 ? libc().errno() : errno.EIO, path)
+}
+
+/** Creates a file that must not exist, with its text on the disk. */
+export const createFile = (path: string, text: string, mode: number): void => {
+  const { writeOnly, create, exclusive, noFollow } = openFlags
+  using file = Descriptor.open(path, writeOnly | create | exclusive | noFollow, mode)
+  const bytes = encoder.encode(text)
+  for (let written = 0; written < bytes.length; ) {
+    const count = libc().write(file.number, bytes.subarray(written), bytes.length - written)
+    if (count < 0) throw new SystemError('write', libc().errno(), path)
+    written += count
+  }
+  if (libc().fsync(file.number) !== 0) throw new SystemError('fsync', libc().errno(), path)
+}
+
+const onPath = (call: 'rmdir' | 'unlink', path: string): void => {
+  if (libc()[call](cstring(path)) !== 0) throw new SystemError(call, libc().errno(), path)
+}
+
+/** Equivalent to: `rm FILE` */
+export const removeFile = (path: string): void => onPath('unlink', path)
+
+/** Equivalent to: `rmdir FOLDER` */
+export const removeFolder = (path: string): void => onPath('rmdir', path)
+
+/** Equivalent to: `mkdir --mode MODE FOLDER` */
+export const makeFolder = (path: string, mode: number): void => {
+  if (libc().mkdir(cstring(path), mode) !== 0) throw new SystemError('mkdir', libc().errno(), path)
+}
+
+/** Replaces `to` by `from` in one step. Equivalent to: `mv FROM TO` */
+export const renameFile = (from: string, to: string): void => {
+  if (libc().rename(cstring(from), cstring(to)) !== 0) throw new SystemError('rename', libc().errno(), to)
+}
+
+/** What statx(2) tells of a file. */
+export type Status = { mode: number; user: number; inode: bigint; device: string }
+
+const AT_FDCWD = -100
+const AT_SYMLINK_NOFOLLOW = 0x100
+const AT_EMPTY_PATH = 0x1000
+const STATX_BASIC_STATS = 0x7ff
+const ENOENT_OR_ENOTDIR: readonly number[] = [errno.ENOENT, errno.ENOTDIR]
+
+const status = (folder: number, path: string, flags: number): Status | undefined => {
+  const statx = new Uint8Array(256)
+  if (libc().statx(folder, cstring(path), flags, STATX_BASIC_STATS, statx) !== 0) {
+    const number = libc().errno()
+    if (ENOENT_OR_ENOTDIR.includes(number)) return undefined
+    throw new SystemError('statx', number, path)
+  }
+  // struct statx of linux/stat.h.
+  const view = new DataView(statx.buffer)
+  return {
+    mode: view.getUint16(28, true),
+    user: view.getUint32(20, true),
+    inode: view.getBigUint64(32, true),
+    device: `${view.getUint32(136, true)}:${view.getUint32(140, true)}`,
+  }
+}
+
+/** What is at a path, or undefined. A symbolic link is not followed unless asked. Equivalent to: `stat PATH` */
+export const statusOf = (path: string, follow = false): Status | undefined =>
+  status(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW)
+
+/** What an open descriptor leads to. */
+export const statusOfDescriptor = (descriptor: number): Status =>
+  status(descriptor, '', AT_EMPTY_PATH) as Status
+
+/** Names in a folder, sorted. Equivalent to: `ls -A FOLDER` */
+export const namesIn = (path: string): string[] => {
+  using folder = Descriptor.open(path, openFlags.readOnly | openFlags.directory)
+  const buffer = new Uint8Array(16 * 1024)
+  const view = new DataView(buffer.buffer)
+  const names: string[] = []
+  for (;;) {
+    const length = libc().getdents64(folder.number, buffer, buffer.length)
+    if (length < 0) throw new SystemError('getdents64', libc().errno(), path)
+    if (length === 0) return names.sort()
+    // struct linux_dirent64: inode, offset, length of the record, type, name with NUL.
+    for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
+      const name = decoder.decode(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)))
+      if (name !== '.' && name !== '..') names.push(name)
+    }
+  }
 }

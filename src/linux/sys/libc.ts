@@ -28,6 +28,13 @@ export const libcTable = {
   write: signature(['i32', 'ptr', 'u64'], 'isize'),
   fstatfs: signature(['i32', 'ptr']),
   ioctl: signature(['i32', 'u64', 'u64']),
+  fsync: signature(['i32']),
+  statx: signature(['i32', 'ptr', 'i32', 'u32', 'ptr']),
+  getdents64: signature(['i32', 'ptr', 'u64'], 'isize'),
+  mkdir: signature(['ptr', 'u32']),
+  rmdir: signature(['ptr']),
+  unlink: signature(['ptr']),
+  rename: signature(['ptr', 'ptr']),
   flock: signature(['i32', 'i32']),
   fcntl: signature(['i32', 'i32', 'u64']),
   mount: signature(['ptr', 'ptr', 'ptr', 'u64', 'ptr']),
@@ -74,7 +81,7 @@ let bound: Libc | undefined
 
 /** libc, bound on first use. Throws when the runtime has no FFI (koffi not installed under Node). */
 export const libc = (): Libc => {
-  bound ??= process.versions['bun'] === undefined ? openWithKoffi(libcTable) : openWithBun(libcTable)
+  bound ??= process.versions.bun === undefined ? openWithKoffi(libcTable) : openWithBun(libcTable)
   return bound
 }
 

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { SystemError } from './errno.ts'
+import { readSmallFile } from './files.ts'
 import { libc } from './libc.ts'
 
 /** RLIMIT_NOFILE (asm-generic/resource.h). */
@@ -17,7 +17,7 @@ export const openFilesIn = (limits: string): { soft: number; hard: number } | un
  * parent's limits cannot be read, nothing is changed. Throws SystemError. Equivalent to: `ulimit -S -n N`
  */
 export const restoreOpenFilesLimit = (): void => {
-  const own = openFilesIn(readFileSync('/proc/self/limits', 'latin1'))
+  const own = openFilesIn(readSmallFile('/proc/self/limits'))
   const parent = parentLimits()
   // A soft limit below the hard one was not raised by the runtime.
   if (own === undefined || parent === undefined || own.soft !== own.hard || parent.soft >= own.soft) return
@@ -27,7 +27,7 @@ export const restoreOpenFilesLimit = (): void => {
 
 const parentLimits = (): { soft: number; hard: number } | undefined => {
   try {
-    return openFilesIn(readFileSync(`/proc/${process.ppid}/limits`, 'latin1'))
+    return openFilesIn(readSmallFile(`/proc/${process.ppid}/limits`))
   } catch {
     // The parent ended, or /proc hides it: there is nothing to go by.
     return undefined

@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs'
 import { Descriptor, openFlags } from './descriptor.ts'
 import { errno, SystemError } from './errno.ts'
+import { statusOf, statusOfDescriptor } from './files.ts'
 import { libc } from './libc.ts'
 
 const LOCK_EX = 2
@@ -25,7 +25,7 @@ export const tryLock = (path: string): Descriptor | undefined => {
 }
 
 const sameFile = (path: string, file: Descriptor): boolean => {
-  const held = statSync(`/proc/self/fd/${file.number}`)
-  const named = statSync(path, { throwIfNoEntry: false })
-  return named !== undefined && named.ino === held.ino && named.dev === held.dev
+  const held = statusOfDescriptor(file.number)
+  const named = statusOf(path)
+  return named !== undefined && named.inode === held.inode && named.device === held.device
 }

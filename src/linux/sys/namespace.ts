@@ -1,6 +1,6 @@
-import { unlinkSync } from 'node:fs'
 import { Descriptor, openFlags } from './descriptor.ts'
 import { errno, SystemError } from './errno.ts'
+import { removeFile } from './files.ts'
 import { cstring, libc } from './libc.ts'
 
 /**
@@ -96,13 +96,13 @@ export const createNamespace = (path: string): Descriptor => {
   using home = Descriptor.open(ownNamespacePath, openFlags.readOnly)
   if (libc().unshare(CLONE_NEWNET) !== 0) {
     const number = libc().errno()
-    unlinkSync(path)
+    removeFile(path)
     throw new SystemError('unshare', number, path)
   }
   try {
     if (libc().mount(cstring(ownNamespacePath), cstring(path), cstring('none'), MS_BIND, null) !== 0) {
       const number = libc().errno()
-      unlinkSync(path)
+      removeFile(path)
       throw new SystemError('mount', number, path)
     }
     return Descriptor.open(ownNamespacePath, openFlags.readOnly)
@@ -140,9 +140,10 @@ export const privateMounts = (): void => {
     throw new SystemError('mount', libc().errno(), '/')
 }
 
-/** Equivalent to: `mount --bind SOURCE TARGET` */
-export const bindMount = (source: string, target: string): void => {
-  if (libc().mount(cstring(source), cstring(target), cstring('none'), MS_BIND, null) !== 0)
+/** Equivalent to: `mount --bind SOURCE TARGET`, or with `--rbind` for all that is mounted below too. */
+export const bindMount = (source: string, target: string, below: 'alone' | 'with-below' = 'alone'): void => {
+  const flags = below === 'alone' ? MS_BIND : MS_BIND | MS_REC
+  if (libc().mount(cstring(source), cstring(target), cstring('none'), flags, null) !== 0)
     throw new SystemError('mount', libc().errno(), target)
 }
 

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { SystemError } from './errno.ts'
+import { readSmallFile } from './files.ts'
 import { cstring, libc } from './libc.ts'
 
 /** Capabilities that natspace needs (linux/capability.h). */
@@ -7,7 +7,7 @@ export const capability = { netAdmin: 12, netRaw: 13, sysAdmin: 21 } as const
 
 /** Whether this process has a capability in its user namespace (CapEff of /proc/self/status). */
 export const hasCapability = (bit: number): boolean => {
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readSmallFile('/proc/self/status'))?.[1] ?? '0'
   return ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 1n
 }
 

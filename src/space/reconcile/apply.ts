@@ -109,12 +109,14 @@ export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Nat
     toUnits(operations).map(unit => unit.change),
   ).map(refusedChange)
 
-/** Errors that say that somebody made it first: an index or a name that was free when the plan was made. */
+/** Errors that say that somebody was faster: what was free when the plan was made is taken, what was there is gone. */
 const lostRaces: Partial<Record<Change['type'], readonly string[]>> = {
   'directory.add': ['EEXIST'],
   'namespace.add': ['EEXIST'],
   // An index of the host end that is taken is EEXIST too, one of the inner end EBUSY.
   'veth.add': ['EEXIST', 'EBUSY'],
+  // The kernel ends a deleted namespace, and with it the other ends of its cables, some time later.
+  'link.delete': ['ENODEV'],
   'nftables.commit': ['ERESTART'],
 }
 

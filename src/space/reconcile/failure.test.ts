@@ -25,15 +25,11 @@ describe('up is made whole or not at all: every change of it is refused in turn'
           code: 'APPLY_FAILED',
         })
         expect({ at, state: kernel.snapshot() }).toEqual({ at, state: before })
-        if (at % 5 === 0) {
-          await up(context, scenario.specs)
-          const { problems } = await down(
-            context,
-            [...scenario.before.flat(), ...scenario.specs].map(({ name }) => name),
-          )
-          expect(problems).toEqual([])
-          expect({ at, state: kernel.snapshot() }).toEqual({ at, state: start })
-        }
+        await up(context, scenario.specs)
+        const names = [...scenario.before.flat(), ...scenario.specs].map(({ name }) => name)
+        expect((await down(context, names)).problems).toEqual([])
+        // A namespace whose record was lost may be anybody's, and stays.
+        if (scenario.harm !== 'record') expect({ at, state: kernel.snapshot() }).toEqual({ at, state: start })
       }
     })
 })

@@ -1,4 +1,4 @@
-import type { Where } from '../../linux/change.ts'
+import type { Change, Where } from '../../linux/change.ts'
 import type { Link } from '../../linux/rtnetlink/link.ts'
 import { interfaceSysctl } from '../../linux/sysctl.ts'
 import { NatspaceError } from '../errors.ts'
@@ -82,14 +82,17 @@ export const cableResource = (space: ResolvedSpace): Resource => {
 
 type Setting = { where: Where; key: string; value: string }
 
+/** With a smaller MTU (RFC 8200 section 5, in bytes) a link has no IPv6, and no sysctls of it either. */
+const leastMtu6 = 1280
+
 /**
  * What must hold on the cable before it is up: no IPv6 where the space has none (otherwise both ends give themselves
  * an address and the host takes router advertisements from inside); no redirects to the inside; no foreign source.
  */
 const settings = (space: ResolvedSpace): Setting[] => {
-  const { hostInterface: host, interface: inner, namespacePath } = space
+  const { hostInterface: host } = space
   return [
-    { where: undefined, key: interfaceSysctl('ipv6', host, 'disable_ipv6'), value: '1' },
+    ...settings6(space),
     { where: undefined, key: interfaceSysctl('ipv4', host, 'send_redirects'), value: '0' },
     { where: undefined, key: interfaceSysctl('ipv4', host, 'rp_filter'), value: '1' },
     // Lets connections of this host to 127.0.0.1:PORT be led inside; the guard drops every other packet with 127/8.
@@ -98,9 +101,21 @@ const settings = (space: ResolvedSpace): Setting[] => {
       key: interfaceSysctl('ipv4', host, 'route_localnet'),
       value: space.publish.length > 0 ? '1' : '0',
     },
-    { where: namespacePath, key: interfaceSysctl('ipv6', inner, 'disable_ipv6'), value: '1' },
   ]
 }
+
+const settings6 = ({
+  hostInterface,
+  interface: inner,
+  namespacePath,
+  mtu = leastMtu6,
+}: ResolvedSpace): Setting[] =>
+  mtu < leastMtu6
+    ? []
+    : [
+        { where: undefined, key: interfaceSysctl('ipv6', hostInterface, 'disable_ipv6'), value: '1' },
+        { where: namespacePath, key: interfaceSysctl('ipv6', inner, 'disable_ipv6'), value: '1' },
+      ]
 
 /** The operations that make a new cable, with the settings that a new link does not have by itself. */
 const create = (space: ResolvedSpace, planner: Planner, seen: Observation): Operation[] => {
@@ -156,7 +171,7 @@ const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): 
     if (mtu !== undefined && link.mtu !== mtu)
       operations.push({
         change: { type: 'link.set', ...end, mtu },
-        undo: [{ type: 'link.set', ...end, mtu: link.mtu }],
+        undo: [{ type: 'link.set', ...end, mtu: link.mtu }, ...again6(where, link.name, link.mtu, mtu)],
         step: 'cable',
         space: name,
       })
@@ -168,18 +183,31 @@ const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): 
         space: name,
       })
   }
+  const grows = mtu !== undefined && mtu >= leastMtu6
+  const comes6 = ends.flatMap(({ where, link }) =>
+    grows && link.mtu < leastMtu6 ? settings6(space).filter(setting => setting.where === where) : [],
+  )
   for (const { where, key, value } of settings(space)) {
     const current = seen.sysctl(where, key)
-    if (current === undefined || current === value) continue
+    if (current === value) continue
+    // What is missing now comes with a larger MTU, with the value of a new link.
+    const comes = comes6.some(setting => setting.key === key && setting.where === where)
+    if (current === undefined && !comes) continue
     operations.push({
       change: { type: 'sysctl.set', where, key, value },
-      undo: [{ type: 'sysctl.set', where, key, value: current }],
+      undo: current === undefined ? [] : [{ type: 'sysctl.set', where, key, value: current }],
       step: 'cable',
       space: name,
     })
   }
   return operations
 }
+
+/** What has to be set again when a link gets back an MTU with which it has IPv6. */
+const again6 = (where: Where, name: string, before: number, after: number): Change[] =>
+  before >= leastMtu6 && after < leastMtu6
+    ? [{ type: 'sysctl.set', where, key: interfaceSysctl('ipv6', name, 'disable_ipv6'), value: '1' }]
+    : []
 
 const deletion = (where: Where, link: Link, space: string): Operation => ({
   change: { type: 'link.delete', where, name: link.name, index: link.index },

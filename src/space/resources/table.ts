@@ -1,4 +1,10 @@
-import { compile, type Instruction, type Table } from '../../linux/nftables/index.ts'
+import {
+  compile,
+  type Instruction,
+  rememberedPayload,
+  ruleMessage,
+  type Table,
+} from '../../linux/nftables/index.ts'
 import { deleteTable, elementCommands, firewallOperation, tableCommands } from '../ruleset/commands.ts'
 import { sameRule } from '../ruleset/same-rule.ts'
 import { seenGeneration, seenTable } from '../ruleset/seen-table.ts'
@@ -56,7 +62,7 @@ const difference = (table: Table): string | undefined => {
       return `chain ${name} has another hook, priority or policy`
     if (chain.rules.length !== rules.length)
       return `chain ${name} has ${chain.rules.length} rules, not ${rules.length}`
-    const expected = compiledRules(name)
+    const expected = expectedRules(name)
     const index = chain.rules.findIndex((rule, at) => !sameRule(expected[at] ?? [], rule.instructions))
     if (index >= 0) return `rule ${index + 1} of chain ${name} is another`
   }
@@ -64,14 +70,23 @@ const difference = (table: Table): string | undefined => {
   return extra === undefined ? undefined : `a chain ${extra.name} that natspace did not make`
 }
 
-const compiled = new Map<string, Instruction[][]>()
+let expected: Map<string, Instruction[][]> | undefined
 
-const compiledRules = (chain: string): Instruction[][] => {
-  let rules = compiled.get(chain)
-  if (rules === undefined) {
-    const definition = chainDefinitions.find(({ name }) => name === chain)
-    rules = (definition?.rules ?? []).map(rule => compile(rule, 'inet'))
-    compiled.set(chain, rules)
+/** What the rules of a chain must be: read from the messages that make them, which is quicker than compiling them. */
+const expectedRules = (chain: string): Instruction[][] => {
+  if (expected === undefined) {
+    expected = new Map()
+    for (const command of tableCommands()) {
+      if (command.type !== 'rule.add') continue
+      const payload = rememberedPayload(command)
+      const instructions =
+        payload === undefined
+          ? compile(command.rule, 'inet')
+          : (ruleMessage.decode(payload, 0, payload.length).attributes.expressions ?? [])
+      const rules = expected.get(command.chain)
+      if (rules) rules.push(instructions)
+      else expected.set(command.chain, [instructions])
+    }
   }
-  return rules
+  return expected.get(chain) ?? []
 }

@@ -1,9 +1,17 @@
-import { type NamedSet, type NftCommand, namedSet, type SetElement } from '../../linux/nftables/index.ts'
+import { littleEndian } from '../../linux/netlink/writer.ts'
+import {
+  type NamedSet,
+  type NftCommand,
+  namedSet,
+  rememberEncoded,
+  type SetElement,
+} from '../../linux/nftables/index.ts'
 import { tableName } from '../marks.ts'
 import type { Operation } from '../reconcile/operation.ts'
 import type { StepName } from '../steps.ts'
 import type { Membership } from './elements.ts'
 import { chainDefinitions, type SetDefinition, setDefinitions } from './table.ts'
+import { tableBytes } from './table-bytes.ts'
 
 /** The table as commands that make it, and elements as commands that add or delete them. */
 
@@ -19,8 +27,19 @@ const toNamedSet = ({ name, key, data, interval }: SetDefinition): NamedSet =>
 
 const namedSets = new Map(setDefinitions.map(item => [item.name, toNamedSet(item)]))
 
-/** The commands that make the whole table, empty of elements. */
-export const tableCommands = (): NftCommand[] => [
+let ready: NftCommand[] | undefined
+
+/** The commands that make the whole table, empty of elements. Their messages are known beforehand (table-bytes.ts). */
+export const tableCommands = (): NftCommand[] => {
+  if (ready === undefined) {
+    ready = plainTableCommands()
+    if (littleEndian) rememberEncoded(ready, Buffer.from(tableBytes, 'base64'))
+  }
+  return ready
+}
+
+/** The same, to be compiled: for whoever makes the bytes. */
+export const plainTableCommands = (): NftCommand[] => [
   { type: 'table.add', ...where },
   ...[...namedSets.values()].map((set): NftCommand => ({ type: 'set.add', ...where, set })),
   ...chainDefinitions.map(

@@ -1,8 +1,7 @@
-import { readFileSync, statSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Change, ChangeError } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
+import { readSmallFile, statusOf } from '../../linux/sys/files.ts'
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
 import type { StatePaths } from './records.ts'
@@ -41,7 +40,7 @@ export const takeLock = async (
         },
       }
     if (Date.now() >= deadline) throw locked(paths, patience)
-    await sleep(pauseMilliseconds)
+    await new Promise(resolve => setTimeout(resolve, pauseMilliseconds))
   }
 }
 
@@ -115,10 +114,10 @@ const locked = (paths: StatePaths, patience: number): NatspaceError => {
 
 /** Who holds the lock, from /proc/locks ("1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF"). */
 const holderOf = (path: string): { pid: number; command: string } | undefined => {
-  const inode = statSync(path, { throwIfNoEntry: false })?.ino
-  for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+  const inode = statusOf(path)?.inode
+  for (const line of readSmallFile('/proc/locks').split('\n')) {
     const [, type, , , pid, file] = line.trim().split(/\s+/)
-    if (type !== 'FLOCK' || file === undefined || Number(file.split(':')[2]) !== inode) continue
+    if (type !== 'FLOCK' || file === undefined || file.split(':')[2] !== String(inode)) continue
     return { pid: Number(pid), command: commandOf(Number(pid)) }
   }
   return undefined
@@ -126,7 +125,7 @@ const holderOf = (path: string): { pid: number; command: string } | undefined =>
 
 const commandOf = (pid: number): string => {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || 'unknown'
+    return readSmallFile(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim() || 'unknown'
   } catch {
     // It ended meanwhile, or belongs to another user: its number is all there is to say.
     return 'unknown'

@@ -19,6 +19,8 @@ export type ScriptSource = {
   operations: readonly Operation[]
   spaces: readonly ResolvedSpace[]
   action: IptablesAction
+  /** Links under the router guard, which goes with the table when the last space is removed. */
+  guarded?: readonly string[]
 }
 
 const ownState = 'The files of natspace itself (its records and folders) have no command and are left out.'
@@ -79,16 +81,21 @@ const nftScript = (lines: readonly string[]): string =>
     ? hereDocument('nft -f -', lines)
     : `${shellCommand('printf', '%s\\n', ...lines)} | nft -f -`
 
-const iptablesInstead = ({ spaces, action }: ScriptSource, firewall: readonly Operation[]): string[] => {
+const iptablesInstead = (
+  { spaces, action, guarded }: ScriptSource,
+  firewall: readonly Operation[],
+): string[] => {
   const names = new Set(firewall.map(({ space }) => space))
   const changed = spaces.filter(space => names.has(space.name) || names.has(undefined))
   const ofSpaces = changed.flatMap(space => iptablesOf(space, action))
-  const ofRouter = iptablesRouterGuard(guardedLinks(firewall), action)
+  const links =
+    action === 'add' ? linksPutUnderGuard(firewall) : removesTable(firewall) ? (guarded ?? []) : []
+  const ofRouter = iptablesRouterGuard(links, action)
   return action === 'add' ? [...ofSpaces, ...ofRouter] : [...ofRouter, ...ofSpaces]
 }
 
 /** The links that the batch puts under the router guard. */
-const guardedLinks = (firewall: readonly Operation[]): string[] =>
+const linksPutUnderGuard = (firewall: readonly Operation[]): string[] =>
   firewall.flatMap(({ change }) =>
     change.type === 'nftables.commit'
       ? change.commands.flatMap(command =>
@@ -97,4 +104,10 @@ const guardedLinks = (firewall: readonly Operation[]): string[] =>
             : [],
         )
       : [],
+  )
+
+const removesTable = (firewall: readonly Operation[]): boolean =>
+  firewall.some(
+    ({ change }) =>
+      change.type === 'nftables.commit' && change.commands.some(({ type }) => type === 'table.delete'),
   )

@@ -1,6 +1,5 @@
 import type { Change, VethEnd, Where } from '../../linux/change.ts'
-import type { NftCommand } from '../../linux/nftables/index.ts'
-import { commandText } from '../../linux/nftables/text/command-text.ts'
+import { commandText, type NftCommand } from '../../linux/nftables/index.ts'
 import { shellCommand } from './quote-shell.ts'
 
 /**

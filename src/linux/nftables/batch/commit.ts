@@ -6,6 +6,7 @@ import { errno, SystemError } from '../../sys/errno.ts'
 import { batchMessage, batchTypes } from '../messages/generation.ts'
 import type { NftCommand } from './command.ts'
 import { encodeCommand } from './encode-command.ts'
+import { writeRemembered } from './encoded.ts'
 import { BatchError, BatchTooLargeError, GenerationChangedError, type Refusal } from './errors.ts'
 import { readGeneration } from './generation.ts'
 
@@ -42,8 +43,14 @@ export const commit = (
     owners.push(owner)
   }
   write(edge('NFNL_MSG_BATCH_BEGIN', options.generation), undefined)
-  for (const command of commands)
-    for (const item of encodeCommand(command, () => ++setId)) write(item, command)
+  for (const command of commands) {
+    const ready = writeRemembered(connection, writer, command)
+    if (ready === undefined) for (const item of encodeCommand(command, () => ++setId)) write(item, command)
+    else {
+      sent.push(ready)
+      owners.push(command)
+    }
+  }
   write(edge('NFNL_MSG_BATCH_END', undefined), undefined)
   const failures = exchange(connection, writer.bytes, sent)
   const first = failures[0]

@@ -3,7 +3,7 @@ import { verdictCodes } from '../expressions/data.ts'
 import type { Instruction } from '../expressions/index.ts'
 import { natFlags } from '../expressions/nat.ts'
 import { queueFlags } from '../expressions/queue.ts'
-import type { Family } from '../family.ts'
+import { type Family, familyNumber } from '../family.ts'
 import { extensionsOf } from '../headers/extensions.ts'
 import type { VerdictValue } from '../sets/element.ts'
 import type { Operand } from '../syntax/operand.ts'
@@ -198,7 +198,7 @@ const compileNat = (program: Program, nat: Nat): void => {
   for (const operand of [address, addressMax, port, portMax]) if (operand) requireFor(program, operand)
   const family =
     nat.family ?? (program.family === 'ip' || program.family === 'ip6' ? program.family : undefined)
-  if (family === undefined) throw new CompileError(`${nat.type} in this table needs its family`)
+  if (family === undefined && address) throw new CompileError(`${nat.type} in this table needs its family`)
   const registers: Record<string, number> = {}
   let next = 0
   const take = (name: string, operand: Operand | undefined): void => {
@@ -219,7 +219,12 @@ const compileNat = (program: Program, nat: Nat): void => {
   if (port) flags |= natFlags.protoSpecified
   program.emit({
     name: 'nat',
-    data: { type: nat.type, family, ...registers, ...(flags ? { flags } : {}) },
+    data: {
+      type: nat.type,
+      family: family ?? familyNumber(program.family),
+      ...registers,
+      ...(flags ? { flags } : {}),
+    },
   })
 }
 

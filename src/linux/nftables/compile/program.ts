@@ -52,6 +52,7 @@ export class Program {
     network?: HeaderName | undefined
     transport?: number | undefined
     link?: HeaderName
+    icmpType?: number
   }): void {
     if (facts.network !== undefined) this.#network = facts.network
     if (facts.transport !== undefined) this.#transport = facts.transport

@@ -16,7 +16,7 @@ const classText = (value: bigint): string => {
   if (value === 0xffffffffn) return 'root'
   if (value === 0n) return 'none'
   const [major, minor] = [value >> 16n, value & 0xffffn]
-  return `${major === 0n ? '' : major.toString(16)}:${minor === 0n ? '' : minor.toString(16)}`
+  return `${major.toString(16)}:${minor.toString(16)}`
 }
 
 export const integer = integerType(4, 'integer', { bits: 0 })

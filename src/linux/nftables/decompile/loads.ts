@@ -40,7 +40,7 @@ export const runLoad = (packet: PacketKnowledge, registers: Registers, instructi
     case 'meta':
       return loadMeta(registers, instruction.data)
     case 'ct':
-      return loadCt(registers, instruction.data)
+      return loadCt(packet, registers, instruction.data)
     case 'payload':
       return loadPayload(registers, instruction.data)
     case 'exthdr':
@@ -120,9 +120,16 @@ const loadMeta = (registers: Registers, { key: name, dreg }: Data<'meta'>): bool
   return key !== undefined && loadOperand(registers, dreg, { kind: 'meta', key }, metaTypes[key])
 }
 
-const loadCt = (registers: Registers, { key: name, dreg, direction }: Data<'ct'>): boolean => {
-  const key = known(ctKeys, name)
-  if (key === undefined) return false
+const loadCt = (
+  packet: PacketKnowledge,
+  registers: Registers,
+  { key: name, dreg, direction }: Data<'ct'>,
+): boolean => {
+  const plain = known(ctKeys, name)
+  if (plain === undefined) return false
+  // The old keys for addresses have the table's family; nft prints them as the new ones.
+  const withFamily = known(ctKeys, `${packet.family} ${plain}`)
+  const key = withFamily ?? plain
   const operand: Operand =
     direction === undefined
       ? { kind: 'ct', key }

@@ -20,19 +20,26 @@ const operandAt = (
   { packet, registers }: Machine,
   type: string,
   register: number | undefined,
+  silent = false,
 ): Operand | undefined => {
   const loaded = registers.at(register)
-  return loaded && valueFor(packet, like(type), loaded)
+  return loaded && valueFor(packet, like(type), loaded, silent)
 }
+
+/** The kernel repeats the first register where there is no range. */
+const isOther = (max: number | undefined, min: number | undefined): boolean =>
+  max !== undefined && max !== min
 
 /** `snat` and `dnat`. Undefined when a register's content is not known. */
 export const readNat = (machine: Machine, data: Data<'nat'>): Statement | undefined => {
-  const { type, family } = data
-  if (typeof type !== 'string' || typeof family !== 'string') return undefined
+  const { type } = data
+  // A rewrite of the port alone may be for both families, and then has that of the table.
+  const family = data.family === 1 ? undefined : data.family
+  if (typeof type !== 'string' || typeof family === 'number') return undefined
   const { registers } = machine
   for (const register of [data.addressMin, data.addressMax, data.portMin, data.portMax])
     if (register !== undefined && registers.around(register) === undefined) return undefined
-  const addressType = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'
+  const addressType = family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr'
   const address = operandAt(machine, addressType, data.addressMin)
   const isOther = (max: number | undefined, min: number | undefined): boolean =>
     max !== undefined && max !== min
@@ -46,7 +53,7 @@ export const readNat = (machine: Machine, data: Data<'nat'>): Statement | undefi
   return {
     kind: 'nat',
     type,
-    family,
+    ...(family === undefined ? {} : { family }),
     ...(address ? { address } : {}),
     ...(addressMax ? { addressMax } : {}),
     ...(port ? { port } : {}),
@@ -56,22 +63,19 @@ export const readNat = (machine: Machine, data: Data<'nat'>): Statement | undefi
   }
 }
 
-/** `masquerade`. Undefined when its ports are no constants. */
-export const readMasquerade = (machine: Machine, data: Data<'masq'>): Statement | undefined => {
+/** `masquerade` and `redirect`. Undefined when a register's content is not known. */
+export const readLocalNat = (
+  machine: Machine,
+  kind: 'masquerade' | 'redirect',
+  data: Data<'masq'> | Data<'redir'>,
+): Statement | undefined => {
   const flags = flagsOf(data.flags)
-  if (data.portMin === undefined) return { kind: 'masquerade', flags }
-  const port = operandAt(machine, 'inet_service', data.portMin)
-  const portMax = data.portMax === undefined ? undefined : operandAt(machine, 'inet_service', data.portMax)
+  if (data.portMin === undefined) return { kind, flags }
+  // nft keeps what these ports imply: `meta l4proto tcp redirect to :tcp dport map …`.
+  const port = operandAt(machine, 'inet_service', data.portMin, true)
+  const portMax = isOther(data.portMax, data.portMin)
+    ? operandAt(machine, 'inet_service', data.portMax, true)
+    : undefined
   if (port === undefined) return undefined
-  return { kind: 'masquerade', port, ...(portMax ? { portMax } : {}), flags }
-}
-
-/** `redirect`. Undefined when a register's content is not known. */
-export const readRedirect = (machine: Machine, data: Data<'redir'>): Statement | undefined => {
-  const flags = flagsOf(data.flags)
-  if (data.portMin === undefined) return { kind: 'redirect', flags }
-  const port = operandAt(machine, 'inet_service', data.portMin)
-  const portMax = data.portMax === undefined ? undefined : operandAt(machine, 'inet_service', data.portMax)
-  if (port === undefined) return undefined
-  return { kind: 'redirect', port, ...(portMax ? { portMax } : {}), flags }
+  return { kind, port, ...(portMax ? { portMax } : {}), flags }
 }

@@ -77,20 +77,26 @@ export class PacketKnowledge {
   }
 
   /** A header's field is used: what only said that this header is there goes. */
-  use(header: HeaderName): void {
+  use(header: HeaderName, field: string): void {
     const { base, family } = headerOf(header)
-    if (base === 'link') this.#drop('link')
-    else if (base === 'network') this.#drop('network')
+    if (base === 'link') {
+      if (header !== 'vlan' || field !== 'type') this.#drop('link')
+    } else if (base === 'network') this.#drop('network')
     else if (base === 'transport') {
       if (!this.#isKept(this.#dependencies.transport)) this.#drop('transport')
-      if (family !== undefined && header !== 'igmp' && this.#isMeta(this.#dependencies.network))
+      if (family !== undefined && header !== 'igmp' && this.#isOutside(this.#dependencies.network))
         this.#drop('network')
     }
   }
 
   /** The address family is said by something else: what only said so goes. */
   useFamily(): void {
-    if (this.#isMeta(this.#dependencies.network)) this.#drop('network')
+    if (this.#isOutside(this.#dependencies.network)) this.#drop('network')
+  }
+
+  /** `reject with tcp reset` says that the packet is TCP, and nft leaves that out where the address family is fixed. */
+  useTcpReset(): void {
+    if (this.family === 'ip' || this.family === 'ip6') this.#drop('transport')
   }
 
   /** The type of an ICMP message is said by one of its fields. */
@@ -105,8 +111,10 @@ export class PacketKnowledge {
     return left?.kind === 'payload' && families.includes(this.family)
   }
 
-  #isMeta(statement: Statement | undefined): boolean {
-    return statement?.kind === 'match' && statement.left.kind === 'meta'
+  /** Said by something outside of the network header itself: `meta nfproto`, `ether type`. */
+  #isOutside(statement: Statement | undefined): boolean {
+    const left = statement?.kind === 'match' ? statement.left : undefined
+    return left?.kind === 'meta' || (left?.kind === 'payload' && headerOf(left.header).base === 'link')
   }
 
   #drop(layer: 'link' | 'network' | 'transport' | 'icmp'): void {

@@ -82,7 +82,7 @@ const namedField = (
 export const noteUse = (packet: PacketKnowledge, operand: Operand): void => {
   switch (operand.kind) {
     case 'payload':
-      packet.use(operand.header)
+      packet.use(operand.header, operand.field)
       if (errorTypes[`${operand.header} ${operand.field}`] !== undefined) packet.useIcmpType()
       return
     case 'extension':
@@ -125,11 +125,11 @@ export const sourceOperand = (packet: PacketKnowledge, source: Source): Operand 
   return { kind: 'value', value: bytesInteger(source.value, 'network'), types: [integer.name] }
 }
 
-/** What a register holds, as one operand. Notes its use. */
-export const resolve = (packet: PacketKnowledge, loaded: Loaded): Resolved => {
+/** What a register holds, as one operand. Notes its use, unless that says nothing of the packet's headers (`silent`). */
+export const resolve = (packet: PacketKnowledge, loaded: Loaded, silent = false): Resolved => {
   const steps = [...loaded.steps]
   let operand = trimmed(packet, loaded.source, steps) ?? sourceOperand(packet, loaded.source)
-  noteUse(packet, operand)
+  if (!silent) noteUse(packet, operand)
   const type = operandTypes(operand)[0]?.type ?? integer
   let { order } = type
   for (const step of steps) {

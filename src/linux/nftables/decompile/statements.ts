@@ -13,7 +13,7 @@ import { verdictOf } from '../sets/decode-elements.ts'
 import type { Operand } from '../syntax/operand.ts'
 import type { Log, Statement } from '../syntax/statement.ts'
 import { readComparison, readRange } from './match.ts'
-import { readMasquerade, readNat, readRedirect } from './nat.ts'
+import { readLocalNat, readNat } from './nat.ts'
 import type { PacketKnowledge } from './packet.ts'
 import type { Registers } from './registers.ts'
 import { fieldInPlace, resolve } from './resolve.ts'
@@ -84,9 +84,9 @@ export const readStatement = (machine: Machine, instruction: Instruction): boole
     case 'nat':
       return push(readNat(machine, instruction.data))
     case 'masq':
-      return push(readMasquerade(machine, instruction.data))
+      return push(readLocalNat(machine, 'masquerade', instruction.data))
     case 'redir':
-      return push(readRedirect(machine, instruction.data))
+      return push(readLocalNat(machine, 'redirect', instruction.data))
     case 'notrack':
       return push({ kind: 'notrack' })
     case 'objref':
@@ -143,8 +143,9 @@ const readKey = (
   { packet, registers }: Machine,
   register: number | undefined,
   bytes: number,
+  silent = false,
 ): Operand | undefined => {
-  const parts = registers.key(register, bytes)?.map(part => resolve(packet, part).operand)
+  const parts = registers.key(register, bytes)?.map(part => resolve(packet, part, silent).operand)
   const [only, ...more] = parts ?? []
   if (parts === undefined || only === undefined) return undefined
   return more.length === 0 ? only : { kind: 'concat', parts }
@@ -154,8 +155,10 @@ const readLookup = (machine: Machine, data: Data<'lookup'>): boolean => {
   const { packet, registers, sets } = machine
   const set = sets.get(data.set ?? '')
   if (set === undefined) return false
-  const inPlace = fieldInPlace(packet, registers.at(data.sreg))
-  const key = inPlace?.operand ?? readKey(machine, data.sreg, set.keyBytes)
+  // What a map gives is used later; until then its key says nothing.
+  const isValue = data.dreg !== undefined && data.dreg !== 0
+  const inPlace = isValue ? undefined : fieldInPlace(packet, registers.at(data.sreg))
+  const key = inPlace?.operand ?? readKey(machine, data.sreg, set.keyBytes, isValue)
   if (key === undefined) return false
   const shift = inPlace === undefined ? {} : { shift: inPlace.shift }
   if (data.dreg === undefined) {
@@ -210,6 +213,7 @@ const nameOfCode = (codes: Readonly<Record<string, number>>, code: number): stri
 const readReject = (packet: PacketKnowledge, { type, code = 0 }: Data<'reject'>): Statement | undefined => {
   switch (type) {
     case 'tcpReset':
+      packet.useTcpReset()
       return { kind: 'reject', with: 'tcp reset' }
     case 'icmpx':
       return { kind: 'reject', with: 'icmpx', code: nameOfCode(icmpxCodes, code) }

@@ -13,9 +13,14 @@ import type { Machine } from './statements.ts'
 
 type Data<N extends Instruction['name']> = Extract<Instruction, { name: N; data: unknown }>['data']
 
-/** A register's content as a value for `target`: a constant gets the target's datatypes. */
-export const valueFor = (packet: PacketKnowledge, target: Operand, loaded: Loaded): Operand => {
-  if (loaded.source.kind !== 'constant') return resolve(packet, loaded).operand
+/** A register's content as a value for `target`: a constant gets the target's datatypes. `silent` as with `resolve`. */
+export const valueFor = (
+  packet: PacketKnowledge,
+  target: Operand,
+  loaded: Loaded,
+  silent = false,
+): Operand => {
+  if (loaded.source.kind !== 'constant') return resolve(packet, loaded, silent).operand
   const types = operandTypes(target).map(field => field.type)
   const [only, ...more] = types
   const bytes = loaded.source.value

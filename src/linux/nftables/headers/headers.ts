@@ -3,6 +3,7 @@ import type { PayloadBase } from '../expressions/payload.ts'
 /**
  * Headers of packets by nft's words: `[offset, length]` of a field in bits, and the datatype of its value. `dependency`
  * says what has to be known of a packet before these bytes mean anything; nft writes it as a match of its own in front.
+ * The order of the fields is nft's, which numbers them so in the user data of sets.
  */
 
 export type HeaderField = readonly [offset: number, length: number, type: string]
@@ -132,8 +133,8 @@ export const headers = {
     family: 'ip',
     fields: {
       type: [0, 8, 'igmp_type'],
-      mrt: [8, 8, 'integer'],
       checksum: [16, 16, 'integer'],
+      mrt: [8, 8, 'integer'],
       group: [32, 32, 'ipv4_addr'],
     },
   },

@@ -28,7 +28,7 @@ const isCatchAll = (element: ElementAttributes): boolean =>
   ((element.flags ?? 0) & elementFlags.catchAll) !== 0
 
 /** Values of the fields in a key; with the last key of an interval, the intervals. */
-const splitFields = (
+export const splitFields = (
   fields: readonly Field[],
   first: Uint8Array,
   last: Uint8Array | undefined,

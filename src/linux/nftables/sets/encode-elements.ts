@@ -118,10 +118,8 @@ export const fieldBounds = (field: Field, value: KeyField): [Uint8Array, Uint8Ar
     return [bytes, bytes]
   }
   const { first, last } = integerBounds(field, value)
-  return [
-    integerBytes(first, field.bytes, field.type.order),
-    integerBytes(last, field.bytes, field.type.order),
-  ]
+  const order = field.type.kind === 'string' ? 'network' : field.type.order
+  return [integerBytes(first, field.bytes, order), integerBytes(last, field.bytes, order)]
 }
 
 const single = (value: KeyField): Scalar => {

@@ -1,9 +1,22 @@
 import { datatype, rawInteger } from '../datatypes/index.ts'
 import type { SetState } from '../read/model.ts'
 import { byteLength, type FieldType, operandTypes } from '../syntax/operand-type.ts'
-import type { Field } from './named-set.ts'
+import { dataFields, type Field, fieldsLength, keyFields, type NamedSet } from './named-set.ts'
 
 /** Fields of a set that was read, whose datatypes may be of unknown length or missing. */
+
+/** A set by its form, as if it had been read: for the texts of sets that are not made yet. */
+export const asState = (set: NamedSet): SetState => {
+  const data = dataFields(set)
+  return {
+    ...set,
+    handle: 0n,
+    anonymous: false,
+    keyBytes: fieldsLength(keyFields(set)),
+    ...(data.length > 0 ? { dataBytes: fieldsLength(data) } : {}),
+    elements: [],
+  }
+}
 
 /** The fields of its key. */
 export const stateKeyFields = (set: SetState): Field[] =>

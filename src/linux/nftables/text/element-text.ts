@@ -67,9 +67,10 @@ export const verdictText = ({ verdict, chain }: VerdictValue): string =>
 
 /**
  * nft sorts elements by their keys as numbers: a field by the byte order of its datatype, a concatenation as a whole
- * with its first byte the least.
+ * with its first byte the least. Intervals of concatenations stay in the order they were added.
  */
 const sortedElements = (set: SetState, fields: readonly Field[]): SetElement[] => {
+  if (set.flags?.interval && fields.length > 1) return set.elements
   const only = fields.length === 1 ? fields[0] : undefined
   const weighed = set.elements.map(element => ({ element, weight: weightOf(set, fields, only, element) }))
   weighed.sort((a, b) => (a.weight < b.weight ? -1 : a.weight > b.weight ? 1 : 0))

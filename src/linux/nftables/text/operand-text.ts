@@ -4,7 +4,9 @@ import type { CtKey } from '../expressions/ct.ts'
 import type { MetaKey } from '../expressions/meta.ts'
 import type { PayloadBase } from '../expressions/payload.ts'
 import type { SetState } from '../read/model.ts'
-import type { KeyField } from '../sets/element.ts'
+import { splitFields } from '../sets/decode-elements.ts'
+import type { KeyField, SetElement } from '../sets/element.ts'
+import { fieldBounds } from '../sets/encode-elements.ts'
 import { stateKeyFields } from '../sets/set-fields.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { operandTypes } from '../syntax/operand-type.ts'
@@ -64,9 +66,9 @@ export const operandText = (context: TextContext, operand: Operand): string => {
     case 'concat':
       return operand.parts.map(part => operandText(context, part)).join(' . ')
     case 'bitwise':
-      return `${operandText(context, operand.operand)} ${operand.operator} ${bitsText(context, operand)}`
+      return `${innerText(context, operand)} ${operand.operator} ${bitsText(context, operand)}`
     case 'map':
-      return `${operandText(context, operand.key)} map ${setReference(context, operand.map)}`
+      return `${operandText(context, operand.key)} map ${setReference(context, operand.map, operand.key)}`
     case 'value':
       return valuesText(context, operand)
   }
@@ -93,6 +95,19 @@ const hashText = (context: TextContext, operand: Extract<Operand, { kind: 'hash'
   return `jhash ${operandText(context, operand.key)} mod ${operand.modulus}${seed}${offsetText(operand.offset)}`
 }
 
+const precedence = { '<<': 1, '>>': 1, '&': 2, '^': 3, '|': 4 } as const
+
+/** What an operator is applied to, in parentheses where it binds less. */
+const innerText = (
+  context: TextContext,
+  { operand, operator }: Extract<Operand, { kind: 'bitwise' }>,
+): string => {
+  const text = operandText(context, operand)
+  return operand.kind === 'bitwise' && precedence[operand.operator] > precedence[operator]
+    ? `(${text})`
+    : text
+}
+
 const bitsText = (context: TextContext, operand: Extract<Operand, { kind: 'bitwise' }>): string => {
   if (operand.operator === '<<' || operand.operator === '>>') return String(operand.value)
   const field = operandTypes(operand.operand)[0]
@@ -107,9 +122,10 @@ const valuesText = (context: TextContext, { value, types }: Extract<Operand, { k
 }
 
 /** `@NAME`, or the elements of a set that was written in place. */
-export const setReference = (context: TextContext, name: string, shift = 0): string => {
-  const set = context.sets.find(candidate => candidate.name === name)
-  if (!set?.anonymous) return `@${name}`
+export const setReference = (context: TextContext, name: string, key: Operand, shift = 0): string => {
+  const found = context.sets.find(candidate => candidate.name === name)
+  if (!found?.anonymous) return `@${name}`
+  const set = typedLike(found, key)
   return `{ ${elementsText(context, shift === 0 ? set : shiftedDown(set, shift)).join(', ')} }`
 }
 
@@ -123,4 +139,24 @@ const shiftedDown = (set: SetState, shift: number): SetState => {
     return 'beginning' in value ? value : { first: down(value.first), last: down(value.last) }
   }
   return { ...set, elements: set.elements.map(element => ({ ...element, key: element.key.map(field) })) }
+}
+
+/**
+ * A set written in place has the datatypes of what is looked up in it: nft keeps no lengths of plain numbers with the
+ * set, so that its keys could not be cut when they were read.
+ */
+const typedLike = (set: SetState, key: Operand): SetState => {
+  const [raw, ...more] = stateKeyFields(set)
+  const parts = key.kind === 'concat' ? key.parts : [key]
+  if (raw === undefined || more.length > 0 || parts.length < 2) return set
+  const typed: SetState = { ...set, keyTypeof: parts }
+  const fields = stateKeyFields(typed)
+  if (fields.length !== parts.length) return set
+  const split = ({ key: [whole], ...rest }: SetElement): SetElement => {
+    if (whole === undefined || (typeof whole === 'object' && 'beginning' in whole))
+      return { key: [], ...rest }
+    const [first, last] = fieldBounds(raw, whole)
+    return { key: splitFields(fields, first, last), ...rest }
+  }
+  return { ...typed, elements: set.elements.map(split) }
 }

@@ -15,10 +15,11 @@ export const setText = (set: SetState, context: TextContext): string => {
   return lines.join('\n')
 }
 
-const setLines = (set: SetState, context: TextContext): string[] => {
+/** The lines of a set's declaration, with its elements. */
+export const setLines = (set: SetState, context: TextContext): string[] => {
   const lines = [typeLine(set, context)]
-  if (set.policy === 'memory') lines.push('policy memory')
-  if (set.size !== undefined) lines.push(`size ${set.size}`)
+  if (set.policy === 'memory' && !set.flags?.constant) lines.push('policy memory')
+  if (set.size !== undefined && !set.flags?.constant) lines.push(`size ${set.size}`)
   const flags = flagNames(set)
   if (flags.length > 0) lines.push(`flags ${flags.join(',')}`)
   if (set.autoMerge) lines.push('auto-merge')
@@ -62,6 +63,7 @@ const typeLine = (set: SetState, context: TextContext): string => {
 const elementsPerLine: Readonly<Record<string, number>> = {
   nf_proto: 5,
   integer: 5,
+  'integer host': 5,
   arp_op: 5,
   inet_proto: 5,
   inet_service: 5,

@@ -23,7 +23,7 @@ export const statementText = (context: TextContext, statement: Statement): strin
     case 'verdict':
       return verdictText(statement)
     case 'verdictMap':
-      return `${text(statement.key)} vmap ${setReference(context, statement.map, statement.shift)}`
+      return `${text(statement.key)} vmap ${setReference(context, statement.map, statement.key, statement.shift)}`
     case 'set':
       return `${text(statement.target)} set ${text(statement.value)}`
     case 'counter':
@@ -47,7 +47,7 @@ export const statementText = (context: TextContext, statement: Statement): strin
     case 'object':
       return `${objectWords(statement.type)} ${quoteText(statement.name)}`
     case 'objectMap':
-      return `${objectWords(statement.type)} ${text(statement.key)} map ${setReference(context, statement.map)}`
+      return `${objectWords(statement.type)} ${text(statement.key)} map ${setReference(context, statement.map, statement.key)}`
     case 'dynset':
       return dynsetText(context, statement)
     case 'stateful':
@@ -108,7 +108,10 @@ const matchText = (context: TextContext, match: Extract<Statement, { kind: 'matc
     const not = operator === '!=' ? '!= ' : ''
     return `${operandText(context, left.operand)} ${not}${value} / ${mask}`
   }
-  const rightText = patternText(context, right, type, field?.bits)
+  const rightText =
+    right.kind === 'set'
+      ? setReference(context, right.set, left, right.shift)
+      : patternText(context, right, type, field?.bits)
   const isExplicit = left.kind === 'bitwise' || (type.bitmask && right.kind === 'value')
   return operator === '==' && !isExplicit
     ? `${leftText} ${rightText}`
@@ -122,7 +125,7 @@ const flagList = (type: Datatype, value: Scalar): string =>
 
 const patternText = (
   context: TextContext,
-  pattern: Pattern,
+  pattern: Exclude<Pattern, { kind: 'set' }>,
   type: Datatype,
   bits: number | undefined,
 ): string => {
@@ -138,8 +141,6 @@ const patternText = (
       return rangeText(context, type, pattern.first, pattern.last, bits)
     case 'wildcard':
       return `"${pattern.beginning}*"`
-    case 'set':
-      return setReference(context, pattern.set, pattern.shift)
   }
 }
 
