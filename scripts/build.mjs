@@ -19,7 +19,10 @@ const products = [
 function buildCommand() {
   // The command always runs on Bun: what only Node needs (koffi) is left out.
   const constants = ['--define', 'process.versions.bun="1"']
-  const options = ['--compile', '--minify', '--bytecode', '--format=cjs', ...constants]
+  // Most runs end before a compiled function has earned back the time of compiling it, so functions must be a hundred
+  // times as hot as usual before they are. Commands that stay (src/cli/jit.ts) put this back to 1.
+  const patience = ['--compile-jit-policy=100']
+  const options = ['--compile', '--minify', '--bytecode', '--format=cjs', ...constants, ...patience]
   const safety = ['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
   return run(bunPath(), ['build', ...options, ...safety, 'src/cli/main.ts', '--outfile', 'dist/natspace'])
 }

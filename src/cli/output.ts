@@ -1,4 +1,5 @@
-import { fstatSync, readlinkSync, writeSync } from 'node:fs'
+import { errno, SystemError } from '../linux/sys/errno.ts'
+import { isTerminal, writeAll } from '../linux/sys/files.ts'
 import { printable } from '../space/spec/quote.ts'
 import { type Style, styleOf } from './style.ts'
 
@@ -101,21 +102,11 @@ export const styleFor = (
   return styleOf(!refused && isTerminal(fd))
 }
 
-/** A character device but /dev/null. Asking node:tty would cost two milliseconds of the start. */
-const isTerminal = (fd: number): boolean => {
-  try {
-    return fstatSync(fd).isCharacterDevice() && readlinkSync(`/proc/self/fd/${fd}`) !== '/dev/null'
-  } catch {
-    // Closed, or no /proc: no terminal to colour.
-    return false
-  }
-}
-
 /**
  * The real stdout and stderr, written at once: the streams of the runtime cost eight milliseconds of the start, and
  * would lose what is not yet written when the process is replaced or ends.
  */
-export const processSink: Sink = { out: text => writeAll(1, text), err: text => writeAll(2, text) }
+export const processSink: Sink = { out: text => write(1, text), err: text => write(2, text) }
 
 /** Thrown when nobody reads stdout any more (`natspace ls | head -1`): the end, without a message. */
 export class ReaderGone extends Error {
@@ -124,17 +115,12 @@ export class ReaderGone extends Error {
 
 const encoder = new TextEncoder()
 
-const writeAll = (fd: number, text: string): void => {
-  let rest = encoder.encode(text)
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(fd, rest))
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      // A pipe that somebody made non-blocking is full: wait a moment.
-      if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
-      else if (code === 'EPIPE' || code === 'EBADF') throw new ReaderGone()
-      else throw error
-    }
+const write = (fd: number, text: string): void => {
+  try {
+    writeAll(fd, encoder.encode(text))
+  } catch (error) {
+    if (error instanceof SystemError && (error.errno === errno.EPIPE || error.errno === errno.EBADF))
+      throw new ReaderGone()
+    throw error
   }
 }

@@ -14,14 +14,15 @@ const startOptions = {
 
 /** Runs a command line and returns its exit status. Never throws: every error becomes a message and a status. */
 export const run = async (args: readonly string[], environment: Environment, sink: Sink): Promise<number> => {
-  // Until the options are read, only this tells how an error is to be shown; after `--` they are another program's.
+  // While the options are not read, only this tells how an error is to be shown; after `--` they are another program's.
   const ours = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
-  let output = outputFor({ json: ours.includes('--json') || ours.includes('-j') }, environment, sink)
+  const seemsJson = ours.some(arg => arg === '--json' || /^-[hqv]*j[hjqv]*$/.test(arg))
+  let output = outputFor({ json: seemsJson }, environment, sink)
   let name = ''
   let failureStatus: number | undefined
   try {
     const start = parseOptions('natspace', args, startOptions, 1)
-    output = outputFor(start.values, environment, sink)
+    output = outputFor({ ...start.values, json: seemsJson }, environment, sink)
     if (start.values.version) return printVersion(output)
     const [first, ...rest] = start.positionals
     if (first === undefined || first === 'help' || start.values.help) {

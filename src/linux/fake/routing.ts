@@ -164,8 +164,10 @@ export class FakeRouting {
     this.routes.push(route)
   }
 
-  /** Throws NetlinkError ESRCH. */
+  /** Throws NetlinkError ESRCH, EINVAL. */
   deleteRoute({ index, destination, gateway }: RouteChange): void {
+    if (networkOf(destination) !== destination)
+      throw refusal('RTM_DELROUTE', 'EINVAL', 'Invalid prefix for given prefix length')
     const found = this.routes.find(
       route =>
         route.table === routeTable.main &&

@@ -43,7 +43,7 @@ export const numberedList = <T>(codec: Codec<T>, kernelName: string): Codec<T[]>
   encode(writer, values) {
     let number = 1
     for (const value of values)
-      writeAttribute(writer, NLA_F_NESTED | (number++ & 0x3fff), kernelName, () =>
+      writeAttribute(writer, (codec.nested ? NLA_F_NESTED : 0) | (number++ & 0x3fff), kernelName, () =>
         codec.encode(writer, value),
       )
   },

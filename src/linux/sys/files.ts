@@ -39,12 +39,7 @@ export const writeSmallFile = (path: string, text: string): void => {
 export const createFile = (path: string, text: string, mode: number): void => {
   const { writeOnly, create, exclusive, noFollow } = openFlags
   using file = Descriptor.open(path, writeOnly | create | exclusive | noFollow, mode)
-  const bytes = encoder.encode(text)
-  for (let written = 0; written < bytes.length; ) {
-    const count = libc().write(file.number, bytes.subarray(written), bytes.length - written)
-    if (count < 0) throw new SystemError('write', libc().errno(), path)
-    written += count
-  }
+  writeAll(file.number, encoder.encode(text))
   if (libc().fsync(file.number) !== 0) throw new SystemError('fsync', libc().errno(), path)
 }
 
@@ -117,5 +112,23 @@ export const namesIn = (path: string): string[] => {
       const name = decoder.decode(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)))
       if (name !== '.' && name !== '..') names.push(name)
     }
+  }
+}
+
+/** Whether a descriptor is a terminal. Equivalent to: `test -t N` */
+export const isTerminal = (descriptor: number): boolean => libc().isatty(descriptor) === 1
+
+/** Writes all bytes to a descriptor, waiting where a pipe is full. Throws SystemError (EPIPE: nobody reads any more). */
+export const writeAll = (descriptor: number, bytes: Uint8Array): void => {
+  for (let rest = bytes; rest.length > 0; ) {
+    const count = libc().write(descriptor, rest, rest.length)
+    if (count >= 0) {
+      rest = rest.subarray(count)
+      continue
+    }
+    const number = libc().errno()
+    // A pipe that somebody made non-blocking is full: wait a moment.
+    if (number === errno.EAGAIN) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+    else if (number !== errno.EINTR) throw new SystemError('write', number)
   }
 }

@@ -29,6 +29,7 @@ export const libcTable = {
   fstatfs: signature(['i32', 'ptr']),
   ioctl: signature(['i32', 'u64', 'u64']),
   fsync: signature(['i32']),
+  isatty: signature(['i32']),
   statx: signature(['i32', 'ptr', 'i32', 'u32', 'ptr']),
   getdents64: signature(['i32', 'ptr', 'u64'], 'isize'),
   mkdir: signature(['ptr', 'u32']),

@@ -4,11 +4,11 @@ import type { Comparison } from '../expressions/cmp.ts'
 import { lookupInverted } from '../expressions/lookup.ts'
 import { type HeaderName, headerOf, headers } from '../headers/headers.ts'
 import type { Operand } from '../syntax/operand.ts'
-import { byteLength, type FieldType, operandType } from '../syntax/operand-type.ts'
+import { byteLength, type FieldType, operandType, operandTypes } from '../syntax/operand-type.ts'
 import type { Pattern } from '../syntax/pattern.ts'
 import type { Statement } from '../syntax/statement.ts'
 import { type Bits, emitMask, load, requireFor } from './load.ts'
-import { CompileError, type Program } from './program.ts'
+import { CompileError, type Program, registerNumber, registersFor } from './program.ts'
 
 type Match = Extract<Statement, { kind: 'match' }>
 
@@ -18,6 +18,7 @@ export const compileMatch = (program: Program, { left, operator, right }: Match)
   if (right.kind === 'set') {
     const bits = load(program, left, 0, right.shift !== undefined)
     if (bits !== undefined) emitMask(program, 1, bits.mask)
+    if (right.interval) turnParts(program, left)
     const flags = operator === '!=' ? { flags: lookupInverted } : {}
     program.emit({ name: 'lookup', data: { set: right.set, sreg: 1, ...flags } })
     return
@@ -62,6 +63,16 @@ export const compileMatch = (program: Program, { left, operator, right }: Match)
   }
 }
 
+/** In front of a look-up in a set of intervals: turns each part that is not in network byte order. */
+const turnParts = (program: Program, key: Operand): void => {
+  let index = 0
+  for (const { type, bits } of operandTypes(key)) {
+    const length = byteLength(bits)
+    toNetworkOrder(program, type, length, registerNumber(index))
+    index += registersFor(length)
+  }
+}
+
 const equality = (operator: Comparison | '!'): '==' | '!=' => {
   if (operator === '==' || operator === '!=') return operator
   throw new CompileError(`${operator} cannot be used with this right side`)
@@ -83,11 +94,11 @@ const network = (type: Datatype, value: Scalar, length: number, bits: Bits | und
     : integerBytes(type.toInteger(value), length, 'network')
 
 /** The kernel compares bytes: what the CPU keeps the other way round is turned before it can be ordered. */
-const toNetworkOrder = (program: Program, type: Datatype, length: number): void => {
+const toNetworkOrder = (program: Program, type: Datatype, length: number, register = 1): void => {
   if (type.order !== 'host' || type.kind === 'string' || length === 1) return
   program.emit({
     name: 'byteorder',
-    data: { sreg: 1, dreg: 1, operation: 'hton', length, size: length },
+    data: { sreg: register, dreg: register, operation: 'hton', length, size: length },
   })
 }
 

@@ -143,3 +143,6 @@ export const fieldsOf = (number: number): Datatype[] | undefined => {
   }
   return fields.length > 0 ? fields : undefined
 }
+
+/** Datatypes whose values nft writes as prefixes, where a mask or an interval is one. */
+export const prefixTypes: ReadonlySet<string> = new Set(['ipv4_addr', 'ipv6_addr', 'mark', 'realm'])

@@ -1,4 +1,5 @@
 import { type ByteOrder, bytesInteger, type Datatype, type Scalar } from '../datatypes/datatype.ts'
+import { prefixTypes } from '../datatypes/index.ts'
 import { textOfBytes } from '../datatypes/strings.ts'
 import type { Comparison } from '../expressions/cmp.ts'
 import type { Operand } from '../syntax/operand.ts'
@@ -166,9 +167,6 @@ const readBits = (
   pushMatch(packet, field, operator, { kind: 'value', value: right })
   return true
 }
-
-/** Datatypes of which nft writes a masked value as a prefix. */
-const prefixTypes = new Set(['ipv4_addr', 'ipv6_addr', 'mark', 'ether_addr', 'll_addr', 'bitmask'])
 
 const readMasked = (
   packet: PacketKnowledge,

@@ -80,3 +80,6 @@ export class Registers {
 
 /** Whether bytes are all zero: a mask without an exclusive or. */
 export const isPlain = (xor: Uint8Array): boolean => xor.every(byte => byte === 0)
+
+/** Whether the byte order was turned on the way. */
+export const isTurned = (loaded: Loaded): boolean => loaded.steps.some(step => step.kind === 'byteorder')

@@ -15,7 +15,7 @@ import type { Log, Statement } from '../syntax/statement.ts'
 import { readComparison, readRange } from './match.ts'
 import { readLocalNat, readNat } from './nat.ts'
 import type { PacketKnowledge } from './packet.ts'
-import type { Registers } from './registers.ts'
+import { isTurned, type Registers } from './registers.ts'
 import { fieldInPlace, resolve } from './resolve.ts'
 import { readExtensionWrite, readPayloadWrite, valueFor } from './writes.ts'
 
@@ -160,7 +160,8 @@ const readLookup = (machine: Machine, data: Data<'lookup'>): boolean => {
   const inPlace = isValue ? undefined : fieldInPlace(packet, registers.at(data.sreg))
   const key = inPlace?.operand ?? readKey(machine, data.sreg, set.keyBytes, isValue)
   if (key === undefined) return false
-  const shift = inPlace === undefined ? {} : { shift: inPlace.shift }
+  const turned = registers.key(data.sreg, set.keyBytes)?.some(isTurned)
+  const shift = { ...(inPlace && { shift: inPlace.shift }), ...(turned ? { interval: true as const } : {}) }
   if (data.dreg === undefined) {
     const operator = (data.flags ?? 0) & lookupInverted ? '!=' : '=='
     packet.statements.push({

@@ -1,11 +1,12 @@
 import { attributes } from '../../netlink/composite.ts'
 import { type MessageOf, message } from '../../netlink/message.ts'
-import { be16, be32, be64, bytes, cstring, u8 } from '../../netlink/scalars.ts'
+import { be16, be32, be64, bytes, cstring, u8, u32 } from '../../netlink/scalars.ts'
 import { connlimitExpression } from '../expressions/connlimit.ts'
 import { counterExpression } from '../expressions/counter.ts'
 import { limitExpression } from '../expressions/limit.ts'
 import { quotaExpression } from '../expressions/quota.ts'
 import { synproxyExpression } from '../expressions/synproxy.ts'
+import { numberedList } from '../scalars.ts'
 import { nfgenmsg } from './header.ts'
 
 /** NFT_OBJECT_*. */
@@ -35,6 +36,8 @@ export const objectMessage = message('NFT_OBJ', nfgenmsg, {
 })
 export type ObjectMessage = MessageOf<typeof objectMessage>
 
+const numberedValues = numberedList(be32, 'CTA_TIMEOUT')
+
 /** enum nft_ct_helper_attributes. */
 const helper = attributes({
   name: [1, cstring, 'NFTA_CT_HELPER_NAME'],
@@ -42,11 +45,11 @@ const helper = attributes({
   l4proto: [3, u8, 'NFTA_CT_HELPER_L4PROTO'],
 })
 
-/** enum nft_ct_timeout_timeout_attributes; `data` has one be32 of seconds per state of the protocol. */
+/** enum nft_ct_timeout_timeout_attributes; `data` has seconds for the states of the protocol, numbered from 1. */
 const timeout = attributes({
   l3proto: [1, be16, 'NFTA_CT_TIMEOUT_L3PROTO'],
   l4proto: [2, u8, 'NFTA_CT_TIMEOUT_L4PROTO'],
-  data: [3, bytes, 'NFTA_CT_TIMEOUT_DATA'],
+  data: [3, numberedValues, 'NFTA_CT_TIMEOUT_DATA'],
 })
 
 /** enum nft_ct_expectation_attributes. */
@@ -54,7 +57,8 @@ const expectation = attributes({
   l3proto: [1, be16, 'NFTA_CT_EXPECT_L3PROTO'],
   l4proto: [2, u8, 'NFTA_CT_EXPECT_L4PROTO'],
   dport: [3, be16, 'NFTA_CT_EXPECT_DPORT'],
-  timeout: [4, be32, 'NFTA_CT_EXPECT_TIMEOUT'],
+  /** Milliseconds, in the machine's byte order. */
+  timeout: [4, u32, 'NFTA_CT_EXPECT_TIMEOUT'],
   size: [5, u8, 'NFTA_CT_EXPECT_SIZE'],
 })
 

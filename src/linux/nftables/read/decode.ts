@@ -88,20 +88,24 @@ export const toSet = ({ attributes }: SetMessage): SetState => {
     ...(has(setFlags.dynamic) ? { dynamic: true } : {}),
     ...(has(setFlags.constant) ? { constant: true } : {}),
   }
+  const key = typeNames(attributes.keyType ?? 0, entryNumber(userdata, setUserdata.keyByteOrder))
+  const data = has(setFlags.map)
+    ? dataType === verdictTypeNumber
+      ? ['verdict']
+      : typeNames(dataType ?? 0, entryNumber(userdata, setUserdata.dataByteOrder))
+    : undefined
+  // nft leaves out parts of an example that it cannot write down: then it is none.
+  const examples = (entry: number, names: readonly string[]) => {
+    const operands = readTypeof(userdata, entry)
+    return operands?.length === names.length ? operands : undefined
+  }
   return {
     name: attributes.name ?? '',
     handle: attributes.handle ?? 0n,
     anonymous: has(setFlags.anonymous),
-    key: typeNames(attributes.keyType ?? 0, entryNumber(userdata, setUserdata.keyByteOrder)),
+    key,
     keyBytes: attributes.keyLength ?? 0,
-    ...(has(setFlags.map)
-      ? {
-          data:
-            dataType === verdictTypeNumber
-              ? ['verdict']
-              : typeNames(dataType ?? 0, entryNumber(userdata, setUserdata.dataByteOrder)),
-        }
-      : {}),
+    ...optional('data', data),
     ...optional('dataBytes', attributes.dataLength),
     ...(Object.keys(setFlagsOn).length > 0 ? { flags: setFlagsOn } : {}),
     ...(entryNumber(userdata, setUserdata.mergeElements) ? { autoMerge: true } : {}),
@@ -110,8 +114,8 @@ export const toSet = ({ attributes }: SetMessage): SetState => {
     ...optional('size', attributes.description?.size),
     ...(attributes.policy === 1 ? { policy: 'memory' as const } : {}),
     ...optional('comment', entryText(userdata, setUserdata.comment)),
-    ...optional('keyTypeof', readTypeof(userdata, setUserdata.keyTypeof)),
-    ...optional('dataTypeof', readTypeof(userdata, setUserdata.dataTypeof)),
+    ...optional('keyTypeof', examples(setUserdata.keyTypeof, key)),
+    ...optional('dataTypeof', examples(setUserdata.dataTypeof, data ?? [])),
     ...(entryNumber(userdata, setUserdata.dataInterval) ? { dataInterval: true as const } : {}),
     ...optional(
       'fieldBytes',

@@ -14,7 +14,8 @@ export const decodeElements = (set: SetState, raw: readonly ElementAttributes[])
   const key = stateKeyFields(set)
   const data = stateDataFields(set)
   const only = key.length === 1 ? key[0] : undefined
-  if (set.flags?.interval && only) return decodeIntervals(only, data, set, raw)
+  const isConcatenation = raw.some(element => element.keyEnd !== undefined)
+  if (set.flags?.interval && only && !isConcatenation) return decodeIntervals(only, data, set, raw)
   return raw.map(element => {
     const common = commonOf(element, data, set)
     if (isCatchAll(element)) return { key: [], ...common }
@@ -38,8 +39,8 @@ export const splitFields = (
     const from = first.subarray(at, at + field.bytes)
     const to = last?.subarray(at, at + field.bytes)
     at += fields.length === 1 ? field.bytes : 4 * registersFor(field.bytes)
-    if (to === undefined || from.every((byte, i) => byte === to[i])) return field.type.read(from)
-    return intervalField(field, bytesInteger(from, field.type.order), bytesInteger(to, field.type.order))
+    if (to === undefined) return field.type.read(from)
+    return intervalField(field, bytesInteger(from, 'network'), bytesInteger(to, 'network'))
   })
 }
 

@@ -13,8 +13,8 @@ import { dataFields, type Field, keyFields, type NamedSet } from './named-set.ts
  * Theory of operation. The kernel has three kinds of sets. A hash set holds keys. A set of intervals of one field holds
  * their borders: an element for the first value, and one with INTERVAL_END for the first value behind (none when the
  * interval reaches the last value there is; nft then notes this in the user data). A set of intervals of
- * concatenations holds first and last key together. In sets of intervals of one field all values lie in network byte
- * order, so that they sort as numbers.
+ * concatenations holds first and last key together. In sets of intervals all values lie in network byte order, so that
+ * they compare as numbers; rules turn what they look up there.
  */
 
 /** The elements of the kernel for elements of a set, as nft makes them. Throws EncodeError. */
@@ -110,16 +110,14 @@ const beginningBounds = (field: Field, beginning: string): { first: bigint; last
   return { first, last: first | ((1n << rest) - 1n) }
 }
 
-/** First and last value of a field as bytes, in the byte order of its datatype. */
+/** First and last value of a field as bytes in network byte order, which is that of sets of intervals. */
 export const fieldBounds = (field: Field, value: KeyField): [Uint8Array, Uint8Array] => {
-  const isPrefix = typeof value === 'string' && value.includes('/') && field.type.kind !== 'string'
-  if (typeof value !== 'object' && !isPrefix) {
+  if (field.type.kind === 'string' && typeof value !== 'object') {
     const bytes = field.type.write(value, field.bytes)
     return [bytes, bytes]
   }
   const { first, last } = integerBounds(field, value)
-  const order = field.type.kind === 'string' ? 'network' : field.type.order
-  return [integerBytes(first, field.bytes, order), integerBytes(last, field.bytes, order)]
+  return [integerBytes(first, field.bytes, 'network'), integerBytes(last, field.bytes, 'network')]
 }
 
 const single = (value: KeyField): Scalar => {

@@ -114,7 +114,7 @@ export const match = (
       kind: 'match',
       left,
       operator: operator ?? (negated ? '!=' : '=='),
-      right: { kind: 'set', set: right.set },
+      right: { kind: 'set', set: right.set, ...(right.interval ? { interval: true } : {}) },
     }
   }
   const [field, ...more] = operandTypes(left)

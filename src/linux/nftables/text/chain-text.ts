@@ -27,5 +27,5 @@ const hookLine = (chain: Chain, { family }: TextContext): string => {
 export const devicesText = (devices: readonly string[]): string => {
   const [only, ...more] = devices
   if (only === undefined) return ''
-  return more.length === 0 ? ` device "${only}"` : ` devices = { ${devices.join(', ')} }`
+  return more.length === 0 ? ` device "${only}"` : ` devices = { ${devices.toSorted().join(', ')} }`
 }

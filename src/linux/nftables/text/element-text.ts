@@ -1,8 +1,10 @@
-import { bytesInteger, type Datatype } from '../datatypes/datatype.ts'
+import { bytesInteger, type Datatype, type Scalar } from '../datatypes/datatype.ts'
+import { prefixTypes } from '../datatypes/index.ts'
 import { durationText } from '../datatypes/times.ts'
 import type { SetState } from '../read/model.ts'
+import { prefixLength } from '../sets/decode-elements.ts'
 import type { KeyField, SetElement, VerdictValue } from '../sets/element.ts'
-import { fieldBounds } from '../sets/encode-elements.ts'
+import { integerBounds } from '../sets/encode-elements.ts'
 import type { Field } from '../sets/named-set.ts'
 import { stateDataFields, stateKeyFields } from '../sets/set-fields.ts'
 import type { TextContext } from './context.ts'
@@ -50,6 +52,10 @@ export const fieldText = (context: TextContext, { type, bytes }: Field, value: K
       : valueText(context, type, scalar, widthOf(type, bytes))
   if (typeof value !== 'object') return text(value)
   if ('beginning' in value) return `"${value.beginning}*"`
+  const length = prefixTypes.has(type.name)
+    ? prefixLength(type.toInteger(value.first), type.toInteger(value.last), bytes * 8)
+    : undefined
+  if (length !== undefined) return `${text(value.first)}/${length}`
   return rangeText(context, type, value.first, value.last, widthOf(type, bytes))
 }
 
@@ -85,19 +91,17 @@ const weightOf = (
 ): bigint => {
   // The element `*` stands behind all others.
   if (element.key.length === 0) return 1n << BigInt(set.keyBytes * 8 + 1)
-  if (only !== undefined) {
-    const bytes = fieldBounds(only, element.key[0] ?? 0)[0]
-    return bytesInteger(
-      bytes,
-      set.flags?.interval && only.type.kind === 'string' ? 'network' : only.type.order,
-    )
-  }
+  if (set.flags?.interval && only !== undefined) return integerBounds(only, element.key[0] ?? 0).first
   let weight = 0n
   let shift = 0n
-  for (const [i, field] of fields.entries()) {
-    const bytes = fieldBounds(field, element.key[i] ?? 0)[0]
-    weight |= bytesInteger(bytes.slice().reverse(), 'network') << shift
-    shift += BigInt(((field.bytes + 3) & ~3) * 8)
+  for (const [i, { type, bytes }] of fields.entries()) {
+    const written = type.write(scalarOf(element.key[i]), bytes)
+    if (only !== undefined) return bytesInteger(written, type.order)
+    weight |= bytesInteger(written.slice().reverse(), 'network') << shift
+    shift += BigInt(((bytes + 3) & ~3) * 8)
   }
   return weight
 }
+
+const scalarOf = (field: KeyField | undefined): Scalar =>
+  field === undefined || typeof field === 'object' ? 0 : field

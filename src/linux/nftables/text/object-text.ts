@@ -22,6 +22,34 @@ const familyWord = (number: number | undefined): string => families[number ?? 0]
 const protocolWord = (number: number | undefined): string =>
   String(inetProtocol.fromInteger(BigInt(number ?? 0)))
 
+/** States of a protocol with the seconds that the kernel has by default; nft lists only others. */
+const defaultTimeouts: Readonly<Record<string, readonly (readonly [string, number])[]>> = {
+  tcp: [
+    ['syn_sent', 120],
+    ['syn_recv', 60],
+    ['established', 432_000],
+    ['fin_wait', 120],
+    ['close_wait', 60],
+    ['last_ack', 30],
+    ['time_wait', 120],
+    ['close', 10],
+    ['syn_sent2', 120],
+    ['retrans', 300],
+    ['unack', 300],
+  ],
+  udp: [
+    ['unreplied', 30],
+    ['replied', 180],
+  ],
+}
+
+const policyLines = (protocol: string, seconds: readonly number[]): string[] => {
+  const states = (defaultTimeouts[protocol] ?? []).flatMap(([state, usual], i) =>
+    seconds[i] === undefined || seconds[i] === usual ? [] : [`${state} : ${seconds[i]}`],
+  )
+  return states.length === 0 ? [] : [`policy = { ${states.join(', ')} }`]
+}
+
 const objectLines = (object: ObjectState): string[] => {
   switch (object.type) {
     case 'counter':
@@ -63,7 +91,11 @@ const objectLines = (object: ObjectState): string[] => {
       ]
     }
     case 'ct timeout':
-      return [`protocol ${protocolWord(object.data.l4proto)}`, `l3proto ${familyWord(object.data.l3proto)}`]
+      return [
+        `protocol ${protocolWord(object.data.l4proto)}`,
+        `l3proto ${familyWord(object.data.l3proto)}`,
+        ...policyLines(protocolWord(object.data.l4proto), object.data.data ?? []),
+      ]
     case 'secmark':
       return [quoteText(object.data.context ?? '')]
     case 'synproxy': {
@@ -71,8 +103,9 @@ const objectLines = (object: ObjectState): string[] => {
       return [
         `mss ${mss}`,
         `wscale ${windowScale}`,
-        ...(flags & 8 ? ['timestamp'] : []),
-        ...(flags & 4 ? ['sack-perm'] : []),
+        ...(flags & 12
+          ? [[...(flags & 8 ? ['timestamp'] : []), ...(flags & 4 ? ['sack-perm'] : [])].join(' ')]
+          : []),
       ]
     }
     case 'other':

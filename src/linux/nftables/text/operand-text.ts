@@ -156,7 +156,7 @@ const typedLike = (set: SetState, key: Operand): SetState => {
     if (whole === undefined || (typeof whole === 'object' && 'beginning' in whole))
       return { key: [], ...rest }
     const [first, last] = fieldBounds(raw, whole)
-    return { key: splitFields(fields, first, last), ...rest }
+    return { key: splitFields(fields, first, set.flags?.interval ? last : undefined), ...rest }
   }
   return { ...typed, elements: set.elements.map(split) }
 }

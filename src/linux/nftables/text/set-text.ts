@@ -22,22 +22,24 @@ export const setLines = (set: SetState, context: TextContext): string[] => {
   if (set.size !== undefined && !set.flags?.constant) lines.push(`size ${set.size}`)
   const flags = flagNames(set)
   if (flags.length > 0) lines.push(`flags ${flags.join(',')}`)
+  if (set.stateful?.length) lines.push(set.stateful.map(statefulDeclaration).join(' '))
   if (set.autoMerge) lines.push('auto-merge')
   if (set.timeout !== undefined) lines.push(`timeout ${durationText(BigInt(set.timeout))}`)
   if (set.gcInterval !== undefined) lines.push(`gc-interval ${durationText(BigInt(set.gcInterval))}`)
   if (set.comment !== undefined) lines.push(`comment ${quoteText(set.comment)}`)
-  for (const instruction of set.stateful ?? []) lines.push(statefulDeclaration(instruction))
   if (set.elements.length > 0) lines.push(`elements = { ${joinElements(elementsText(context, set), set)} }`)
   return lines
 }
 
+/** The flag timeout goes without saying when there is a timeout, unless other flags are listed anyway. */
 const flagNames = (set: SetState): string[] => {
   const { constant, dynamic, interval, timeout } = set.flags ?? {}
+  if (set.timeout !== undefined && !constant && !dynamic && !interval) return []
   return [
     ...(constant ? ['constant'] : []),
     ...(dynamic ? ['dynamic'] : []),
     ...(interval ? ['interval'] : []),
-    ...(timeout && set.timeout === undefined ? ['timeout'] : []),
+    ...(timeout ? ['timeout'] : []),
   ]
 }
 

@@ -3,6 +3,7 @@ import { integer } from '../datatypes/index.ts'
 import { durationText } from '../datatypes/times.ts'
 import { flagsOf } from '../decompile/match.ts'
 import { objectTypes } from '../messages/object.ts'
+import type { VerdictValue } from '../sets/element.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { operandTypes } from '../syntax/operand-type.ts'
 import type { Pattern } from '../syntax/pattern.ts'
@@ -11,6 +12,7 @@ import type { TextContext } from './context.ts'
 import { verdictText } from './element-text.ts'
 import { operandText, setReference } from './operand-text.ts'
 import { quoteText } from './quote.ts'
+import { ruleText } from './rule-text.ts'
 import { limitText, statefulDeclaration, statefulText } from './stateful-text.ts'
 import { bracketed, rangeText, valueText } from './value-text.ts'
 
@@ -21,7 +23,7 @@ export const statementText = (context: TextContext, statement: Statement): strin
     case 'match':
       return matchText(context, statement)
     case 'verdict':
-      return verdictText(statement)
+      return inlineChain(context, statement) ?? verdictText(statement)
     case 'verdictMap':
       return `${text(statement.key)} vmap ${setReference(context, statement.map, statement.key, statement.shift)}`
     case 'set':
@@ -83,6 +85,14 @@ export const statementText = (context: TextContext, statement: Statement): strin
   }
 }
 
+/** `jump { … }`: the rules of a chain that has no name of its own. */
+const inlineChain = (context: TextContext, { verdict, chain: name }: VerdictValue): string | undefined => {
+  const chain = context.chains?.find(candidate => candidate.binding && candidate.name === name)
+  if (chain === undefined) return undefined
+  const lines = chain.rules.map(rule => `\t\t\t${ruleText(rule, context).replaceAll('\n', '\n\t')}\n`)
+  return `${verdict} {\n${lines.join('')}\t\t}`
+}
+
 /** What cannot be read is named, never guessed. */
 const rawText = ({ instruction }: Extract<Statement, { kind: 'raw' }>): string => {
   switch (instruction.name) {
@@ -112,7 +122,8 @@ const matchText = (context: TextContext, match: Extract<Statement, { kind: 'matc
     right.kind === 'set'
       ? setReference(context, right.set, left, right.shift)
       : patternText(context, right, type, field?.bits)
-  const isExplicit = left.kind === 'bitwise' || (type.bitmask && right.kind === 'value')
+  const isExplicit =
+    (left.kind === 'bitwise' && right.kind !== 'range') || (type.bitmask && right.kind === 'value')
   return operator === '==' && !isExplicit
     ? `${leftText} ${rightText}`
     : `${leftText} ${operator} ${rightText}`

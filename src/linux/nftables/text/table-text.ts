@@ -8,9 +8,13 @@ import { setText } from './set-text.ts'
 export type TextOptions = Pick<TextContext, 'interfaceNames'>
 
 /** The context for the texts of a table's parts. */
-export const contextOf = (table: Pick<Table, 'family' | 'sets'>, options: TextOptions = {}): TextContext => ({
+export const contextOf = (
+  table: Pick<Table, 'family' | 'sets'> & { chains?: Table['chains'] },
+  options: TextOptions = {},
+): TextContext => ({
   family: table.family,
   sets: table.sets,
+  ...(table.chains === undefined ? {} : { chains: table.chains }),
   ...options,
 })
 
@@ -18,8 +22,8 @@ export const contextOf = (table: Pick<Table, 'family' | 'sets'>, options: TextOp
 export const tableText = (table: Table, options: TextOptions = {}): string => {
   const context = contextOf(table, options)
   const head = [
-    ...(table.comment === undefined ? [] : [`\tcomment ${quoteText(table.comment)}`]),
     ...(table.flags.length === 0 ? [] : [`\tflags ${table.flags.join(',')}`]),
+    ...(table.comment === undefined ? [] : [`\tcomment ${quoteText(table.comment)}`]),
   ]
   const parts = [
     ...table.objects.map(objectText),

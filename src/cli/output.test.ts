@@ -1,0 +1,84 @@
+import { expect, test } from 'bun:test'
+import { Output, styleFor, toJson } from './output.ts'
+import { styleOf } from './style.ts'
+import { table } from './table.ts'
+import { wrap } from './wrap.ts'
+
+const capture = (settings: { json?: boolean; quiet?: boolean } = {}) => {
+  const texts = { out: '', err: '' }
+  const sink = { out: (text: string) => (texts.out += text), err: (text: string) => (texts.err += text) }
+  const style = styleOf(false)
+  return {
+    texts,
+    output: new Output(sink, {
+      json: false,
+      quiet: false,
+      verbose: false,
+      style,
+      errorStyle: style,
+      ...settings,
+    }),
+  }
+}
+
+test('data goes to stdout, notes to stderr; -q and --json silence notes', () => {
+  const plain = capture()
+  plain.output.lines(['one', 'two'])
+  plain.output.note('three')
+  expect(plain.texts).toEqual({ out: 'one\ntwo\n', err: 'three\n' })
+  for (const settings of [{ quiet: true }, { json: true }]) {
+    const silent = capture(settings)
+    silent.output.note('three')
+    expect(silent.texts.err).toBe('')
+  }
+})
+
+test('findings are shown with what to do, made printable', () => {
+  const { texts, output } = capture()
+  output.findings([
+    {
+      code: 'FORWARD_DROP',
+      severity: 'warning',
+      title: 'may \x1b[31m drop',
+      evidence: ['chain x'],
+      why: 'because',
+      fix: { commands: ['do this'], undo: [] },
+      hides: [],
+    },
+  ])
+  expect(texts.err).toBe(
+    'warning: may \\x1b[31m drop\n  because\n  saw: chain x\n  fix: do this\n  code: FORWARD_DROP (natspace explain FORWARD_DROP)\n',
+  )
+})
+
+test('JSON holds counters of 64 bits: as numbers while they are exact, then as text', () => {
+  expect(toJson({ a: 5n, b: 2n ** 60n, c: new Uint8Array([1, 255]), d: '\x1b' })).toBe(
+    '{"a":5,"b":"1152921504606846976","c":"01ff","d":"\\u001b"}',
+  )
+})
+
+test('colours: never into a file, not for a dumb terminal, not with NO_COLOR, always when asked for', () => {
+  const colors = (when: string | undefined, environment = {}) =>
+    styleFor(99, when, environment).bold('x') !== 'x'
+  expect(colors('always', { NO_COLOR: '1' })).toBe(true)
+  expect(colors(undefined)).toBe(false)
+  expect(colors('auto')).toBe(false)
+  expect(colors('never')).toBe(false)
+})
+
+test('columns of a table are as wide as they must be, colours not counted', () => {
+  const { green } = styleOf(true)
+  expect(
+    table(
+      ['A', 'LONG'],
+      [
+        ['longer', green('x')],
+        [green('y'), 'z'],
+      ],
+    ),
+  ).toEqual(['A       LONG', `longer  ${green('x')}`, `${green('y')}       z`])
+})
+
+test('words are wrapped, and longer ones have a line of their own', () => {
+  expect(wrap('a bb ccc ddddddd e', 5)).toEqual(['a bb', 'ccc', 'ddddddd', 'e'])
+})
