@@ -8,3 +8,6 @@ const statuses = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 export const endOnSignals = (): void => {
   for (const [signal, status] of Object.entries(statuses)) process.on(signal, () => process.exit(status))
 }
+
+/** Gives a signal that came during the synchronous section its turn, before the command reports that all went well. */
+export const heedSignals = (): Promise<void> => new Promise(resolve => setImmediate(resolve))

@@ -52,8 +52,8 @@ test('findings are shown with what to do, made printable', () => {
 })
 
 test('JSON holds counters of 64 bits: as numbers while they are exact, then as text', () => {
-  expect(toJson({ a: 5n, b: 2n ** 60n, c: new Uint8Array([1, 255]), d: '\x1b' })).toBe(
-    '{"a":5,"b":"1152921504606846976","c":"01ff","d":"\\u001b"}',
+  expect(toJson({ a: 5n, b: 2n ** 60n, c: new Uint8Array([1, 255]), d: '\x1b', e: Buffer.from([7]) })).toBe(
+    '{"a":5,"b":"1152921504606846976","c":"01ff","d":"\\u001b","e":"07"}',
   )
 })
 

@@ -86,9 +86,11 @@ export class Output {
 
 /** JSON with 64-bit counters as numbers where they are exact, else as text; bytes as hex digits. */
 export const toJson = (value: unknown): string =>
-  JSON.stringify(value, (_key, item: unknown) => {
+  JSON.stringify(value, function (this: Record<string, unknown>, key, item: unknown) {
     if (typeof item === 'bigint') return item <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(item) : String(item)
-    return item instanceof Uint8Array ? Buffer.from(item).toString('hex') : item
+    // The value itself, as a Buffer would be an object of numbers by now.
+    const bytes = this[key]
+    return bytes instanceof Uint8Array ? Buffer.from(bytes).toString('hex') : item
   })
 
 /** Colours as asked for: `auto` means on a terminal that is not dumb, and not when NO_COLOR is set (no-color.org). */

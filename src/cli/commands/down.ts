@@ -7,7 +7,7 @@ import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { failureOf } from '../failure.ts'
-import { endOnSignals } from '../interrupt.ts'
+import { endOnSignals, heedSignals } from '../interrupt.ts'
 import { type Options, usageError, type Values } from '../options.ts'
 import type { Finding, Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
@@ -35,6 +35,7 @@ const run = async ({
     lockOptions(environment),
   )
   report(result, output)
+  await heedSignals()
   return result.problems.length === 0 ? 0 : Math.max(...result.problems.map(problem => problem.exit))
 }
 

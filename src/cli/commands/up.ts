@@ -4,7 +4,7 @@ import { stepOf } from '../../space/steps.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
-import { endOnSignals } from '../interrupt.ts'
+import { endOnSignals, heedSignals } from '../interrupt.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { specOptions, specsFrom } from '../spec-options.ts'
 import { spaceData, spaceLines, warningFinding } from '../summary.ts'
@@ -35,6 +35,7 @@ const run = async ({
     if (!output.quiet) output.lines(summary(result, output.style))
     output.findings(findings)
   }
+  await heedSignals()
   return 0
 }
 

@@ -234,7 +234,7 @@ export class FakeRouting {
   /** Whether a gateway can be reached by this link without another gateway. */
   #reaches(link: FakeLink, gateway: string): boolean {
     const family = ipFamily(gateway)
-    const isLocal = this.addresses.some(item => item.address === gateway)
+    const isLocal = this.addresses.some(({ index, address }) => index === link.index && address === gateway)
     if (isLocal) return family === 4
     return this.routes.some(
       route =>

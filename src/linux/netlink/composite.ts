@@ -131,7 +131,7 @@ export const attributes = <const T extends AttributeTable>(table: T): Attributes
           value[entry.key] = decodeWithin(entry.codec, entry.kernelName, bytes, from, to)
         else {
           unknown ??= []
-          unknown.push({ type, bytes: bytes.slice(from, to), at: place })
+          unknown.push({ type, bytes: rawBytes.decode(bytes, from, to), at: place })
         }
         place++
       }
@@ -268,14 +268,14 @@ export const variant = <const C extends VariantCases>(
       const others = all.flatMap((raw, at) =>
         raw === nameAttribute || raw === payload
           ? []
-          : [{ type: raw.type, bytes: bytes.slice(raw.from, raw.to), at }],
+          : [{ type: raw.type, bytes: rawBytes.decode(bytes, raw.from, raw.to), at }],
       )
       const siblings = others.length > 0 ? { unknown: others } : {}
       if (codec === undefined)
         return {
           name: 'other',
           kernelName: name,
-          raw: payload && bytes.slice(payload.from, payload.to),
+          raw: payload && rawBytes.decode(bytes, payload.from, payload.to),
           ...siblings,
         } as VariantOf<C>
       const value = decodeWithin(codec, data[1], bytes, payload?.from ?? end, payload?.to ?? end)

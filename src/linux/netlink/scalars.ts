@@ -128,7 +128,8 @@ export const bytes: Codec<Uint8Array> = {
   encode(writer, value) {
     writer.raw(value)
   },
-  decode: (source, start, end) => source.slice(start, end),
+  // Not `slice`: that of a Buffer is a view.
+  decode: (source, start, end) => new Uint8Array(source.subarray(start, end)),
 }
 
 /** An IPv4 or IPv6 address as its canonical text; the length tells the family. */

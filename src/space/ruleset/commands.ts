@@ -33,7 +33,7 @@ let ready: NftCommand[] | undefined
 export const tableCommands = (): NftCommand[] => {
   if (ready === undefined) {
     ready = plainTableCommands()
-    if (littleEndian) rememberEncoded(ready, Buffer.from(tableBytes, 'base64'))
+    if (littleEndian) rememberEncoded(ready, new Uint8Array(Buffer.from(tableBytes, 'base64')))
   }
   return ready
 }
