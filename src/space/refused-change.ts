@@ -49,8 +49,9 @@ const verbOf = (change: Change): string => {
     case 'link.delete':
       return `remove the link ${change.name}`
     case 'address.add':
+      return `give ${change.address}/${change.prefixLength} to ${change.name}`
     case 'address.delete':
-      return `${change.type === 'address.add' ? 'give' : 'take'} ${change.address}/${change.prefixLength} ${change.type === 'address.add' ? 'to' : 'from'} ${change.name}`
+      return `take ${change.address}/${change.prefixLength} from ${change.name}`
     case 'route.add':
     case 'route.delete':
       return `${change.type === 'route.add' ? 'add' : 'remove'} the route to ${change.destination}`

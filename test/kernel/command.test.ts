@@ -223,6 +223,21 @@ describe('the exit status', () => {
   })
 })
 
+test('explain takes the values of the only space, of a named one, or of the example', () => {
+  const output = expectOnNewHost(`
+    natspace up -q web --gateway 172.20.0.1/24 --address 172.20.0.9 --uplink eth0
+    natspace explain 8; natspace explain 6
+    natspace up -q other
+    natspace explain 8; natspace explain 8 web
+    natspace explain 8 nothing 2>/dev/null || echo $?`)
+  const byHand = output.match(/iptables .* -j MASQUERADE/g)
+  const rule = (network: string) => `iptables -t nat -A POSTROUTING -s ${network} -o eth0 -j MASQUERADE`
+  expect(byHand).toEqual([rule('172.20.0.0/24'), rule('192.168.45.0/24'), rule('172.20.0.0/24')])
+  expect(output).toContain('nft \'add element inet natspace outbound4_via { 172.20.0.9 . "eth0" }\'')
+  expect(output).toContain('ip netns exec web route add default gw 172.20.0.1')
+  expect(output).toMatch(/\n2\n$/)
+})
+
 test('the state folder is the one that NATSPACE_STATE names', () => {
   const output = expectOnNewHost(`
     export NATSPACE_STATE=/run/elsewhere

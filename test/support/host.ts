@@ -28,7 +28,7 @@ ip route add default via 192.168.1.1
 const functions = `
 natspace() { ${executable} "$@"; }
 snapshot() {
-  ip -d -j link | sed 's/"ifindex":[0-9]*,//g'
+  ip -d -j link | sed 's/"ifindex":[0-9]*,//g; s/,"/,\\n"/g'
   ip -d -j address
   ip -d -j route show table all
   ip -d -j -6 route show table all

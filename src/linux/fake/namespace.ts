@@ -6,6 +6,9 @@ import { FakeRouting } from './routing.ts'
 import type { FakeSysctls } from './sysctls.ts'
 
 const loopback = { index: 1, name: 'lo', address: '00:00:00:00:00:00', mtu: 65536 }
+const newLink = 'RTM_NEWLINK'
+/** IFNAMSIZ without the final zero. */
+const longestName = 15
 const smallestMtu = 68
 const largestMtu = 65535
 
@@ -49,23 +52,22 @@ export class FakeNamespace {
     return link
   }
 
-  /** Throws NetlinkError EEXIST, EBUSY, EINVAL, ERANGE. `ip link add … type veth peer …` */
+  /**
+   * Throws NetlinkError EEXIST, EBUSY, EINVAL, ERANGE, in the order of the kernel's checks: the peer is registered before
+   * the link itself. `ip link add … type veth peer …`
+   */
   addVeth(change: VethAdd, peerNamespace: FakeNamespace): void {
-    const operation = 'RTM_NEWLINK'
     const { peer } = change
-    for (const { name, mtu } of [change, peer]) {
-      if (name.length > 15) throw refusal(operation, 'ERANGE', 'Attribute failed policy validation')
-      if (!/^[^\s/:]+$/.test(name) || name === '.' || name === '..') throw refusal(operation, 'EINVAL')
-      if (mtu !== undefined && (mtu < smallestMtu || mtu > largestMtu)) throw refusal(operation, 'EINVAL')
-    }
-    // The peer comes first: the kernel registers it before the link itself.
-    if (this.links.has(change.index)) throw refusal(operation, 'EEXIST')
-    if (peerNamespace.link(peer.name)) throw refusal(operation, 'EEXIST')
-    if (peerNamespace.links.has(peer.index)) throw refusal(operation, 'EBUSY')
-    if (this.link(change.name)) throw refusal(operation, 'EEXIST')
+    for (const { name } of [change, peer])
+      if (name.length > longestName) throw refusal(newLink, 'ERANGE', 'Attribute failed policy validation')
+    for (const { mtu } of [change, peer])
+      if (mtu !== undefined && (mtu < smallestMtu || mtu > largestMtu)) throw refusal(newLink, 'EINVAL')
+    if (this.links.has(change.index)) throw refusal(newLink, 'EEXIST')
+    peerNamespace.#checkNew(peer)
+    this.#checkNew(change)
     if (peerNamespace === this) {
-      if (change.name === peer.name) throw refusal(operation, 'EEXIST')
-      if (change.index === peer.index) throw refusal(operation, 'EBUSY')
+      if (change.name === peer.name) throw refusal(newLink, 'EEXIST')
+      if (change.index === peer.index) throw refusal(newLink, 'EBUSY')
     }
     const end = ({ name, index, address, mtu }: VethAdd | VethAdd['peer']) => ({
       name,
@@ -80,16 +82,21 @@ export class FakeNamespace {
     inner.peer = link
   }
 
+  #checkNew({ name, index }: { name: string; index: number }): void {
+    if (!/^[^\s/:]+$/.test(name) || name === '.' || name === '..') throw refusal(newLink, 'EINVAL')
+    if (this.link(name)) throw refusal(newLink, 'EEXIST')
+    if (this.links.has(index)) throw refusal(newLink, 'EBUSY')
+  }
+
   /** Throws NetlinkError ENODEV, EINVAL, ERANGE. `ip link set` */
   setLink({ index, mtu, alias, up }: LinkSet): void {
-    const operation = 'RTM_NEWLINK'
     const link = this.links.get(index)
     if (alias !== undefined && Buffer.byteLength(alias) > 255)
-      throw refusal(operation, 'ERANGE', 'Attribute failed policy validation')
-    if (link === undefined) throw refusal(operation, 'ENODEV')
+      throw refusal(newLink, 'ERANGE', 'Attribute failed policy validation')
+    if (link === undefined) throw refusal(newLink, 'ENODEV')
     if (mtu !== undefined && link.name !== 'lo') {
-      if (mtu < smallestMtu) throw refusal(operation, 'EINVAL', 'mtu less than device minimum')
-      if (mtu > largestMtu) throw refusal(operation, 'EINVAL', 'mtu greater than device maximum')
+      if (mtu < smallestMtu) throw refusal(newLink, 'EINVAL', 'mtu less than device minimum')
+      if (mtu > largestMtu) throw refusal(newLink, 'EINVAL', 'mtu greater than device maximum')
     }
     if (mtu !== undefined) {
       link.mtu = mtu

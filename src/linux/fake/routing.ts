@@ -140,6 +140,9 @@ export class FakeRouting {
         : refusal(operation, 'ENODEV')
     if (family === 6 && !this.#hasIpv6(link))
       throw refusal(operation, 'EACCES', 'IPv6 is disabled on nexthop device')
+    const isBroadcast = ({ type, outputIndex, destination: only }: Route): boolean =>
+      type === routeType.broadcast && outputIndex === index && only === `${gateway}/32`
+    if (this.routes.some(isBroadcast)) throw refusal(operation, 'EINVAL', invalidGateway)
     if (gateway !== undefined && !this.#reaches(link, gateway))
       throw family === 4
         ? refusal(operation, 'ENETUNREACH', invalidGateway)
@@ -242,8 +245,7 @@ export class FakeRouting {
         route.family === family &&
         route.gateway === undefined &&
         route.type === routeType.unicast &&
-        prefixContains(route.destination, gateway) &&
-        lastAddress(route.destination) !== gateway,
+        prefixContains(route.destination, gateway),
     )
   }
 
@@ -350,7 +352,8 @@ const isSameRoute = (one: Route, other: Route): boolean =>
   one.destination === other.destination &&
   one.table === other.table &&
   one.type === other.type &&
-  one.outputIndex === other.outputIndex
+  one.outputIndex === other.outputIndex &&
+  one.preferredSource === other.preferredSource
 
 /** The link-local address of a link-layer address: modified EUI-64 (RFC 4291, appendix A). */
 const linkLocalOf = (mac: string): string => {

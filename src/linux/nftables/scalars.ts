@@ -1,6 +1,6 @@
 import { type Codec, DecodeError, EncodeError } from '../netlink/codec.ts'
 import { rawAttributes, writeAttribute } from '../netlink/composite.ts'
-import { be32 } from '../netlink/scalars.ts'
+import { be32, cstring } from '../netlink/scalars.ts'
 
 /** Codecs that only nf_tables needs. Almost every number of nf_tables is 32 bits in network byte order. */
 
@@ -14,6 +14,15 @@ export const beI32: Codec<number> & { size: number } = {
     writer.be32(value >>> 0)
   },
   decode: (bytes, start, end) => be32.decode(bytes, start, end) | 0,
+}
+
+/** A string without a terminating NUL, as nft sends a few; reading accepts both. */
+export const plainString: Codec<string> = {
+  encode(writer, value) {
+    if (value.includes('\0')) throw new EncodeError('a string for the kernel cannot hold a NUL byte')
+    writer.raw(new TextEncoder().encode(value))
+  },
+  decode: cstring.decode,
 }
 
 /** A 32-bit number that has names; a number without a name stays a number, so that newer kernels can be read. */

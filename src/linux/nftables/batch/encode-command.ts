@@ -34,7 +34,7 @@ export const encodeCommand = (command: NftCommand, nextId: () => number): Reques
         flags,
         ...(command.comment === undefined ? {} : { userdata: commentUserdata(command.comment) }),
       }
-      const exists = command.type === 'table.create' ? create | exclusive : 0
+      const exists = command.type === 'table.create' ? exclusive : 0
       return [request(...typed('NFT_MSG_NEWTABLE', exists), tableMessage, { header, attributes })]
     }
     case 'table.delete':
@@ -93,7 +93,7 @@ const chainAttributes = ({ family, table }: NftCommand, chain: ChainSpec) => ({
 
 const hookAttributes = (family: Family, chain: ChainSpec, hook: NonNullable<ChainSpec['hook']>) => ({
   type: chain.type ?? 'filter',
-  policy: chain.policy === 'drop' ? 0 : 1,
+  ...(chain.policy === undefined ? {} : { policy: chain.policy === 'drop' ? 0 : 1 }),
   hook: {
     number: hookNumber(family, hook),
     priority: chain.priority ?? 0,

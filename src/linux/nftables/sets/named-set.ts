@@ -64,8 +64,6 @@ const emptyTypeof = (type: number): UserdataEntry => ({
 })
 
 const NFT_DATA_VERDICT = 0xffffff00
-/** sizeof(struct nft_verdict) of the kernel, which nft sends as the length. */
-const verdictLength = 16
 
 /** Attributes of NFT_MSG_NEWSET, the same as nft's for the same set. `id` is any number unique in the batch. */
 export const setAttributes = (table: string, set: NamedSet, id: number): SetMessage['attributes'] => {
@@ -91,7 +89,7 @@ export const setAttributes = (table: string, set: NamedSet, id: number): SetMess
     keyType: typeNumber(key.map(field => field.type)),
     keyLength: fieldsLength(key),
     ...(isVerdictMap(set)
-      ? { dataType: NFT_DATA_VERDICT, dataLength: verdictLength }
+      ? { dataType: NFT_DATA_VERDICT, dataLength: 0 }
       : set.data
         ? { dataType: typeNumber(data.map(field => field.type)), dataLength: fieldsLength(data) }
         : {}),
@@ -101,7 +99,7 @@ export const setAttributes = (table: string, set: NamedSet, id: number): SetMess
     ...(set.timeout === undefined ? {} : { timeout: BigInt(set.timeout) }),
     userdata: writeUserdata([
       numberEntry(setUserdata.keyByteOrder, byteOrderOf(key)),
-      ...(set.data && !isVerdictMap(set) ? [numberEntry(setUserdata.dataByteOrder, byteOrderOf(data))] : []),
+      ...(set.data ? [numberEntry(setUserdata.dataByteOrder, byteOrderOf(data))] : []),
       ...(set.autoMerge ? [numberEntry(setUserdata.mergeElements, 1)] : []),
       ...(concat ? [emptyTypeof(setUserdata.keyTypeof)] : []),
       ...(data.length > 1 ? [emptyTypeof(setUserdata.dataTypeof)] : []),
