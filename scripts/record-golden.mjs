@@ -96,7 +96,8 @@ const parseTrace = text => {
   let direction
   let bytes = []
   const finish = () => {
-    if (direction !== undefined && bytes.length > 0) messages.push(...split(Uint8Array.from(bytes), direction))
+    if (direction !== undefined && bytes.length > 0)
+      messages.push(...split(Uint8Array.from(bytes), direction))
     bytes = []
   }
   for (const line of text.split('\n')) {
@@ -108,7 +109,13 @@ const parseTrace = text => {
       continue
     }
     const dump = /^ \| [0-9a-f]+ {2}((?:[0-9a-f]{2} {1,2})+)/.exec(line)
-    if (dump) bytes.push(...dump[1].trim().split(/ +/).map(byte => Number.parseInt(byte, 16)))
+    if (dump)
+      bytes.push(
+        ...dump[1]
+          .trim()
+          .split(/ +/)
+          .map(byte => Number.parseInt(byte, 16)),
+      )
   }
   finish()
   return messages
@@ -122,7 +129,8 @@ const split = (bytes, direction) => {
   let at = 0
   while (bytes.length - at >= headerSize) {
     const length = view.getUint32(at, true)
-    if (length < headerSize || at + length > bytes.length) throw new Error('A message does not fit its datagram')
+    if (length < headerSize || at + length > bytes.length)
+      throw new Error('A message does not fit its datagram')
     messages.push({
       direction,
       type: view.getUint16(at + 4, true),

@@ -322,6 +322,10 @@ test('any changes in any order: the same outcomes and the same state', () => {
                   value: key === 'ip_forward' ? '0' : '1',
                 },
               ])
+        const end = { where: one, name: 'eth0', index: 5, address: '02:00:00:00:00:05', mtu: undefined }
+        const peer = { where: two, name: 'eth1', index: 6, address: '02:00:00:00:00:06', mtu: undefined }
+        const cable: Change = { type: 'veth.add', ...end, peer }
+        for (const kernel of [fake, real]) expect(codesOf(kernel, [cable])).toEqual(['done'])
         for (const changes of batches) {
           const codes = codesOf(fake, changes)
           for (const code of codes) seen.set(code, (seen.get(code) ?? 0) + 1)
@@ -334,6 +338,5 @@ test('any changes in any order: the same outcomes and the same state', () => {
   )
   // It was no walk past closed doors only, nor through open ones.
   expect(seen.get('done')).toBeGreaterThan(300)
-  for (const code of ['EEXIST', 'EBUSY', 'ENODEV', 'EINVAL', 'ENETUNREACH'])
-    expect([...seen.keys()]).toContain(code)
+  for (const code of ['EEXIST', 'ENODEV', 'EINVAL', 'ENETUNREACH']) expect([...seen.keys()]).toContain(code)
 }, 60_000)

@@ -12,7 +12,7 @@ import { Writer } from '../netlink/writer.ts'
 
 /** What nft(8) and the kernel said, byte for byte, and what it means: read as it is written, and written as it was. */
 
-const update = process.env['UPDATE_GOLDEN'] === '1'
+const update = process.env.UPDATE_GOLDEN === '1'
 
 for (const name of ['objects', 'rules', 'ruleset', 'dumps']) {
   const golden = loadGolden(name)

@@ -47,8 +47,12 @@ export const named32 = <const N extends string>(
 }
 
 /** A nested list whose entries are numbered 1, 2, 3… by their attribute type: the elements of a set. */
-export const numberedList = <T>(codec: Codec<T>, kernelName: string): Codec<T[]> => ({
+export const numberedList = <T>(
+  codec: Codec<T>,
+  kernelName: string,
+): Codec<T[]> & { readonly element: Codec<T> } => ({
   nested: true,
+  element: codec,
   encode(writer, values) {
     let number = 1
     for (const value of values)

@@ -30,14 +30,18 @@ type ForeignChain = { table: Table; chain: Chain }
 
 /** Base chains of others through which packets of a space are forwarded and that drop what no rule accepts. */
 const droppingChains = (seen: Observation): ForeignChain[] =>
-  seen
-    .ruleset({ elements: false })
-    .tables.filter(({ family, name }) => (family === 'inet' || family === 'ip') && name !== tableName)
-    .flatMap(table =>
-      table.chains
-        .filter(({ hook, type, policy }) => hook === 'forward' && type === 'filter' && policy === 'drop')
-        .map(chain => ({ table, chain })),
+  seen.ruleset({ only: 'chains' }).tables.flatMap(({ family, name, chains }) => {
+    if ((family !== 'inet' && family !== 'ip') || name === tableName) return []
+    const dropping = chains.filter(
+      ({ hook, type, policy }) => hook === 'forward' && type === 'filter' && policy === 'drop',
     )
+    // Rules are read only where they matter: a firewall can have thousands.
+    const [table] = dropping.length === 0 ? [] : seen.ruleset({ family, table: name, elements: false }).tables
+    return dropping.flatMap(({ name: wanted }) => {
+      const chain = table?.chains.find(item => item.name === wanted)
+      return table === undefined || chain === undefined ? [] : [{ table, chain }]
+    })
+  })
 
 /** The two rules: out by the cable, and back; bound to the uplink where the space is. */
 const rulesFor = ({ name, hostInterface, uplink }: ResolvedSpace): Rule[] => {

@@ -10,55 +10,6 @@ import type { Operand } from '../syntax/operand.ts'
 import { byteLength, type FieldType, fieldType, operandType, operandTypes } from '../syntax/operand-type.ts'
 import { CompileError, type Program, registerNumber, registersFor } from './program.ts'
 
-/** Emits the tests that an operand needs in front of the statement that uses it. */
-export const requireFor = (program: Program, operand: Operand): void => {
-  switch (operand.kind) {
-    case 'payload': {
-      program.require(operand.header)
-      const type = messageTypes[`${operand.header} ${operand.field}`]
-      if (type !== undefined) program.requireIcmpType(type)
-      return
-    }
-    case 'extension':
-      if (operand.of === 'ipv6') program.require('ip6')
-      else if (operand.of === 'ipv4') program.require('ip')
-      return
-    case 'concat':
-      for (const part of operand.parts) requireFor(program, part)
-      return
-    case 'bitwise':
-      requireFor(program, operand.operand)
-      return
-    case 'map':
-      requireFor(program, operand.key)
-      return
-    case 'hash':
-      if (operand.type === 'jhash') requireFor(program, operand.key)
-      return
-    case 'meta':
-    case 'rawPayload':
-    case 'rawExtension':
-    case 'ct':
-    case 'fib':
-    case 'rt':
-    case 'socket':
-    case 'numgen':
-    case 'osf':
-    case 'ipsec':
-    case 'value':
-      return
-  }
-}
-
-/** Parts of ICMP messages that only one type of message has. RFC 792, RFC 1191, RFC 4443, RFC 2710. */
-const messageTypes: Readonly<Record<string, number>> = {
-  'icmp mtu': 3,
-  'icmp gateway': 5,
-  'icmpv6 mtu': 2,
-  'icmpv6 parameter-problem': 4,
-  'icmpv6 max-delay': 130,
-}
-
 /** Which bytes an operand is in, and where in them its bits are when they do not fill the bytes. */
 type Place = { offset: number; bytes: number; shift: number; bits: number }
 

@@ -7,8 +7,9 @@ import type { Operand } from '../syntax/operand.ts'
 import { byteLength, type FieldType, operandType, operandTypes } from '../syntax/operand-type.ts'
 import type { Pattern } from '../syntax/pattern.ts'
 import type { Statement } from '../syntax/statement.ts'
-import { type Bits, emitMask, load, requireFor } from './load.ts'
+import { type Bits, emitMask, load } from './load.ts'
 import { CompileError, type Program, registerNumber, registersFor } from './program.ts'
+import { requireFor } from './requirements.ts'
 
 type Match = Extract<Statement, { kind: 'match' }>
 

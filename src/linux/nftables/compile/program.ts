@@ -61,17 +61,17 @@ export class Program {
   }
 
   /** Makes sure that the packet has a header, by a test unless that is known. Throws CompileError on a contradiction. */
-  require(name: HeaderName): void {
+  needHeader(name: HeaderName): void {
     const header = headerOf(name)
-    if (header.base === 'link') this.#requireLink(name)
-    else if (header.base === 'network') this.#requireNetwork(name)
+    if (header.base === 'link') this.#needLink(name)
+    else if (header.base === 'network') this.#needNetwork(name)
     else {
-      if (header.family !== undefined) this.#requireNetwork(header.family)
-      if (header.protocol !== undefined) this.#requireTransport(name, header.protocol)
+      if (header.family !== undefined) this.#needNetwork(header.family)
+      if (header.protocol !== undefined) this.#needTransport(name, header.protocol)
     }
   }
 
-  #requireLink(name: HeaderName): void {
+  #needLink(name: HeaderName): void {
     if (this.#link === undefined) {
       if (this.family === 'arp') throw new CompileError('An arp table cannot look at the Ethernet header')
       this.#test('iiftype', Uint8Array.of(1, 0))
@@ -84,7 +84,7 @@ export class Program {
     }
   }
 
-  #requireNetwork(name: HeaderName): void {
+  #needNetwork(name: HeaderName): void {
     if (this.#network === name) return
     if (this.#network !== undefined)
       throw new CompileError(`A rule about ${this.#network} packets looks at the ${name} header`)
@@ -98,22 +98,22 @@ export class Program {
     this.#network = name
   }
 
-  #requireTransport(name: HeaderName, protocol: number): void {
+  #needTransport(name: HeaderName, protocol: number): void {
     if (this.#transport === protocol) return
     if (this.#transport !== undefined)
       throw new CompileError(`A rule about protocol ${this.#transport} looks at the ${name} header`)
-    this.requireProtocol(protocol)
+    this.needProtocol(protocol)
   }
 
   /** `meta l4proto PROTOCOL`, unless that is known. */
-  requireProtocol(protocol: number): void {
+  needProtocol(protocol: number): void {
     if (this.#transport === protocol) return
     this.#test('l4proto', Uint8Array.of(protocol))
     this.#transport = protocol
   }
 
   /** `icmp type TYPE`, unless that is known. */
-  requireIcmpType(type: number): void {
+  needIcmpType(type: number): void {
     if (this.#icmpType === type) return
     this.emit({ name: 'payload', data: { dreg: 1, base: 'transport', offset: 0, length: 1 } })
     this.emit({ name: 'cmp', data: { sreg: 1, operator: '==', data: { value: Uint8Array.of(type) } } })
@@ -121,8 +121,8 @@ export class Program {
   }
 
   /** `meta nfproto` (or the like) of an address family, unless that is known. */
-  requireFamily(family: 'ip' | 'ip6'): void {
-    this.#requireNetwork(family)
+  needFamily(family: 'ip' | 'ip6'): void {
+    this.#needNetwork(family)
   }
 
   get network(): HeaderName | undefined {

@@ -2,8 +2,9 @@ import { extensionsOf } from '../headers/extensions.ts'
 import { fieldOf, headerOf } from '../headers/headers.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { byteLength, operandType, operandTypes } from '../syntax/operand-type.ts'
-import { load, loadValue, requireFor } from './load.ts'
+import { load, loadValue } from './load.ts'
 import { CompileError, type Program } from './program.ts'
+import { requireFor } from './requirements.ts'
 
 /** Emits `TARGET set VALUE`: the value into register 1, in the byte order of the target, and from there to the target. */
 export const compileSet = (program: Program, target: Operand, value: Operand): void => {

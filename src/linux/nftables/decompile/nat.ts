@@ -2,7 +2,7 @@ import type { Instruction } from '../expressions/index.ts'
 import { natFlags } from '../expressions/nat.ts'
 import type { Operand } from '../syntax/operand.ts'
 import type { NatFlag, Statement } from '../syntax/statement.ts'
-import type { Machine } from './statements.ts'
+import type { Machine } from './machine.ts'
 import { valueFor } from './writes.ts'
 
 type Data<N extends Instruction['name']> = Extract<Instruction, { name: N; data: unknown }>['data']

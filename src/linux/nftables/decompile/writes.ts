@@ -6,10 +6,10 @@ import { extensionsOf } from '../headers/extensions.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { operandTypes } from '../syntax/operand-type.ts'
 import type { Statement } from '../syntax/statement.ts'
+import type { Machine } from './machine.ts'
 import type { PacketKnowledge } from './packet.ts'
 import type { Loaded } from './registers.ts'
 import { fieldAt, noteUse, resolve, runOf, sourceOperand } from './resolve.ts'
-import type { Machine } from './statements.ts'
 
 type Data<N extends Instruction['name']> = Extract<Instruction, { name: N; data: unknown }>['data']
 

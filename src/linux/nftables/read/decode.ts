@@ -74,6 +74,8 @@ export const toRule = ({ attributes }: RuleMessage): RuleState => ({
   ...optional('userdata', attributes.userdata),
 })
 
+/** NFT_DATA_VALUE_MAXLEN: no key or value is longer. */
+const longestValue = 64
 const verdictTypeNumber = 0xffffff00
 
 /** A set without its elements. */
@@ -104,9 +106,12 @@ export const toSet = ({ attributes }: SetMessage): SetState => {
     handle: attributes.handle ?? 0n,
     anonymous: has(setFlags.anonymous),
     key,
-    keyBytes: attributes.keyLength ?? 0,
+    keyBytes: Math.min(attributes.keyLength ?? 0, longestValue),
     ...optional('data', data),
-    ...optional('dataBytes', attributes.dataLength),
+    ...optional(
+      'dataBytes',
+      attributes.dataLength === undefined ? undefined : Math.min(attributes.dataLength, longestValue),
+    ),
     ...(Object.keys(setFlagsOn).length > 0 ? { flags: setFlagsOn } : {}),
     ...(entryNumber(userdata, setUserdata.mergeElements) ? { autoMerge: true } : {}),
     ...optional('timeout', timeout === undefined ? undefined : Number(timeout)),

@@ -30,6 +30,8 @@ export type RulesetFilter = {
   table?: string
   /** false: leave the sets empty. */
   elements?: boolean
+  /** 'chains': tables and their chains, without rules, sets and all else. */
+  only?: 'chains'
 }
 
 /** The ruleset changed each time while it was read. */
@@ -80,6 +82,7 @@ const readOnce = (connection: Connection, filter: RulesetFilter): Table[] | unde
       chainMessage,
     ))
       tableOf(message, message.attributes.table)?.chains.push(toChain(message))
+    if (filter.only === 'chains') return tables
     for (const message of dump(get('NFT_MSG_GETSET', setMessage, { header, attributes: only }), setMessage))
       tableOf(message, message.attributes.table)?.sets.push(toSet(message))
     for (const message of dump(

@@ -58,7 +58,7 @@ export const intervalField = (field: Field, first: bigint, last: bigint): KeyFie
 /** The length of the prefix that is exactly this interval, or undefined. */
 export const prefixLength = (first: bigint, last: bigint, bits: number): number | undefined => {
   const size = last - first + 1n
-  if ((size & (size - 1n)) !== 0n || first % size !== 0n) return undefined
+  if (size <= 0n || (size & (size - 1n)) !== 0n || first % size !== 0n) return undefined
   let length = bits
   for (let rest = size; rest > 1n; rest >>= 1n) length--
   return length

@@ -91,7 +91,7 @@ const weightOf = (
 ): bigint => {
   // The element `*` stands behind all others.
   if (element.key.length === 0) return 1n << BigInt(set.keyBytes * 8 + 1)
-  if (set.flags?.interval && only !== undefined) return integerBounds(only, element.key[0] ?? 0).first
+  if (set.flags?.interval && only !== undefined) return firstOf(only, element.key[0] ?? 0)
   let weight = 0n
   let shift = 0n
   for (const [i, { type, bytes }] of fields.entries()) {
@@ -102,6 +102,12 @@ const weightOf = (
   }
   return weight
 }
+
+/** The first value of an interval, as a number. */
+const firstOf = (field: Field, value: KeyField): bigint =>
+  typeof value === 'object' && 'first' in value
+    ? field.type.toInteger(value.first)
+    : integerBounds(field, value).first
 
 const scalarOf = (field: KeyField | undefined): Scalar =>
   field === undefined || typeof field === 'object' ? 0 : field
