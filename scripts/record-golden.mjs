@@ -12,6 +12,7 @@
  *   "versions": ["nft --version"],          tools whose versions go into the fixture
  *   "ignore": [2576],                       message types that are not recorded
  *   "setup": ["nft add table inet t"],      run first in each sandbox, by sh
+ *   "after": "nft list ruleset",            run last in each sandbox; what it prints is kept as `after`
  *   "cases": [{ "name", "command", "setup"?: [], "stdin"?: "text", "record"?: "sent" | "received" | "both" }]
  * }
  */
@@ -67,7 +68,9 @@ const runCase = (recipe, item) => {
     const strace =
       `strace -f -o ${trace} -s 16 -e trace=sendmsg,sendto,recvmsg,recvfrom ` +
       `-e write=${watched} -e read=${watched} ${item.command} < ${input}`
-    const script = [...setup.map(line => `${line} || exit 9`), strace].join('\n')
+    const printed = join(folder, 'printed')
+    const after = recipe.after === undefined ? [] : ['status=$?', `${recipe.after} > ${printed}`, 'exit $status']
+    const script = [...setup.map(line => `${line} || exit 9`), strace, ...after].join('\n')
     const run = spawnSync('unshare', [...sandbox, 'sh', '-c', script], { encoding: 'utf8', timeout: 30_000 })
     if (run.status === 9) throw new Error(`${item.name}: setup failed: ${run.stderr}`)
     const want = item.record ?? 'sent'
@@ -83,6 +86,7 @@ const runCase = (recipe, item) => {
       ...(stdin === undefined ? {} : { stdin }),
       ...(setup.length > 0 ? { setup } : {}),
       ...(run.status === 0 ? {} : { refused: run.stderr.trim().split('\n')[0] }),
+      ...(recipe.after === undefined ? {} : { after: readFileSync(printed, 'utf8') }),
       messages,
     }
   } finally {

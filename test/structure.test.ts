@@ -48,9 +48,12 @@ const rank = (file: string): number =>
   order.indexOf(longestFirst.find(place => file === place || file.startsWith(`${place}/`)) ?? '')
 
 const importsOf = (file: string): string[] =>
-  [...read(file).matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\() *['"]([^'"]+)['"]/g)].map(
-    match => match[1] ?? '',
-  )
+  // Comments go first: an example in one imports nothing, and neither does a sentence.
+  [
+    ...read(file)
+      .replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+      .matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\() *['"]([^'"]+)['"]/g),
+  ].map(match => match[1] ?? '')
 
 /** The package that an import names: `@scope/name/part` is in `@scope/name`. */
 const packageOf = (target: string): string =>

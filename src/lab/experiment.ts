@@ -84,7 +84,10 @@ const provePing = (): Proof =>
       const sources = [...new Set(heard.map(packet => packet.source))]
       const ok =
         result.reply?.source === network.host2 && sources.length === 1 && sources[0] === network.host1
-      return { ok, seen: `${pingText(result)}; host2 heard ${heard.map(echoText).join(', ') || 'nothing'}` }
+      return {
+        ok,
+        seen: `${pingText(result)}; host2 heard ${[...new Set(heard.map(echoText))].join(', ') || 'nothing'}`,
+      }
     },
   )
 

@@ -1,5 +1,5 @@
 import { describe, expect } from 'bun:test'
-import { expectOnNewHost, onNewHost } from '../support/host.ts'
+import { onNewHost } from '../support/host.ts'
 import { requireTool } from '../support/tools.ts'
 
 /** Bad input: exit 2, nothing changed, and a message that helps. */
@@ -48,10 +48,14 @@ test('a port that another space publishes is refused with the owner', () => {
   expect(stderr).toMatch(/\ba\b.*8080|8080.*\ba\b/s)
 })
 
-test('without privileges: exit 4 and what to do', () => {
-  const output = expectOnNewHost(`
-    status=0; setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all \
-      ${'${NATSPACE:-natspace}'} true 2>/dev/null || true
-    echo ok`)
-  expect(output).toContain('ok')
+test('without privileges: exit 4, what to do, and nothing changed', () => {
+  const { status, stdout, stderr } = onNewHost(`
+    snapshot >/run/before
+    status=0; setpriv --bounding-set=-all --inh-caps=-all $executable up a || status=$?
+    snapshot >/run/after
+    diff /run/before /run/after || exit 99
+    exit $status`)
+  expect({ status, stdout }).toEqual({ status: 4, stdout: '' })
+  expect(stderr).toMatch(/sudo natspace/)
+  expect(stderr).toMatch(/natspace lab/)
 })

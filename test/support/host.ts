@@ -26,7 +26,8 @@ ip route add default via 192.168.1.1
 
 /** What natspace must leave as it was. Counters, and the count of tracked connections, change by themselves. */
 const functions = `
-natspace() { ${executable} "$@"; }
+executable=${executable}
+natspace() { $executable "$@"; }
 snapshot() {
   ip -d -j link | sed 's/"ifindex":[0-9]*,//g; s/,"/,\\n"/g'
   ip -d -j address

@@ -66,26 +66,29 @@ export class FakeNetfilter {
     )
   }
 
-  read({ family, table: name, elements }: RulesetFilter = {}): Ruleset {
+  read({ family, table: name, elements, only }: RulesetFilter = {}): Ruleset {
     const tables = [...this.#state.tables.values()]
       .filter(
         ({ message }) =>
           (family === undefined || message.header.family === familyNumber(family)) &&
           (name === undefined || message.attributes.name === name),
       )
-      .flatMap(table => readTable(table, elements !== false) ?? [])
+      .flatMap(table => readTable(table, only === 'chains' ? 'chains' : elements !== false) ?? [])
     return { generation: this.#generation, tables: structuredClone(tables) }
   }
 }
 
-const readTable = (table: FakeTable, withElements: boolean): Table | undefined => {
+/** A table whole, without the elements of its sets, or with nothing but its chains. */
+const readTable = (table: FakeTable, what: boolean | 'chains'): Table | undefined => {
   const value = toTable(table.message)
   if (value === undefined) return undefined
+  if (what === 'chains')
+    return { ...value, chains: [...table.chains.values()].map(({ message }) => toChain(message)) }
   return {
     ...value,
     sets: [...table.sets.values()].map(({ message, entries }) => {
       const set = toSet(message)
-      return withElements ? { ...set, elements: decodeElements(set, [...entries.values()].flat()) } : set
+      return what ? { ...set, elements: decodeElements(set, [...entries.values()].flat()) } : set
     }),
     chains: [...table.chains.values()].map(({ message, rules }) => ({
       ...toChain(message),

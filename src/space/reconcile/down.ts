@@ -1,4 +1,3 @@
-import type { NatspaceError } from '../errors.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { Planner } from '../resources/resource.ts'
 import { takeLock } from '../state/lock.ts'

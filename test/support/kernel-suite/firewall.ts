@@ -131,6 +131,18 @@ export function firewallTests(newStage: NewStage): void {
     ).toEqual([])
   })
 
+  test('of chains alone nothing else is read', () => {
+    const stage = newStage()
+    const where = stage.namespace('one')
+    const commands = [addTable, addSet(names), addChain(forward), addRule('forward', rule([drop()]))]
+    expect(commit(stage, where, commands)).toBe('done')
+    const [found] = stage.kernel.ruleset(where, { only: 'chains' }).tables
+    expect(found?.sets).toEqual([])
+    expect(found?.chains.map(({ name, hook, policy, rules }) => ({ name, hook, policy, rules }))).toEqual([
+      { name: 'forward', hook: 'forward', policy: 'accept', rules: [] },
+    ])
+  })
+
   test('a batch is carried out whole or not at all', () => {
     const stage = newStage()
     const where = stage.namespace('one')

@@ -1,3 +1,4 @@
+import { EncodeError } from '../../netlink/codec.ts'
 import { bytesInteger, type Datatype, type Scalar } from '../datatypes/datatype.ts'
 import { prefixTypes } from '../datatypes/index.ts'
 import { durationText } from '../datatypes/times.ts'
@@ -78,9 +79,19 @@ export const verdictText = ({ verdict, chain }: VerdictValue): string =>
 const sortedElements = (set: SetState, fields: readonly Field[]): SetElement[] => {
   if (set.flags?.interval && fields.length > 1) return set.elements
   const only = fields.length === 1 ? fields[0] : undefined
-  const weighed = set.elements.map(element => ({ element, weight: weightOf(set, fields, only, element) }))
+  const weighed = set.elements.map(element => ({ element, weight: placeOf(set, fields, only, element) }))
   weighed.sort((a, b) => (a.weight < b.weight ? -1 : a.weight > b.weight ? 1 : 0))
   return weighed.map(({ element }) => element)
+}
+
+/** As weightOf; keys that were never written by nft, and that their datatypes cannot write, come first. */
+const placeOf = (...parameters: Parameters<typeof weightOf>): bigint => {
+  try {
+    return weightOf(...parameters)
+  } catch (error) {
+    if (error instanceof EncodeError) return 0n
+    throw error
+  }
 }
 
 const weightOf = (

@@ -1,3 +1,4 @@
+import { EncodeError } from '../../netlink/codec.ts'
 import type { Scalar } from '../datatypes/datatype.ts'
 import { datatype } from '../datatypes/index.ts'
 import type { CtKey } from '../expressions/ct.ts'
@@ -158,5 +159,11 @@ const typedLike = (set: SetState, key: Operand): SetState => {
     const [first, last] = fieldBounds(raw, whole)
     return { key: splitFields(fields, first, set.flags?.interval ? last : undefined), ...rest }
   }
-  return { ...typed, elements: set.elements.map(split) }
+  try {
+    return { ...typed, elements: set.elements.map(split) }
+  } catch (error) {
+    // Keys that are not as long as what is looked up: they stay the numbers they are.
+    if (error instanceof EncodeError) return set
+    throw error
+  }
 }

@@ -89,7 +89,9 @@ export const statementText = (context: TextContext, statement: Statement): strin
 const inlineChain = (context: TextContext, { verdict, chain: name }: VerdictValue): string | undefined => {
   const chain = context.chains?.find(candidate => candidate.binding && candidate.name === name)
   if (chain === undefined) return undefined
-  const lines = chain.rules.map(rule => `\t\t\t${ruleText(rule, context).replaceAll('\n', '\n\t')}\n`)
+  // A chain cannot be inside of itself; a listing that says so must not go on for ever.
+  const inside = { ...context, chains: context.chains?.filter(other => other !== chain) ?? [] }
+  const lines = chain.rules.map(rule => `\t\t\t${ruleText(rule, inside).replaceAll('\n', '\n\t')}\n`)
   return `${verdict} {\n${lines.join('')}\t\t}`
 }
 
