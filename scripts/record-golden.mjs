@@ -69,7 +69,8 @@ const runCase = (recipe, item) => {
       `strace -f -o ${trace} -s 16 -e trace=sendmsg,sendto,recvmsg,recvfrom ` +
       `-e write=${watched} -e read=${watched} ${item.command} < ${input}`
     const printed = join(folder, 'printed')
-    const after = recipe.after === undefined ? [] : ['status=$?', `${recipe.after} > ${printed}`, 'exit $status']
+    const after =
+      recipe.after === undefined ? [] : ['status=$?', `${recipe.after} > ${printed}`, 'exit $status']
     const script = [...setup.map(line => `${line} || exit 9`), strace, ...after].join('\n')
     const run = spawnSync('unshare', [...sandbox, 'sh', '-c', script], { encoding: 'utf8', timeout: 30_000 })
     if (run.status === 9) throw new Error(`${item.name}: setup failed: ${run.stderr}`)

@@ -1,15 +1,15 @@
-import { capability, hasCapability } from '../linux/sys/process.ts'
+import { capability, lackingCapabilities } from '../linux/sys/process.ts'
 import { NatspaceError } from '../space/errors.ts'
 import { privilegeFix } from './failure.ts'
 
-const needed = [
-  ['CAP_NET_ADMIN', capability.netAdmin],
-  ['CAP_SYS_ADMIN', capability.sysAdmin],
-] as const
+const names = new Map<number, string>([
+  [capability.netAdmin, 'CAP_NET_ADMIN'],
+  [capability.sysAdmin, 'CAP_SYS_ADMIN'],
+])
 
 /** Throws NatspaceError NOT_PERMITTED (exit 4) unless this process may change networks and namespaces. */
 export const requirePrivilege = (command: string): void => {
-  const lacking = needed.filter(([, bit]) => !hasCapability(bit)).map(([name]) => name)
+  const lacking = lackingCapabilities([...names.keys()]).map(bit => names.get(bit))
   if (lacking.length === 0) return
   throw new NatspaceError({
     code: 'NOT_PERMITTED',

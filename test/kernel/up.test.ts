@@ -122,6 +122,20 @@ describe('again', () => {
     expect(JSON.parse(output.slice(0, output.lastIndexOf('}') + 1)).data.changes).toBe(0)
   })
 
+  const traced = requireTool('ip', 'nft', 'iptables-save', 'sysctl', 'strace')
+  traced('a second up sends no mutating message, writes no file and sets no sysctl', () => {
+    const trace = (command: string, file: string) =>
+      `strace -f -y -o ${file} -e trace=sendto,write,mkdir,rename,unlink,rmdir,mount,unshare ${command}`
+    const output = expectOnNewHost(`
+      ${trace('$executable up -q myspace $article', '/run/first')}
+      ${trace('$executable up -q myspace $article', '/run/second')}
+      cat /run/first; echo =====; cat /run/second`)
+    const [first, second] = output.split('=====').map(mutations)
+    // The same filter must see the first one at work, or it would see nothing in the second either.
+    expect(first?.length).toBeGreaterThan(15)
+    expect(second).toEqual([])
+  })
+
   test('another spec replaces the first, and its traces are gone', () => {
     const output = expectOnNewHost(`
       snapshot >/run/before
@@ -182,3 +196,13 @@ describe('drift', () => {
       expect(output).toContain('EQUAL')
     })
 })
+
+/** Lines of a trace that change something: netlink requests that make or remove, and all else but the command's own output. */
+function mutations(trace: string): string[] {
+  return trace.split('\n').filter(line => {
+    if (line.includes('sendto(')) return /RTM_(?:NEW|DEL|SET)|NFT_MSG_(?:NEW|DEL)|NFNL_MSG_BATCH|nlmsg_type=0x(?:1[013-589cd]|2[01])\b/.test(line)
+    // Wake-ups of the runtime's own threads are no files.
+    if (line.includes('write(')) return !/write\([0-9]+<(?:anon_inode|pipe|socket|\/dev\/)/.test(line)
+    return /\b(?:mkdir|rename|unlink|rmdir|mount|unshare)\(/.test(line) && !line.includes('= -1 EEXIST')
+  })
+}

@@ -1,7 +1,5 @@
 /** Ethernet addresses (IEEE 802 MAC-48): six bytes, in our data the text `aa:bb:cc:dd:ee:ff` as ip(8) prints it. */
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
 /** The six bytes of `aa:bb:cc:dd:ee:ff` in either case, or undefined. */
 export function parseMac(text: string): Uint8Array | undefined {
   if (!/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(text)) return undefined
@@ -10,5 +8,5 @@ export function parseMac(text: string): Uint8Array | undefined {
 
 /** Lower-case text of a hardware address. Any length, as links other than Ethernet have longer ones (IFLA_ADDRESS). */
 export function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => HEX[byte]).join(':')
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(':')
 }

@@ -24,7 +24,7 @@ export const openWithBun = (table: Record<string, { args: readonly CType[]; retu
   for (const [name, { args, returns }] of Object.entries(table))
     symbols[name] = { args: args.map(type => bunType[type]), returns: bunType[returns] }
   const library = ffi.dlopen('libc.so.6', symbols).symbols
-  const errnoLocation = library['__errno_location'] as () => number
+  const errnoLocation = library.__errno_location as () => number
   return {
     ...(library as unknown as Omit<Libc, 'errno' | 'address'>),
     errno: () => ffi.read.i32(errnoLocation(), 0),

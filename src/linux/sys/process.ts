@@ -5,11 +5,15 @@ import { cstring, libc } from './libc.ts'
 /** Capabilities that natspace needs (linux/capability.h). */
 export const capability = { netAdmin: 12, netRaw: 13, sysAdmin: 21 } as const
 
-/** Whether this process has a capability in its user namespace (CapEff of /proc/self/status). */
-export const hasCapability = (bit: number): boolean => {
+/** Which of these capabilities this process lacks in its user namespace (CapEff of /proc/self/status). */
+export const lackingCapabilities = (bits: readonly number[]): number[] => {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readSmallFile('/proc/self/status'))?.[1] ?? '0'
-  return ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 1n
+  const held = BigInt(`0x${effective}`)
+  return bits.filter(bit => ((held >> BigInt(bit)) & 1n) === 0n)
 }
+
+/** Whether this process has a capability in its user namespace. */
+export const hasCapability = (bit: number): boolean => lackingCapabilities([bit]).length === 0
 
 /** Whom a program is to run as. */
 export type Identity = { user: number; group: number; groups: readonly number[] }

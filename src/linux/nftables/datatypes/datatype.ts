@@ -92,36 +92,44 @@ export type IntegerOptions = {
 /** A datatype over unsigned integers, with names for some. */
 export const integerType = (id: number, name: string, options: IntegerOptions): Datatype => {
   const { bits, order = 'network', symbols = {}, bitmask = false, number = String, quoted = false } = options
-  const byName = new Map(Object.entries(symbols).map(([symbol, value]) => [symbol, BigInt(value)]))
-  const byValue = new Map<bigint, string>()
-  for (const [symbol, value] of byName) if (!byValue.has(value)) byValue.set(value, symbol)
+  // Built when the first name is looked up: of the many datatypes a run meets a few.
+  let names: { byName: Map<string, bigint>; byValue: Map<bigint, string> } | undefined
+  const named = () => {
+    if (names === undefined) {
+      const byName = new Map(Object.entries(symbols).map(([symbol, value]) => [symbol, BigInt(value)]))
+      const byValue = new Map<bigint, string>()
+      for (const [symbol, value] of byName) if (!byValue.has(value)) byValue.set(value, symbol)
+      names = { byName, byValue }
+    }
+    return names
+  }
   const toInteger = (value: Scalar): bigint => {
     if (typeof value === 'bigint') return value
     if (typeof value === 'number') {
       if (!Number.isSafeInteger(value)) throw new EncodeError(`${value} is no ${name}`)
       return BigInt(value)
     }
-    const integer = byName.get(value) ?? parseInteger(value) ?? (bitmask ? sum(value) : undefined)
+    const integer = named().byName.get(value) ?? parseInteger(value) ?? (bitmask ? sum(value) : undefined)
     if (integer === undefined) throw new EncodeError(`${JSON.stringify(value)} is no ${name}`)
     return integer
   }
   const sum = (text: string): bigint | undefined => {
     let total = 0n
     for (const part of text.split(',')) {
-      const flag = byName.get(part.trim()) ?? parseInteger(part.trim())
+      const flag = named().byName.get(part.trim()) ?? parseInteger(part.trim())
       if (flag === undefined) return undefined
       total |= flag
     }
     return total
   }
-  const fromInteger = (integer: bigint): Scalar => byValue.get(integer) ?? numberOrBigint(integer)
+  const fromInteger = (integer: bigint): Scalar => named().byValue.get(integer) ?? numberOrBigint(integer)
   return {
     name,
     id,
     bits,
     order,
     kind: 'integer',
-    named: byName.size > 0,
+    named: Object.keys(symbols).length > 0,
     bitmask,
     toInteger,
     fromInteger,

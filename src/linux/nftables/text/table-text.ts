@@ -31,8 +31,11 @@ export const tableText = (table: Table, options: TextOptions = {}): string => {
     ...table.flowtables.map(flowtable => flowtableText(flowtable, context)),
     ...table.chains.filter(chain => !chain.binding).map(chain => chainText(chain, context)),
   ]
-  const body = [...(head.length === 0 ? [] : [head.join('\n')]), ...parts].join('\n\n')
-  return `table ${table.family} ${table.name} {\n${body}${body === '' ? '' : '\n'}}\n`
+  const body = parts.join('\n\n')
+  // nft leaves a line free behind flags, but not behind a comment alone.
+  const gap = table.flags.length > 0 && body !== '' ? '\n' : ''
+  const lines = [...head.map(line => `${line}\n`), gap, body === '' ? '' : `${body}\n`]
+  return `table ${table.family} ${table.name} {\n${lines.join('')}}\n`
 }
 
 /** A whole ruleset as nft prints it. Equivalent to: `nft list ruleset` */
