@@ -8,6 +8,7 @@ import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { failureOf } from '../failure.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
+import { expectWorkOn } from '../jit.ts'
 import { type Options, usageError, type Values } from '../options.ts'
 import type { Finding, Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
@@ -29,11 +30,9 @@ const run = async ({
   const context = openContext(environment)
   using _kernel = context.kernel
   endOnSignals()
-  const result = await down(
-    context,
-    named ?? recordedNames(context.kernel, context.paths),
-    lockOptions(environment),
-  )
+  const names = named ?? recordedNames(context.kernel, context.paths)
+  expectWorkOn(names.length)
+  const result = await down(context, names, lockOptions(environment))
   report(result, output)
   await heedSignals()
   return result.problems.length === 0 ? 0 : Math.max(...result.problems.map(problem => problem.exit))

@@ -5,6 +5,7 @@ import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
+import { expectWorkOn } from '../jit.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { specOptions, specsFrom } from '../spec-options.ts'
 import { spaceData, spaceLines, warningFinding } from '../summary.ts'
@@ -20,6 +21,7 @@ const run = async ({
 }: Input<typeof specOptions>): Promise<number> => {
   const specs = await specsFrom('up', options, positionals)
   requirePrivilege('up')
+  expectWorkOn(specs.length)
   const context = openContext(environment)
   using _kernel = context.kernel
   endOnSignals()

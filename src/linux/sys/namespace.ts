@@ -111,6 +111,21 @@ export const createNamespace = (path: string): Descriptor => {
   }
 }
 
+/**
+ * Creates a network namespace without a name: it ends, with all that is in it, when the descriptor and the sockets made
+ * in it are closed. This thread stays where it is. Throws SystemError (EPERM; EINVAL without CONFIG_NET_NS).
+ * Equivalent to: `unshare --net`, for as long as it runs
+ */
+export const createAnonymousNamespace = (): Descriptor => {
+  using home = Descriptor.open(ownNamespacePath, openFlags.readOnly)
+  if (libc().unshare(CLONE_NEWNET) !== 0) throw new SystemError('unshare', libc().errno())
+  try {
+    return Descriptor.open(ownNamespacePath, openFlags.readOnly)
+  } finally {
+    leave(home)
+  }
+}
+
 /** Unpins a namespace (its processes, if any, keep it alive). Equivalent to the first half of: `ip netns del NAME` */
 export const unmountNamespace = (path: string): void => {
   if (libc().umount2(cstring(path), MNT_DETACH) !== 0) throw new SystemError('umount2', libc().errno(), path)

@@ -28,6 +28,7 @@ export const registersFor = (bytes: number): number => Math.ceil(bytes / 4)
 
 const networkByFamily: Partial<Record<Family, HeaderName>> = { ip: 'ip', ip6: 'ip6', arp: 'arp' }
 
+/** The instructions of one rule while they are made, and what is known of the packet at their end. */
 export class Program {
   readonly family: Family
   readonly instructions: Instruction[] = []

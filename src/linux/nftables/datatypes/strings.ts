@@ -1,4 +1,5 @@
 import { EncodeError } from '../../netlink/codec.ts'
+import { quoteName } from '../quote.ts'
 import { bytesInteger, type Datatype, integerType, type Scalar } from './datatype.ts'
 
 /** Datatypes of texts. In a register a text stands from its first byte, filled up with zeros. */
@@ -35,14 +36,8 @@ const stringType = (id: number, name: string, bits: number): Datatype => ({
     return bytes
   },
   read: textOfBytes,
-  text: quoteName,
+  text: value => quoteName(String(value)),
 })
-
-/** A text in nft's quotes. A star at the end would mean "anything that begins so", hence the backslash. */
-export const quoteName = (value: Scalar): string => {
-  const text = String(value)
-  return `"${text.endsWith('*') ? `${text.slice(0, -1)}\\*` : text}"`
-}
 
 export const string = stringType(5, 'string', 0)
 /** IFNAMSIZ bytes. */

@@ -74,6 +74,7 @@ export const etherTypes = {
   vlan: 0x8100,
 } as const
 
+/** ARPOP_* of linux/if_arp.h. */
 export const arpOperations = {
   request: 1,
   reply: 2,
@@ -84,6 +85,7 @@ export const arpOperations = {
   nak: 10,
 } as const
 
+/** ICMP_* of linux/icmp.h. */
 export const icmpTypes = {
   'echo-reply': 0,
   'destination-unreachable': 3,
@@ -102,6 +104,7 @@ export const icmpTypes = {
   'address-mask-reply': 18,
 } as const
 
+/** ICMPV6_* of linux/icmpv6.h; RFC 4443, RFC 4861. */
 export const icmpv6Types = {
   'destination-unreachable': 1,
   'packet-too-big': 2,
@@ -124,6 +127,7 @@ export const icmpv6Types = {
   'mld2-listener-report': 143,
 } as const
 
+/** Codes of "destination unreachable", linux/icmp.h. */
 export const icmpCodes = {
   'net-unreachable': 0,
   'host-unreachable': 1,
@@ -135,6 +139,7 @@ export const icmpCodes = {
   'admin-prohibited': 13,
 } as const
 
+/** Codes of "destination unreachable", linux/icmpv6.h. */
 export const icmpv6Codes = {
   'no-route': 0,
   'admin-prohibited': 1,
@@ -152,6 +157,7 @@ export const icmpxCodes = {
   'admin-prohibited': 3,
 } as const
 
+/** IGMP_* of linux/igmp.h. */
 export const igmpTypes = {
   'membership-query': 17,
   'membership-report-v1': 18,
@@ -160,6 +166,7 @@ export const igmpTypes = {
   'leave-group': 23,
 } as const
 
+/** RFC 9293, RFC 3168. */
 export const tcpFlags = {
   fin: 1,
   syn: 2,
@@ -171,6 +178,7 @@ export const tcpFlags = {
   cwr: 128,
 } as const
 
+/** RFC 4340. */
 export const dccpTypes = {
   request: 0,
   response: 1,
@@ -184,6 +192,7 @@ export const dccpTypes = {
   syncack: 9,
 } as const
 
+/** RFC 6275 and its successors. */
 export const mobilityTypes = {
   'binding-refresh-request': 0,
   'home-test-init': 1,
@@ -225,6 +234,7 @@ export const connectionStatus = {
   dying: 512,
 } as const
 
+/** enum ip_conntrack_dir. */
 export const connectionDirections = { original: 0, reply: 1 } as const
 
 /** IPCT_* of linux/netfilter/nf_conntrack_common.h. */
@@ -290,6 +300,7 @@ export const codePoints = {
 /** RFC 3168. */
 export const congestion = { 'not-ect': 0, ect1: 1, ect0: 2, ce: 3 } as const
 
+/** tm_wday of struct tm. */
 export const days = {
   Sunday: 0,
   Monday: 1,

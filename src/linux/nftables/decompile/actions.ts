@@ -10,6 +10,7 @@ import { valueFor } from './writes.ts'
 
 type Data<N extends Instruction['name']> = Extract<Instruction, { name: N; data: unknown }>['data']
 
+/** `counter name "X"`, or an object that a map gives. */
 export const readObject = (machine: Machine, data: Data<'objref'>): Statement | undefined => {
   if (data.object !== undefined && data.type !== undefined)
     return { kind: 'object', type: data.type, name: data.object }
@@ -18,6 +19,7 @@ export const readObject = (machine: Machine, data: Data<'objref'>): Statement | 
   return set && key && { kind: 'objectMap', type: set.objectType, key, map: set.name }
 }
 
+/** `add @SET { KEY }` */
 export const readDynset = (machine: Machine, data: Data<'dynset'>): Statement | undefined => {
   const set = machine.sets.get(data.set ?? '')
   const key = set && readKey(machine, data.keyRegister, set.keyBytes)
@@ -37,6 +39,7 @@ export const readDynset = (machine: Machine, data: Data<'dynset'>): Statement | 
 
 const queueNumber = (value: number): Operand => ({ kind: 'value', value, types: ['integer host'] })
 
+/** `queue to N` */
 export const readQueue = (machine: Machine, data: Data<'queue'>): Statement | undefined => {
   const bits = data.flags ?? 0
   const flags = (Object.keys(queueFlags) as (keyof typeof queueFlags)[]).filter(
@@ -72,6 +75,7 @@ const operandFor = (
   return loaded && valueFor(packet, like, loaded)
 }
 
+/** `dup to ADDRESS` */
 export const readDup = (machine: Machine, data: Data<'dup'>): Statement | undefined => {
   const address = operandFor(machine, addressType(machine.packet.family), data.address)
   const device = operandFor(machine, deviceType, data.device)
@@ -82,6 +86,7 @@ export const readDup = (machine: Machine, data: Data<'dup'>): Statement | undefi
 const familyOf = (number: number | undefined): 'ip' | 'ip6' | undefined =>
   number === 2 ? 'ip' : number === 10 ? 'ip6' : undefined
 
+/** `fwd to DEVICE` */
 export const readForward = (machine: Machine, data: Data<'fwd'>): Statement | undefined => {
   const family = familyOf(data.family)
   const device = operandFor(machine, deviceType, data.device)
@@ -90,6 +95,7 @@ export const readForward = (machine: Machine, data: Data<'fwd'>): Statement | un
   return { kind: 'forward', device, ...(address ? { address } : {}), ...(family ? { family } : {}) }
 }
 
+/** `tproxy to ADDRESS:PORT` */
 export const readTproxy = (machine: Machine, data: Data<'tproxy'>): Statement | undefined => {
   const family = familyOf(data.family)
   const address = operandFor(machine, addressType(family), data.address)

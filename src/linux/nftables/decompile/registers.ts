@@ -29,6 +29,7 @@ type Slot = { start: number; loaded: Loaded }
 
 const slots = 16
 
+/** The register file. */
 export class Registers {
   readonly #slots: (Slot | undefined)[] = new Array<Slot | undefined>(slots)
 

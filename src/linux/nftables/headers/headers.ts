@@ -23,6 +23,7 @@ const ports = {
   dport: [16, 16, 'inet_service'],
 } as const
 
+/** The headers by nft's names. */
 export const headers = {
   /** IEEE 802.3 */
   ether: {

@@ -8,6 +8,7 @@ import type { XfrmKey } from '../expressions/xfrm.ts'
 
 export type KeyType = readonly [type: string, bits: number]
 
+/** enum nft_meta_keys */
 export const metaTypes: Readonly<Record<MetaKey, KeyType>> = {
   length: ['integer host', 32],
   protocol: ['ether_type', 16],
@@ -47,6 +48,7 @@ export const metaTypes: Readonly<Record<MetaKey, KeyType>> = {
   broute: ['integer host', 1],
 }
 
+/** enum nft_ct_keys */
 export const ctTypes: Readonly<Record<CtKey, KeyType>> = {
   state: ['ct_state', 32],
   direction: ['ct_dir', 8],
@@ -74,6 +76,7 @@ export const ctTypes: Readonly<Record<CtKey, KeyType>> = {
   id: ['integer', 32],
 }
 
+/** enum nft_rt_keys */
 export const rtTypes: Readonly<Record<RtKey, KeyType>> = {
   classid: ['realm', 32],
   'ip nexthop': ['ipv4_addr', 32],
@@ -82,12 +85,14 @@ export const rtTypes: Readonly<Record<RtKey, KeyType>> = {
   ipsec: ['boolean', 1],
 }
 
+/** enum nft_fib_result */
 export const fibTypes: Readonly<Record<FibResult, KeyType>> = {
   oif: ['iface_index', 32],
   oifname: ['ifname', 128],
   type: ['fib_addrtype', 32],
 }
 
+/** enum nft_socket_keys */
 export const socketTypes: Readonly<Record<'transparent' | 'mark' | 'wildcard' | 'cgroupv2', KeyType>> = {
   transparent: ['integer host', 1],
   mark: ['mark', 32],
@@ -95,6 +100,7 @@ export const socketTypes: Readonly<Record<'transparent' | 'mark' | 'wildcard' | 
   cgroupv2: ['cgroupsv2', 64],
 }
 
+/** enum nft_xfrm_keys */
 export const xfrmTypes: Readonly<Record<XfrmKey, KeyType>> = {
   'ip daddr': ['ipv4_addr', 32],
   'ip6 daddr': ['ipv6_addr', 128],

@@ -67,6 +67,7 @@ export const toChain = ({ header, attributes }: ChainMessage): Chain => {
   }
 }
 
+/** A rule, its instructions as they are. */
 export const toRule = ({ attributes }: RuleMessage): RuleState => ({
   handle: attributes.handle ?? 0n,
   instructions: attributes.expressions ?? [],
@@ -138,6 +139,7 @@ const typeNames = (number: number, byteOrder: number | undefined): string[] => {
   return names.length === 1 && names[0] === 'integer' && byteOrder === 1 ? ['integer host'] : names
 }
 
+/** A named object. Throws DecodeError when its data have not the form of its type. */
 export const toObject = ({ attributes }: ObjectMessage): ObjectState => {
   const common = {
     name: attributes.name ?? '',
@@ -151,6 +153,7 @@ export const toObject = ({ attributes }: ObjectMessage): ObjectState => {
   return { ...common, type, data: objectData[type].decode(raw, 0, raw.length) } as ObjectState
 }
 
+/** A flowtable. */
 export const toFlowtable = ({ attributes }: FlowtableMessage): FlowtableState => ({
   name: attributes.name ?? '',
   handle: attributes.handle ?? 0n,

@@ -39,6 +39,7 @@ export const keyFields = (set: NamedSet): Field[] => set.key.map(fieldNamed)
 export const dataFields = (set: NamedSet): Field[] =>
   set.data === undefined || isVerdictMap(set) ? [] : set.data.map(fieldNamed)
 
+/** Whether a map holds verdicts. */
 export const isVerdictMap = (set: NamedSet): boolean => set.data?.[0] === 'verdict'
 
 const fieldNamed = (name: string): Field => {

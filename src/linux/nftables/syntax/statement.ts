@@ -149,7 +149,9 @@ const patternOf = (
 const canonical = (type: Datatype, value: Scalar): Scalar =>
   type.kind === 'string' ? String(value) : type.fromInteger(type.toInteger(value))
 
+/** Ends the packet's way through this hook's chain; chains of other tables still see it. */
 export const accept = (): Statement => ({ kind: 'verdict', verdict: 'accept' })
+/** Ends the packet. */
 export const drop = (): Statement => ({ kind: 'verdict', verdict: 'drop' })
 /** Goes on in another chain, and comes back. */
 export const jump = (chain: string): Statement => ({ kind: 'verdict', verdict: 'jump', chain })
@@ -157,6 +159,7 @@ export const jump = (chain: string): Statement => ({ kind: 'verdict', verdict: '
 export const goTo = (chain: string): Statement => ({ kind: 'verdict', verdict: 'goto', chain })
 /** `return`: leaves the chain. */
 export const leave = (): Statement => ({ kind: 'verdict', verdict: 'return' })
+/** Counts packets and bytes, from zero. */
 export const counter = (): Statement => ({ kind: 'counter', packets: 0, bytes: 0 })
 /** Keeps connection tracking away from the packet; only of use at priority raw. */
 export const notrack = (): Statement => ({ kind: 'notrack' })

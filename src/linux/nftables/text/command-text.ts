@@ -1,4 +1,5 @@
 import type { ChainSpec, NftCommand } from '../batch/command.ts'
+import { nameText, quoteText } from '../quote.ts'
 import type { SetElement } from '../sets/element.ts'
 import type { NamedSet } from '../sets/named-set.ts'
 import { asState } from '../sets/set-fields.ts'
@@ -7,7 +8,6 @@ import { devicesText } from './chain-text.ts'
 import type { TextContext } from './context.ts'
 import { elementText } from './element-text.ts'
 import { priorityText } from './priority-text.ts'
-import { quoteText } from './quote.ts'
 import { setLines } from './set-text.ts'
 import { statementText } from './statement-text.ts'
 
@@ -17,7 +17,7 @@ import { statementText } from './statement-text.ts'
  */
 export const commandText = (command: NftCommand): string => {
   const context: TextContext = { family: command.family, sets: [] }
-  const where = `${command.family} ${command.table}`
+  const where = `${command.family} ${nameText(command.table)}`
   const [object, verb] = command.type.split('.') as [string, string]
   const text = (word: string, name?: string, content?: string): string =>
     ['nft', verb, word, where, ...(name === undefined ? [] : [name]), ...(content ? [content] : [])].join(' ')
@@ -30,29 +30,41 @@ export const commandText = (command: NftCommand): string => {
       return text('table')
     case 'chain.add':
     case 'chain.create':
-      return text('chain', command.chain.name, block(chainLines(command.chain, context)))
+      return text('chain', nameText(command.chain.name), block(chainLines(command.chain, context)))
     case 'chain.delete':
     case 'chain.flush':
-      return text('chain', command.chain)
+      return text('chain', nameText(command.chain))
     case 'set.add':
     case 'set.create':
-      return text(setWord(command.set), command.set.name, block(setLines(asState(command.set), context)))
+      return text(
+        setWord(command.set),
+        nameText(command.set.name),
+        block(setLines(asState(command.set), context)),
+      )
     case 'set.delete':
     case 'set.flush':
-      return text(object, command.set)
+      return text(object, nameText(command.set))
     case 'rule.add':
     case 'rule.insert': {
       const position = command.position === undefined ? '' : ` handle ${command.position}`
-      return text('rule', `${command.chain}${position}`, statementsText(command.rule, context))
+      return text('rule', `${nameText(command.chain)}${position}`, statementsText(command.rule, context))
     }
     case 'rule.replace':
-      return text('rule', `${command.chain} handle ${command.handle}`, statementsText(command.rule, context))
+      return text(
+        'rule',
+        `${nameText(command.chain)} handle ${command.handle}`,
+        statementsText(command.rule, context),
+      )
     case 'rule.delete':
-      return text('rule', `${command.chain} handle ${command.handle}`)
+      return text('rule', `${nameText(command.chain)} handle ${command.handle}`)
     case 'element.add':
     case 'element.create':
     case 'element.delete':
-      return text('element', command.set.name, elementsBlock(command.set, command.elements, context))
+      return text(
+        'element',
+        nameText(command.set.name),
+        elementsBlock(command.set, command.elements, context),
+      )
   }
 }
 

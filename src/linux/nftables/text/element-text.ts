@@ -2,6 +2,7 @@ import { EncodeError } from '../../netlink/codec.ts'
 import { bytesInteger, type Datatype, type Scalar } from '../datatypes/datatype.ts'
 import { prefixTypes } from '../datatypes/index.ts'
 import { durationText } from '../datatypes/times.ts'
+import { nameText, quoteText } from '../quote.ts'
 import type { SetState } from '../read/model.ts'
 import { prefixLength } from '../sets/decode-elements.ts'
 import type { KeyField, SetElement, VerdictValue } from '../sets/element.ts'
@@ -9,7 +10,6 @@ import { integerBounds } from '../sets/encode-elements.ts'
 import type { Field } from '../sets/named-set.ts'
 import { stateDataFields, stateKeyFields } from '../sets/set-fields.ts'
 import type { TextContext } from './context.ts'
-import { quoteText } from './quote.ts'
 import { statefulText } from './stateful-text.ts'
 import { rangeText, valueText } from './value-text.ts'
 
@@ -52,7 +52,7 @@ export const fieldText = (context: TextContext, { type, bytes }: Field, value: K
       ? scalar
       : valueText(context, type, scalar, widthOf(type, bytes))
   if (typeof value !== 'object') return text(value)
-  if ('beginning' in value) return `"${value.beginning}*"`
+  if ('beginning' in value) return quoteText(`${value.beginning}*`)
   const length = prefixTypes.has(type.name)
     ? prefixLength(type.toInteger(value.first), type.toInteger(value.last), bytes * 8)
     : undefined
@@ -70,7 +70,7 @@ const dataText = (
 
 /** A verdict as nft prints it. */
 export const verdictText = ({ verdict, chain }: VerdictValue): string =>
-  chain === undefined ? verdict : `${verdict} ${chain}`
+  chain === undefined ? verdict : `${verdict} ${nameText(chain)}`
 
 /**
  * nft sorts elements by their keys as numbers: a field by the byte order of its datatype, a concatenation as a whole

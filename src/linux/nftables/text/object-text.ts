@@ -1,16 +1,16 @@
 import { limitUnits } from '../compile/compile.ts'
 import { inetProtocol } from '../datatypes/index.ts'
 import { durationText } from '../datatypes/times.ts'
+import { nameText, quoteText } from '../quote.ts'
 import type { FlowtableState, ObjectState } from '../read/model.ts'
 import type { TextContext } from './context.ts'
 import { priorityText } from './priority-text.ts'
-import { quoteText } from './quote.ts'
 import { limitText, sizeText } from './stateful-text.ts'
 
 /** A named object as nft prints it inside of its table. */
 export const objectText = (object: ObjectState): string => {
   const word = object.type === 'other' ? `object-${object.number}` : object.type
-  const lines = [`\t${word} ${object.name} {`]
+  const lines = [`\t${word} ${nameText(object.name)} {`]
   if (object.comment !== undefined) lines.push(`\t\tcomment ${quoteText(object.comment)}`)
   for (const line of objectLines(object)) lines.push(`\t\t${line}`)
   lines.push('\t}')
@@ -39,7 +39,7 @@ const defaultTimeouts: Readonly<Record<string, readonly (readonly [string, numbe
   ],
   udp: [
     ['unreplied', 30],
-    ['replied', 180],
+    ['replied', 120],
   ],
 }
 
@@ -47,7 +47,7 @@ const policyLines = (protocol: string, seconds: readonly number[]): string[] => 
   const states = (defaultTimeouts[protocol] ?? []).flatMap(([state, usual], i) =>
     seconds[i] === undefined || seconds[i] === usual ? [] : [`${state} : ${seconds[i]}`],
   )
-  return states.length === 0 ? [] : [`policy = { ${states.join(', ')} }`]
+  return [`policy = { ${states.join(', ')} }`]
 }
 
 const objectLines = (object: ObjectState): string[] => {
@@ -117,10 +117,10 @@ const objectLines = (object: ObjectState): string[] => {
 export const flowtableText = (flowtable: FlowtableState, { family }: TextContext): string => {
   const { priority = 0, devices = [] } = flowtable.hook
   const lines = [
-    `\tflowtable ${flowtable.name} {`,
+    `\tflowtable ${nameText(flowtable.name)} {`,
     `\t\thook ingress priority ${priorityText(family, 'ingress', priority)}`,
   ]
-  if (devices.length > 0) lines.push(`\t\tdevices = { ${devices.join(', ')} }`)
+  if (devices.length > 0) lines.push(`\t\tdevices = { ${devices.map(nameText).join(', ')} }`)
   if (flowtable.flags & 1) lines.push('\t\tflags offload')
   if (flowtable.flags & 2) lines.push('\t\tcounter')
   lines.push('\t}')

@@ -4,6 +4,7 @@ import { datatype } from '../datatypes/index.ts'
 import type { CtKey } from '../expressions/ct.ts'
 import type { MetaKey } from '../expressions/meta.ts'
 import type { PayloadBase } from '../expressions/payload.ts'
+import { nameText } from '../quote.ts'
 import type { SetState } from '../read/model.ts'
 import { splitFields } from '../sets/decode-elements.ts'
 import type { KeyField, SetElement } from '../sets/element.ts'
@@ -125,7 +126,7 @@ const valuesText = (context: TextContext, { value, types }: Extract<Operand, { k
 /** `@NAME`, or the elements of a set that was written in place. */
 export const setReference = (context: TextContext, name: string, key: Operand, shift = 0): string => {
   const found = context.sets.find(candidate => candidate.name === name)
-  if (!found?.anonymous) return `@${name}`
+  if (!found?.anonymous) return `@${nameText(name)}`
   const set = typedLike(found, key)
   return `{ ${elementsText(context, shift === 0 ? set : shiftedDown(set, shift)).join(', ')} }`
 }

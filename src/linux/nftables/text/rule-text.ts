@@ -1,7 +1,7 @@
 import { decompile } from '../decompile/decompile.ts'
+import { quoteText } from '../quote.ts'
 import type { RuleState } from '../read/model.ts'
 import type { TextContext } from './context.ts'
-import { quoteText } from './quote.ts'
 import { statementText } from './statement-text.ts'
 
 /** A rule as nft prints it, without its handle. Never throws: what cannot be read is named. */

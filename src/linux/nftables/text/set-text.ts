@@ -1,15 +1,17 @@
 import { durationText } from '../datatypes/times.ts'
 import { objectTypes } from '../messages/object.ts'
+import { nameText, quoteText } from '../quote.ts'
 import type { SetState } from '../read/model.ts'
 import type { TextContext } from './context.ts'
 import { elementsText } from './element-text.ts'
 import { operandText } from './operand-text.ts'
-import { quoteText } from './quote.ts'
 import { statefulDeclaration } from './stateful-text.ts'
 
 /** A set or map as nft prints it inside of its table. */
 export const setText = (set: SetState, context: TextContext): string => {
-  const lines = [`\t${set.data === undefined && set.objectType === undefined ? 'set' : 'map'} ${set.name} {`]
+  const lines = [
+    `\t${set.data === undefined && set.objectType === undefined ? 'set' : 'map'} ${nameText(set.name)} {`,
+  ]
   for (const line of setLines(set, context)) lines.push(`\t\t${line}`)
   lines.push('\t}')
   return lines.join('\n')

@@ -53,6 +53,7 @@ export const sizeText = (bytes: bigint): string => {
 /** nft's default burst of packets, which it does not print. */
 const defaultBurst = 5
 
+/** `limit rate …`, without what nft takes for granted. */
 export const limitText = (limit: {
   rate: number | bigint
   per: string

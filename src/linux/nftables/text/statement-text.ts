@@ -3,6 +3,7 @@ import { integer } from '../datatypes/index.ts'
 import { durationText } from '../datatypes/times.ts'
 import { flagsOf } from '../decompile/match.ts'
 import { objectTypes } from '../messages/object.ts'
+import { nameText, quoteText } from '../quote.ts'
 import type { VerdictValue } from '../sets/element.ts'
 import type { Operand } from '../syntax/operand.ts'
 import { operandTypes } from '../syntax/operand-type.ts'
@@ -11,7 +12,6 @@ import type { Log, Nat, Reject, Statement } from '../syntax/statement.ts'
 import type { TextContext } from './context.ts'
 import { verdictText } from './element-text.ts'
 import { operandText, setReference } from './operand-text.ts'
-import { quoteText } from './quote.ts'
 import { ruleText } from './rule-text.ts'
 import { limitText, statefulDeclaration, statefulText } from './stateful-text.ts'
 import { bracketed, rangeText, valueText } from './value-text.ts'
@@ -77,7 +77,7 @@ export const statementText = (context: TextContext, statement: Statement): strin
     case 'synproxy':
       return synproxyText(statement)
     case 'flowOffload':
-      return `flow add @${statement.table}`
+      return `flow add @${nameText(statement.table)}`
     case 'removeOption':
       return `reset tcp option ${statement.name}`
     case 'raw':
@@ -153,7 +153,7 @@ const patternText = (
     case 'range':
       return rangeText(context, type, pattern.first, pattern.last, bits)
     case 'wildcard':
-      return `"${pattern.beginning}*"`
+      return quoteText(`${pattern.beginning}*`)
   }
 }
 
@@ -229,8 +229,8 @@ const dynsetText = (context: TextContext, statement: Extract<Statement, { kind: 
   for (const instruction of statement.stateful) parts.push(statefulDeclaration(instruction))
   if (statement.data) parts.push(`: ${operandText(context, statement.data)}`)
   const what = `{ ${parts.join(' ')} }`
-  if (!set?.anonymous) return `${statement.operation} @${statement.set} ${what}`
-  return `meter ${statement.set}${set.size === undefined ? '' : ` size ${set.size}`} ${what}`
+  if (!set?.anonymous) return `${statement.operation} @${nameText(statement.set)} ${what}`
+  return `meter ${nameText(statement.set)}${set.size === undefined ? '' : ` size ${set.size}`} ${what}`
 }
 
 const synproxyFlags = { sackPerm: 4, timestamp: 8 } as const

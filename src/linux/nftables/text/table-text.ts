@@ -1,8 +1,8 @@
+import { nameText, quoteText } from '../quote.ts'
 import type { Ruleset, Table } from '../read/model.ts'
 import { chainText } from './chain-text.ts'
 import type { TextContext } from './context.ts'
 import { flowtableText, objectText } from './object-text.ts'
-import { quoteText } from './quote.ts'
 import { setText } from './set-text.ts'
 
 export type TextOptions = Pick<TextContext, 'interfaceNames'>
@@ -35,7 +35,7 @@ export const tableText = (table: Table, options: TextOptions = {}): string => {
   // nft leaves a line free behind flags, but not behind a comment alone.
   const gap = table.flags.length > 0 && body !== '' ? '\n' : ''
   const lines = [...head.map(line => `${line}\n`), gap, body === '' ? '' : `${body}\n`]
-  return `table ${table.family} ${table.name} {\n${lines.join('')}}\n`
+  return `table ${table.family} ${nameText(table.name)} {\n${lines.join('')}}\n`
 }
 
 /** A whole ruleset as nft prints it. Equivalent to: `nft list ruleset` */

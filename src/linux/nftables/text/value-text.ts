@@ -1,12 +1,13 @@
 import { type Datatype, numberOrBigint, type Scalar } from '../datatypes/datatype.ts'
 import { flagsOf } from '../decompile/match.ts'
+import { quoteText } from '../quote.ts'
 import type { TextContext } from './context.ts'
 
 /** A value of a datatype as nft prints it. `bits`: the field's width, where it is not the datatype's. */
 export const valueText = (context: TextContext, type: Datatype, value: Scalar, bits?: number): string => {
   if (type.name === 'iface_index') {
     const name = context.interfaceNames?.get(Number(value))
-    return name === undefined ? type.text(value) : `"${name}"`
+    return name === undefined ? type.text(value) : quoteText(name)
   }
   if (type.bitmask && typeof value !== 'string') {
     const flags = flagsOf(type, BigInt(value))

@@ -1,0 +1,67 @@
+import { struct } from '../netlink/composite.ts'
+import { type Request, request } from '../netlink/connection.ts'
+import { NetlinkError } from '../netlink/errors.ts'
+import { message, NLM_F } from '../netlink/message.ts'
+import { cstring, i32, u8, u16, u32 } from '../netlink/scalars.ts'
+import { addLink, addVeth } from '../rtnetlink/link.ts'
+import { errno } from '../sys/errno.ts'
+import { type Finding, findingOf, missing, type Question } from './answer.ts'
+import type { Place } from './place.ts'
+
+/** The answer of rtnetlink to one request; undefined is an acknowledgement. */
+const refusalOf = ({ route }: Place, item: Request): NetlinkError | undefined => {
+  const [result] = route.executeAll([item])
+  return result instanceof NetlinkError ? result : undefined
+}
+
+/** Creates a cable. Equivalent to: `ip link add probe0 type veth peer name probe1` */
+export const veth: Question = place =>
+  findingOf(
+    refusalOf(
+      place,
+      addVeth({ name: 'probe0', index: 0, peer: { name: 'probe1', index: 0, namespace: undefined } }),
+    ),
+  )
+
+/**
+ * Whether the kernel knows a kind of link. It is asked for one with nothing said about it, which some kinds accept, and
+ * others find too little (EINVAL); a kind that is not there is refused before anyone looks. Equivalent to: `ip link add type KIND`
+ */
+export const linkKind =
+  (kind: string): Question =>
+  place =>
+    kindFinding(refusalOf(place, addLink(kind, `probe-${kind}`.slice(0, 15))))
+
+/** EOPNOTSUPP is a kind's own word too, for other things; the kernel explains which one it is (rtnl_newlink). */
+export const kindFinding = (refusal: NetlinkError | undefined): Finding => {
+  if (refusal?.errno === errno.EINVAL) return 'yes'
+  const unknownKind = /^(unknown device type\.?)?$/i.test(refusal?.kernelMessage ?? '')
+  return findingOf(refusal, unknownKind ? [errno.EOPNOTSUPP] : [])
+}
+
+/** RTM_NEWQDISC. struct tcmsg, linux/rtnetlink.h. */
+const disciplineMessage = message(
+  'struct tcmsg',
+  struct({ family: u8, pad: u8, pad2: u16, index: i32, handle: u32, parent: u32, info: u32 }),
+  { kind: [1, cstring, 'TCA_KIND'] } as const,
+)
+const RTM_NEWQDISC = 36
+const TC_H_ROOT = 0xffffffff
+/** The loopback is link 1 of every network namespace. */
+const loopback = 1
+
+/**
+ * Whether the kernel knows a queueing discipline; as with links, one that finds too little said is there.
+ * Equivalent to: `tc qdisc replace dev lo root KIND`
+ */
+export const queueingDiscipline =
+  (kind: string): Question =>
+  place => {
+    const header = { family: 0, pad: 0, pad2: 0, index: loopback, handle: 0, parent: TC_H_ROOT, info: 0 }
+    const item = request('RTM_NEWQDISC', RTM_NEWQDISC, NLM_F.create | NLM_F.replace, disciplineMessage, {
+      header,
+      attributes: { kind },
+    })
+    const refusal = refusalOf(place, item)
+    return refusal?.errno === errno.EINVAL ? 'yes' : findingOf(refusal, missing)
+  }
