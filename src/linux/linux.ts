@@ -1,18 +1,18 @@
 import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
 import { endOfGroup, isRouteChange, type RouteChanges } from './change-group.ts'
 import type { FileStatus, Kernel, NamespaceState } from './kernel.ts'
-import { Connection, type Request } from './netlink/connection.ts'
+import type { Request } from './netlink/connection.ts'
 import { NetlinkError } from './netlink/errors.ts'
 import {
   commit,
   commitWithRetry,
-  NETLINK_NETFILTER,
   type NftCommand,
   type Ruleset,
   type RulesetFilter,
   readGeneration,
   readRuleset,
 } from './nftables/index.ts'
+import { OpenNamespaces } from './open-namespaces.ts'
 import {
   type Address,
   addAddress,
@@ -35,7 +35,7 @@ import {
   toRoute,
 } from './rtnetlink/route.ts'
 import { listRules, type Rule, ruleMessage, toRule } from './rtnetlink/rule.ts'
-import { isIp, NETLINK_ROUTE } from './rtnetlink/types.ts'
+import { isIp } from './rtnetlink/types.ts'
 import { readStateFile, writeStateFile } from './state-file.ts'
 import type { Descriptor } from './sys/descriptor.ts'
 import { errno, SystemError } from './sys/errno.ts'
@@ -46,7 +46,6 @@ import {
   removeFile,
   removeFolder,
   statusOf,
-  statusOfDescriptor,
   writeSmallFile,
 } from './sys/files.ts'
 import { tryLock } from './sys/lock.ts'
@@ -63,13 +62,11 @@ import {
 import { sysctlName, sysctlPath } from './sysctl.ts'
 
 /**
- * The real kernel. Theory of operation: for every namespace in use one descriptor and at most two netlink sockets are
- * kept open (they stay bound to their namespace), opened on first use and closed with this object; past a fixed number
- * the one unused for longest is closed, so that a thousand spaces do not need thousands of descriptors. Changes that
+ * The real kernel. Sockets and descriptors are kept by `OpenNamespaces` and closed with this object. Changes that
  * rtnetlink takes and that are for the same namespace are sent together; all others are done one by one.
  */
 export class LinuxKernel implements Kernel {
-  readonly #open = new Map<string, OpenNamespace>()
+  readonly #namespaces = new OpenNamespaces()
   #writes = 0
 
   get writes(): number {
@@ -85,17 +82,11 @@ export class LinuxKernel implements Kernel {
     try {
       fresh = openNamespace(path)
     } catch (error) {
-      this.#forget(path)
+      this.#namespaces.forget(path)
       if (error instanceof NamespaceError) return error.reason
       throw error
     }
-    // The path may by now lead to another namespace than the one whose sockets are kept open.
-    const kept = this.#open.get(path)?.descriptor
-    if (kept !== undefined && sameFile(kept, fresh)) fresh.close()
-    else {
-      this.#forget(path)
-      this.#remember(path, fresh)
-    }
+    this.#namespaces.refresh(path, fresh)
     return 'present'
   }
 
@@ -105,28 +96,28 @@ export class LinuxKernel implements Kernel {
   }
 
   links(where: Where): Link[] {
-    return this.#namespace(where).route.dump(listLinks(), linkMessage).map(toLink)
+    return this.#namespaces.at(where).route.dump(listLinks(), linkMessage).map(toLink)
   }
 
   addresses(where: Where): Address[] {
-    return this.#namespace(where).route.dump(listAddresses(), addressMessage).map(toAddress)
+    return this.#namespaces.at(where).route.dump(listAddresses(), addressMessage).map(toAddress)
   }
 
   routes(where: Where): Route[] {
-    const messages = this.#namespace(where).route.dump(listRoutes(), routeMessage)
+    const messages = this.#namespaces.at(where).route.dump(listRoutes(), routeMessage)
     return messages.filter(message => isIp(message) && !isCached(message)).map(toRoute)
   }
 
   rules(where: Where): Rule[] {
-    return this.#namespace(where).route.dump(listRules(), ruleMessage).filter(isIp).map(toRule)
+    return this.#namespaces.at(where).route.dump(listRules(), ruleMessage).filter(isIp).map(toRule)
   }
 
   neighbours(where: Where): Neighbour[] {
-    return this.#namespace(where).route.dump(listNeighbours(), neighbourMessage).map(toNeighbour)
+    return this.#namespaces.at(where).route.dump(listNeighbours(), neighbourMessage).map(toNeighbour)
   }
 
   lookUpRoute(where: Where, query: RouteQuery): Route {
-    const [replies] = this.#namespace(where).route.execute([getRoute(query)])
+    const [replies] = this.#namespaces.at(where).route.execute([getRoute(query)])
     const reply = replies?.[0]
     if (reply === undefined) throw new Error('The kernel answered a route look-up with nothing')
     return toRoute(routeMessage.decode(reply.payload, 0, reply.payload.length))
@@ -147,11 +138,11 @@ export class LinuxKernel implements Kernel {
   }
 
   ruleset(where: Where, filter?: RulesetFilter): Ruleset {
-    return readRuleset(this.#namespace(where).netfilter, filter)
+    return readRuleset(this.#namespaces.at(where).netfilter, filter)
   }
 
   rulesetGeneration(where: Where): number {
-    return readGeneration(this.#namespace(where).netfilter).id
+    return readGeneration(this.#namespaces.at(where).netfilter).id
   }
 
   readFile(path: string): string | undefined {
@@ -199,7 +190,7 @@ export class LinuxKernel implements Kernel {
 
   #sendTogether(changes: readonly Change[]): Outcome[] {
     try {
-      const namespace = this.#namespace((changes[0] as RouteChanges).where)
+      const namespace = this.#namespaces.at((changes[0] as RouteChanges).where)
       const requests = changes.map(change => this.#routeRequest(change as RouteChanges))
       return namespace.route
         .executeAll(requests)
@@ -265,10 +256,10 @@ export class LinuxKernel implements Kernel {
         unmount(change.path)
         return
       case 'namespace.add':
-        this.#remember(change.path, createNamespace(change.path))
+        this.#namespaces.keep(change.path, createNamespace(change.path))
         return
       case 'namespace.delete':
-        this.#forget(change.path)
+        this.#namespaces.forget(change.path)
         unmountNamespace(change.path)
         removeFile(change.path)
         return
@@ -277,13 +268,13 @@ export class LinuxKernel implements Kernel {
         return
       case 'nftables.commit':
         commit(
-          this.#namespace(change.where).netfilter,
+          this.#namespaces.at(change.where).netfilter,
           change.commands,
           change.generation === undefined ? {} : { generation: change.generation },
         )
         return
       case 'nftables.delete-rules':
-        commitWithRetry(this.#namespace(change.where).netfilter, () => this.#rulesWithComment(change))
+        commitWithRetry(this.#namespaces.at(change.where).netfilter, () => this.#rulesWithComment(change))
         return
       default:
         throw new Error(`${change.type} goes by rtnetlink`)
@@ -303,42 +294,13 @@ export class LinuxKernel implements Kernel {
   }
 
   #namespaceDescriptor(where: Where): number {
-    const { descriptor } = this.#namespace(where)
+    const { descriptor } = this.#namespaces.at(where)
     if (descriptor !== undefined) return descriptor.number
-    return this.#namespace(ownNamespacePath).descriptor?.number as number
-  }
-
-  #namespace(where: Where): OpenNamespace {
-    const key = where ?? ''
-    const found = this.#open.get(key)
-    if (found !== undefined) {
-      // Moved to the end: the map's order is the order of last use.
-      this.#open.delete(key)
-      this.#open.set(key, found)
-      return found
-    }
-    return this.#remember(key, where === undefined ? undefined : openNamespace(where))
-  }
-
-  #remember(key: string, descriptor: Descriptor | undefined): OpenNamespace {
-    if (this.#open.size >= namespacesKeptOpen)
-      for (const oldest of this.#open.keys()) {
-        if (oldest === '') continue
-        this.#forget(oldest)
-        break
-      }
-    const namespace = new OpenNamespace(descriptor)
-    this.#open.set(key, namespace)
-    return namespace
-  }
-
-  #forget(key: string): void {
-    this.#open.get(key)?.[Symbol.dispose]()
-    this.#open.delete(key)
+    return this.#namespaces.at(ownNamespacePath).descriptor?.number as number
   }
 
   [Symbol.dispose](): void {
-    for (const key of [...this.#open.keys()]) this.#forget(key)
+    this.#namespaces[Symbol.dispose]()
   }
 }
 
@@ -347,45 +309,4 @@ const fileTypeMask = 0o170000
 const folderType = 0o040000
 const regularType = 0o100000
 
-const sameFile = (one: Descriptor, other: Descriptor): boolean => {
-  const [first, second] = [statusOfDescriptor(one.number), statusOfDescriptor(other.number)]
-  return first.inode === second.inode && first.device === second.device
-}
-
-/** Namespaces whose descriptor and sockets are kept: far below the usual limit of 1,024 open files. */
-const namespacesKeptOpen = 128
-
 type DeleteRules = Extract<Change, { type: 'nftables.delete-rules' }>
-
-class OpenNamespace implements Disposable {
-  readonly descriptor: Descriptor | undefined
-  #route: Connection | undefined
-  #netfilter: Connection | undefined
-
-  constructor(descriptor: Descriptor | undefined) {
-    this.descriptor = descriptor
-  }
-
-  #connect(protocol: number): Connection {
-    return Connection.open(
-      protocol,
-      this.descriptor === undefined ? {} : { namespace: this.descriptor.number },
-    )
-  }
-
-  get route(): Connection {
-    this.#route ??= this.#connect(NETLINK_ROUTE)
-    return this.#route
-  }
-
-  get netfilter(): Connection {
-    this.#netfilter ??= this.#connect(NETLINK_NETFILTER)
-    return this.#netfilter
-  }
-
-  [Symbol.dispose](): void {
-    this.#route?.[Symbol.dispose]()
-    this.#netfilter?.[Symbol.dispose]()
-    this.descriptor?.close()
-  }
-}

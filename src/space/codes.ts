@@ -112,8 +112,8 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
   ),
   KERNEL_FEATURE_MISSING: code(
     'This kernel lacks something',
-    'veth, nf_tables or NAT is not there: not built, its module cannot be loaded, or the kernel was upgraded and not yet rebooted.',
-    'Load the module (modprobe veth nf_tables nft_masq), or reboot.',
+    'A feature that natspace uses was asked of the kernel, in a namespace of its own, and is not there: not built, its module cannot be loaded, or the kernel was upgraded and not yet rebooted. The message names the feature and the option of the kernel that has it.',
+    'Reboot if the kernel was upgraded; otherwise use one that has the options in the message.',
   ),
   LOCKED: code(
     'Another natspace is at work',

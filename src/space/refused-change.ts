@@ -1,11 +1,23 @@
 import type { Change, ChangeError } from '../linux/change.ts'
-import { NatspaceError } from './errors.ts'
+import { type Ask, type Feature, type MissingFeature, missingFeatures } from '../linux/probe.ts'
+import { type ErrorFacts, NatspaceError } from './errors.ts'
 
 const privilegeCodes = new Set(['EPERM', 'EACCES'])
-const missingCodes = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'])
 
-/** The error that leaves natspace for a change that the kernel refused: NOT_PERMITTED, KERNEL_FEATURE_MISSING or APPLY_FAILED. */
-export const refusedChange = (failure: ChangeError): NatspaceError => {
+/** Refusals that may come from a kernel that lacks something; ENOENT may as well mean a set that somebody removed. */
+const suspicious = new Set(['EOPNOTSUPP', 'ENOENT', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'])
+
+/** What the changes of natspace need of the kernel. */
+const neededBy: Partial<Record<Change['type'], readonly Feature[]>> = {
+  'veth.add': ['veth'],
+  'nftables.commit': ['masquerade', 'dnat', 'fib', 'ct', 'interval-concatenation', 'tcp-option', 'rt'],
+}
+
+/**
+ * The error that leaves natspace for a change that the kernel refused: NOT_PERMITTED, KERNEL_FEATURE_MISSING or
+ * APPLY_FAILED. Where the refusal looks like it, `ask` tells what the kernel lacks; without it that is not looked into.
+ */
+export const refusedChange = (failure: ChangeError, ask?: Ask): NatspaceError => {
   const { change, code } = failure
   const reason = failure.cause instanceof Error ? failure.cause.message : failure.message
   const facts = {
@@ -25,16 +37,34 @@ export const refusedChange = (failure: ChangeError): NatspaceError => {
       exit: 4,
       fix: ['run it as root (sudo natspace …), or try everything without root in: natspace lab shell'],
     })
-  if (code !== undefined && missingCodes.has(code))
-    return new NatspaceError({
-      ...facts,
-      code: 'KERNEL_FEATURE_MISSING',
-      exit: 6,
-      fix: [
-        'load or enable what is missing (veth, nf_tables with NAT), or reboot if the kernel was upgraded',
-      ],
-    })
+  const missing = ask === undefined ? [] : missingFor(failure, ask)
+  if (missing.length > 0) return lacking(facts, missing)
   return new NatspaceError({ ...facts, code: 'APPLY_FAILED', exit: 1 })
+}
+
+const missingFor = ({ change, code }: ChangeError, ask: Ask): MissingFeature[] =>
+  code !== undefined && suspicious.has(code) ? missingFeatures(neededBy[change.type] ?? [], ask) : []
+
+const lacking = (
+  facts: Pick<ErrorFacts, 'what' | 'why' | 'cause'> & { evidence: string[] },
+  missing: readonly MissingFeature[],
+): NatspaceError => {
+  const options = [...new Set(missing.map(({ option }) => option))]
+  return new NatspaceError({
+    ...facts,
+    code: 'KERNEL_FEATURE_MISSING',
+    exit: 6,
+    why: `this kernel lacks ${missing.map(({ feature, option }) => `${feature} (${option})`).join(', ')}`,
+    evidence: [
+      facts.why,
+      ...missing.map(({ feature, purpose, evidence }) => `${feature}, for ${purpose}: ${evidence}`),
+      ...facts.evidence,
+    ],
+    fix: [
+      'reboot, if the kernel was upgraded since the machine started: the modules of the running one are gone then',
+      `otherwise use a kernel that has, built in or as modules: ${options.join(', ')}`,
+    ],
+  })
 }
 
 const verbOf = (change: Change): string => {

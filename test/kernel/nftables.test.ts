@@ -1,5 +1,6 @@
 /** What natspace writes into nf_tables, read again by nft(8): tables, sets, rules, batches, and what the kernel refuses. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { createSocket } from 'node:dgram'
 import { Connection } from '../../src/linux/netlink/connection.ts'
 import {
   accept,
@@ -9,6 +10,7 @@ import {
   commit,
   commitWithRetry,
   counter,
+  decodeGeneration,
   drop,
   GenerationChangedError,
   inSet,
@@ -17,6 +19,7 @@ import {
   log,
   match,
   meta,
+  multicastGroups,
   type NamedSet,
   NETLINK_NETFILTER,
   type NftCommand,
@@ -29,9 +32,11 @@ import {
   set,
   tableText,
   tcp,
+  traceMessage,
   traceOn,
   udp,
 } from '../../src/linux/nftables/index.ts'
+import { messageTypes } from '../../src/linux/nftables/messages/header.ts'
 import {
   loopbackOnly,
   pool4,
@@ -40,7 +45,7 @@ import {
   source4,
   spaces,
 } from '../golden/nftables/ruleset.ts'
-import { requireSandbox, run, tryRun } from '../support/sandbox.ts'
+import { ip, requireSandbox, run, tryRun } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
 requireSandbox()
@@ -428,6 +433,47 @@ describe('a batch', () => {
     // The connection is of use afterwards.
     commit(connection, [{ type: 'table.add', ...where }])
     expect(readTable().name).toBe('natspace')
+  })
+})
+
+describe('events', () => {
+  test('of a traced packet, step by step', async () => {
+    const wasUp = ip('-o link show lo').includes('LOWER_UP')
+    ip('link set lo up')
+    using events = Connection.open(NETLINK_NETFILTER, { groups: [multicastGroups.NFNLGRP_NFTRACE] })
+    commit(connection, [
+      { type: 'table.add', ...where },
+      { type: 'chain.add', ...where, chain: { name: 'c', hook: 'output', priority: 0 } },
+      addRule(match(udp('dport'), 9), traceOn(), counter()),
+      addRule(match(udp('dport'), 9), drop()),
+    ])
+    const handles = chainOf('c').rules.map(({ handle }) => handle)
+    const socket = createSocket('udp4')
+    await new Promise(sent => socket.send('x', 9, '127.0.0.1', sent))
+    socket.close()
+    const steps = events
+      .receiveEvents()
+      .filter(({ type }) => type === messageTypes.NFT_MSG_TRACE)
+      .map(({ payload }) => traceMessage.decode(payload, 0, payload.length).attributes)
+    if (!wasUp) ip('link set lo down')
+    expect(steps.map(step => [step.type, step.chain, step.ruleHandle])).toEqual(
+      handles.map(handle => ['rule', 'c', handle]),
+    )
+    expect(steps.at(-1)?.verdict).toEqual({ code: 0 })
+    expect(new Set(steps.map(step => step.id)).size).toBe(1)
+  })
+
+  test('of a new generation', () => {
+    using events = Connection.open(NETLINK_NETFILTER, { groups: [multicastGroups.NFNLGRP_NFTABLES] })
+    commit(connection, [{ type: 'table.add', ...where }])
+    const generations = events
+      .receiveEvents()
+      .filter(({ type }) => type === messageTypes.NFT_MSG_NEWGEN)
+      .map(({ payload }) => decodeGeneration(payload))
+    expect(generations).toEqual([
+      { ...readGeneration(connection), processName: generations[0]?.processName ?? '' },
+    ])
+    expect(generations[0]?.processId).toBe(process.pid)
   })
 })
 

@@ -5,7 +5,7 @@
  * a listing can be looked at, and can be given to nft, and says nothing that is not there.
  */
 
-const harmful = /["\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+const harmful = /["\p{C}\p{Zl}\p{Zp}]/gu
 const outsideOfNames = /[^A-Za-z0-9_./\\@%+-]/gu
 
 /** A text in double quotes: comments, prefixes of logs, names of objects. */

@@ -1,4 +1,3 @@
-import { errno } from '../sys/errno.ts'
 import type { Place } from './place.ts'
 
 /**
@@ -17,18 +16,13 @@ export type Finding = 'yes' | { refused: string; option?: string } | { unclear: 
 export type Question = (place: Place) => Finding
 
 /** How the kernel says that it does not have something. Every other refusal may have any other reason. */
-export const missing: readonly number[] = [
-  errno.ENOENT,
-  errno.EOPNOTSUPP,
-  errno.EPROTONOSUPPORT,
-  errno.EAFNOSUPPORT,
-]
+export const missing: readonly string[] = ['ENOENT', 'EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT']
 
 /** The finding of a refusal: one of those that mean no, or an unclear one. */
 export const findingOf = (
-  refusal: (Error & { errno: number }) | undefined,
-  meansNo: readonly number[] = missing,
+  refusal: (Error & { code: string }) | undefined,
+  meansNo: readonly string[] = missing,
 ): Finding => {
   if (refusal === undefined) return 'yes'
-  return meansNo.includes(refusal.errno) ? { refused: refusal.message } : { unclear: refusal.message }
+  return meansNo.includes(refusal.code) ? { refused: refusal.message } : { unclear: refusal.message }
 }

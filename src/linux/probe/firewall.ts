@@ -7,7 +7,7 @@ import { type ChainSpec, type NamedSet, type NftCommand, rule, type Statement } 
 import { flowtableMessage } from '../nftables/messages/flowtable.ts'
 import { batchMessage, batchTypes } from '../nftables/messages/generation.ts'
 import { headerOf, messageTypes, nfgenmsg } from '../nftables/messages/header.ts'
-import { errno, SystemError } from '../sys/errno.ts'
+import { SystemError } from '../sys/errno.ts'
 import { type Finding, findingOf, missing, type Question } from './answer.ts'
 import type { Place } from './place.ts'
 
@@ -45,7 +45,7 @@ const refusalsOf = (connection: Connection, items: readonly Request[]): NetlinkE
 export const batchFinding = (
   refusals: readonly NetlinkError[],
   last: number,
-  meansNo: readonly number[],
+  meansNo: readonly string[],
 ): Finding => {
   const first = refusals[0]
   return first === undefined || first.request === last
@@ -56,7 +56,7 @@ export const batchFinding = (
 const ask = (
   { netfilter }: Place,
   commands: readonly NftCommand[],
-  meansNo: readonly number[],
+  meansNo: readonly string[],
   more: readonly Request[] = [],
 ): Finding => {
   let setId = 0
@@ -74,7 +74,7 @@ export const firewall: Question = place => {
     return findingOf(refusal)
   } catch (error) {
     // NETLINK_NETFILTER itself is a part that a kernel may lack.
-    if (error instanceof SystemError && error.errno === errno.EPROTONOSUPPORT)
+    if (error instanceof SystemError && error.code === 'EPROTONOSUPPORT')
       return { refused: error.message, option: 'CONFIG_NETFILTER_NETLINK' }
     throw error
   }
@@ -92,18 +92,18 @@ export const baseChain =
   place =>
     ask(place, [tableAdd, chainAdd(chain)], missing)
 
-/** Equivalent to: `nft add rule inet probe CHAIN STATEMENT` */
+/** The statement is made when it is asked for, not when this program starts. Equivalent to: `nft add rule inet probe CHAIN STATEMENT` */
 export const statement =
-  (asked: Statement, chain = forward, meansNo = missing): Question =>
+  (asked: () => Statement, chain = forward, meansNo = missing): Question =>
   place =>
     ask(
       place,
-      [tableAdd, chainAdd(chain), { type: 'rule.add', ...where, chain: chain.name, rule: rule([asked]) }],
+      [tableAdd, chainAdd(chain), { type: 'rule.add', ...where, chain: chain.name, rule: rule([asked()]) }],
       meansNo,
     )
 
 /** For parts of nf_tables itself that came later: an older one takes them for a mistake. */
-export const missingOrStrange: readonly number[] = [...missing, errno.EINVAL]
+export const missingOrStrange: readonly string[] = [...missing, 'EINVAL']
 
 /** Equivalent to: `nft add set inet probe …` */
 export const namedSet =

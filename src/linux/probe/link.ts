@@ -4,8 +4,7 @@ import { NetlinkError } from '../netlink/errors.ts'
 import { message, NLM_F } from '../netlink/message.ts'
 import { cstring, i32, u8, u16, u32 } from '../netlink/scalars.ts'
 import { addLink, addVeth } from '../rtnetlink/link.ts'
-import { errno } from '../sys/errno.ts'
-import { type Finding, findingOf, missing, type Question } from './answer.ts'
+import { type Finding, findingOf, type Question } from './answer.ts'
 import type { Place } from './place.ts'
 
 /** The answer of rtnetlink to one request; undefined is an acknowledgement. */
@@ -34,9 +33,9 @@ export const linkKind =
 
 /** EOPNOTSUPP is a kind's own word too, for other things; the kernel explains which one it is (rtnl_newlink). */
 export const kindFinding = (refusal: NetlinkError | undefined): Finding => {
-  if (refusal?.errno === errno.EINVAL) return 'yes'
+  if (refusal?.code === 'EINVAL') return 'yes'
   const unknownKind = /^(unknown device type\.?)?$/i.test(refusal?.kernelMessage ?? '')
-  return findingOf(refusal, unknownKind ? [errno.EOPNOTSUPP] : [])
+  return findingOf(refusal, unknownKind ? ['EOPNOTSUPP'] : [])
 }
 
 /** RTM_NEWQDISC. struct tcmsg, linux/rtnetlink.h. */
@@ -63,5 +62,5 @@ export const queueingDiscipline =
       attributes: { kind },
     })
     const refusal = refusalOf(place, item)
-    return refusal?.errno === errno.EINVAL ? 'yes' : findingOf(refusal, missing)
+    return refusal?.code === 'EINVAL' ? 'yes' : findingOf(refusal)
   }

@@ -39,7 +39,7 @@ const AF_PACKET = 17
 /** socket(2) inside; the socket is closed at once. */
 const socketFinding = (family: number, type: number): Finding => {
   const number = libc().socket(family, type | SOCK_CLOEXEC, 0)
-  if (number < 0) return findingOf(new SystemError('socket', libc().errno()), [errno.EAFNOSUPPORT])
+  if (number < 0) return findingOf(new SystemError('socket', libc().errno()), ['EAFNOSUPPORT'])
   new Descriptor(number).close()
   return 'yes'
 }

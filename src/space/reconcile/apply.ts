@@ -1,5 +1,7 @@
 import { type Change, ChangeError, type Outcome } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
+import { LinuxKernel } from '../../linux/linux.ts'
+import { type Ask, probe } from '../../linux/probe.ts'
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
 import type { Operation } from './operation.ts'
@@ -36,8 +38,8 @@ export const toUnits = (operations: readonly Operation[]): Unit[] => {
 export type Applied = { undo: Change[]; count: number }
 
 /**
- * Carries out all operations or none. Throws NatspaceError APPLY_FAILED after everything was undone, or
- * ROLLBACK_FAILED with what is left behind.
+ * Carries out all operations or none. Throws NatspaceError APPLY_FAILED (or KERNEL_FEATURE_MISSING, NOT_PERMITTED)
+ * after everything was undone, or ROLLBACK_FAILED with what is left behind.
  */
 export const applyAll = (kernel: Kernel, operations: readonly Operation[]): Applied => {
   const units = toUnits(operations)
@@ -47,9 +49,12 @@ export const applyAll = (kernel: Kernel, operations: readonly Operation[]): Appl
     count: outcomes.filter(outcome => outcome === 'done').length,
   }
   const failure = outcomes.find(outcome => outcome instanceof ChangeError)
-  if (failure instanceof ChangeError) throw rollBack(kernel, applied, refusedChange(failure))
+  if (failure instanceof ChangeError) throw rollBack(kernel, applied, refusedChange(failure, askerOf(kernel)))
   return applied
 }
+
+/** Who tells what the kernel can do; of a kernel in memory, this machine's would tell nothing. */
+const askerOf = (kernel: Kernel): Ask | undefined => (kernel instanceof LinuxKernel ? probe : undefined)
 
 const undoOf = (units: readonly Unit[], outcomes: readonly Outcome[]): Change[] =>
   units
@@ -107,7 +112,7 @@ export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Nat
   changeEach(
     kernel,
     toUnits(operations).map(unit => unit.change),
-  ).map(refusedChange)
+  ).map(failure => refusedChange(failure))
 
 /** Errors that say that somebody was faster: what was free when the plan was made is taken, what was there is gone. */
 const lostRaces: Partial<Record<Change['type'], readonly string[]>> = {

@@ -14,8 +14,9 @@ import { requireFor } from './requirements.ts'
 import { compileSet } from './set.ts'
 
 /**
- * The instructions of a rule in a table of a family, the same as nft's for the same text. Throws CompileError when the
- * rule contradicts itself, EncodeError for values that do not fit. Equivalent to: `nft --debug=netlink add rule …`
+ * The instructions of a rule in a table of a family: those of nft for the same text, but that nft compares neighbouring
+ * fields of a header at once. Throws CompileError when the rule contradicts itself, EncodeError for values that do not
+ * fit. Equivalent to: `nft --debug=netlink add rule …`
  */
 export const compile = (rule: Rule, family: Family): Instruction[] => {
   const program = new Program(family)

@@ -1,6 +1,7 @@
 import { limitUnits } from '../compile/compile.ts'
 import { durationText } from '../datatypes/times.ts'
 import type { StatefulInstruction } from '../expressions/stateful.ts'
+import { quoteText } from '../quote.ts'
 
 /** Statements with a memory as nft prints them: the same in rules, in elements and as named objects. */
 export const statefulText = (instruction: StatefulInstruction): string => {
@@ -33,7 +34,7 @@ export const statefulText = (instruction: StatefulInstruction): string => {
       return `last used ${set ? durationText(milliseconds) : 'never'}`
     }
     default:
-      return instruction.kernelName
+      return `unknown ${quoteText(instruction.kernelName)}`
   }
 }
 

@@ -1,0 +1,103 @@
+import type { Where } from './change.ts'
+import { Connection } from './netlink/connection.ts'
+import { NETLINK_NETFILTER } from './nftables/index.ts'
+import { NETLINK_ROUTE } from './rtnetlink/types.ts'
+import type { Descriptor } from './sys/descriptor.ts'
+import { statusOfDescriptor } from './sys/files.ts'
+import { openNamespace } from './sys/namespace.ts'
+
+/** Namespaces whose descriptor and sockets are kept: far below the usual limit of 1,024 open files. */
+const keptOpen = 128
+
+/**
+ * The namespaces in use, each with one descriptor and at most two netlink sockets, opened on first use. The sockets stay
+ * bound to their namespace. Past a fixed number the one unused for longest is closed, so that a thousand spaces do not
+ * need thousands of descriptors.
+ */
+export class OpenNamespaces implements Disposable {
+  readonly #open = new Map<string, OpenNamespace>()
+
+  /** The namespace at a path, or this thread's own. Throws NamespaceError. */
+  at(where: Where): OpenNamespace {
+    const key = where ?? ''
+    const found = this.#open.get(key)
+    if (found === undefined) return this.keep(where, where === undefined ? undefined : openNamespace(where))
+    // Moved to the end: the map's order is the order of last use.
+    this.#open.delete(key)
+    this.#open.set(key, found)
+    return found
+  }
+
+  /** Keeps a namespace that is open already under its path. */
+  keep(where: Where, descriptor: Descriptor | undefined): OpenNamespace {
+    if (this.#open.size >= keptOpen)
+      for (const oldest of this.#open.keys()) {
+        if (oldest === '') continue
+        this.forget(oldest)
+        break
+      }
+    const namespace = new OpenNamespace(descriptor)
+    this.#open.set(where ?? '', namespace)
+    return namespace
+  }
+
+  /** Notes what the path leads to now: by then it may be another namespace than the one whose sockets are kept open. */
+  refresh(path: string, fresh: Descriptor): void {
+    const kept = this.#open.get(path)?.descriptor
+    if (kept !== undefined && sameFile(kept, fresh)) {
+      fresh.close()
+      return
+    }
+    this.forget(path)
+    this.keep(path, fresh)
+  }
+
+  /** Closes what is open for a path. */
+  forget(path: string): void {
+    this.#open.get(path)?.[Symbol.dispose]()
+    this.#open.delete(path)
+  }
+
+  [Symbol.dispose](): void {
+    for (const key of [...this.#open.keys()]) this.forget(key)
+  }
+}
+
+const sameFile = (one: Descriptor, other: Descriptor): boolean => {
+  const [first, second] = [statusOfDescriptor(one.number), statusOfDescriptor(other.number)]
+  return first.inode === second.inode && first.device === second.device
+}
+
+/** One namespace with its sockets; without a descriptor it is this thread's own. */
+export class OpenNamespace implements Disposable {
+  readonly descriptor: Descriptor | undefined
+  #route: Connection | undefined
+  #netfilter: Connection | undefined
+
+  constructor(descriptor: Descriptor | undefined) {
+    this.descriptor = descriptor
+  }
+
+  #connect(protocol: number): Connection {
+    return Connection.open(
+      protocol,
+      this.descriptor === undefined ? {} : { namespace: this.descriptor.number },
+    )
+  }
+
+  get route(): Connection {
+    this.#route ??= this.#connect(NETLINK_ROUTE)
+    return this.#route
+  }
+
+  get netfilter(): Connection {
+    this.#netfilter ??= this.#connect(NETLINK_NETFILTER)
+    return this.#netfilter
+  }
+
+  [Symbol.dispose](): void {
+    this.#route?.[Symbol.dispose]()
+    this.#netfilter?.[Symbol.dispose]()
+    this.descriptor?.close()
+  }
+}
