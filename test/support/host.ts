@@ -22,6 +22,11 @@ ip -n host2 address add 192.168.1.15/24 dev eth0
 ip -n host2 link set eth0 up
 ip -n host2 route add default via 192.168.1.1
 ip route add default via 192.168.1.1
+# The kernel notices a carrier a little later; what is compared afterwards must not differ by that.
+for attempt in $(seq 200); do
+  ip -br link show eth0 | grep -q ' UP ' && ip -n host2 -br link show eth0 | grep -q ' UP ' && break
+  sleep 0.01
+done
 `
 
 /** What natspace must leave as it was. Counters, and the count of tracked connections, change by themselves. */

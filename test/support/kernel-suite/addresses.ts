@@ -113,7 +113,7 @@ export function addressTests(newStage: NewStage): void {
     ])
   })
 
-  test('an IPv6 address has its routes, and is forgotten when the link goes down', () => {
+  test('an IPv6 address has its routes, and is forgotten when the link goes down', async () => {
     const stage = newStage()
     const { left, right } = stage.cable({ ipv6: true })
     for (const { where, name } of [left, right])
@@ -121,6 +121,8 @@ export function addressTests(newStage: NewStage): void {
     for (const end of [left, right]) stage.must({ type: 'link.set', ...end, up: true })
     stage.must(add(left, 'fd00::1/64'))
     expect(addressesOf(stage, left)).toEqual(['10 fd00::1/64'])
+    // The kernel adds the local route a little later.
+    await until(() => routesOf(stage, left).length === 3)
     expect(routesOf(stage, left)).toEqual([
       'unicast fd00::/64 dev 10 table 254 proto 2 scope 0 metric 256',
       'local fd00::1/128 dev 10 table 255 proto 2 scope 0 metric 0',
