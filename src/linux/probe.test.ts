@@ -110,7 +110,7 @@ describe('refusals', () => {
 })
 
 describe('the table', () => {
-  const rows: [string, FeatureRow][] = Object.entries(features)
+  const rows: [string, FeatureRow][] = Object.entries(features())
 
   test('every need is a feature that stands before it, so that no needs go round', () => {
     const names = rows.map(([name]) => name)

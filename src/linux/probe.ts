@@ -75,13 +75,18 @@ export class Prober<F extends string> {
   }
 }
 
-const prober = new Prober<Feature>(features)
+let shared: Prober<Feature> | undefined
+
+const prober = (): Prober<Feature> => {
+  shared ??= new Prober(features())
+  return shared
+}
 
 /** Whether this kernel has a feature, as far as this process may ask. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN for most. */
-export const probe: Ask = feature => prober.probe(feature)
+export const probe: Ask = feature => prober().probe(feature)
 
 /** All features; see `probe`. Takes some milliseconds. */
-export const probeAll = (): Record<Feature, Answer> => prober.probeAll()
+export const probeAll = (): Record<Feature, Answer> => prober().probeAll()
 
 /** Which of these features, and of those that they need, are certainly missing; what only follows from another is left out. */
 export const missingFeatures = (wanted: readonly Feature[], ask: Ask = probe): MissingFeature[] => {
@@ -97,10 +102,10 @@ export const missingFeatures = (wanted: readonly Feature[], ask: Ask = probe): M
     const answer = ask(feature)
     if (answer.answer !== 'no') continue
     const { option, evidence } = answer
-    missing.push({ feature, purpose: features[feature].purpose, option, evidence })
+    missing.push({ feature, purpose: features()[feature].purpose, option, evidence })
   }
   return missing
 }
 
 const needsOf = (feature: Feature): readonly Feature[] =>
-  ((features[feature] as FeatureRow).needs ?? []) as readonly Feature[]
+  (features()[feature].needs ?? []) as readonly Feature[]

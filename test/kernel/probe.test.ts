@@ -26,7 +26,7 @@ const testWithIp = requireTool('ip', 'tc')
 const testWithNft = requireTool('ip', 'nft')
 
 const answers = probeAll()
-const names = Object.keys(features) as Feature[]
+const names = Object.keys(features()) as Feature[]
 const here = () => readlinkSync(ownNamespacePath)
 
 test('every feature is answered, and every feature that natspace works with is there', () => {
@@ -106,7 +106,7 @@ describe('the kernel’s own configuration', () => {
 
   test.skipIf(!shown)(`an option that is built in is a yes${shown ? '' : ` (skipped: no ${file})`}`, () => {
     const builtIn = names.filter(name => {
-      const option = features[name].option.replace(/ .*/, '')
+      const option = features()[name].option.replace(/ .*/, '')
       // Whether these work is a matter of settings too.
       if (['userns', 'ipv6', 'forwarding'].includes(name)) return false
       return new RegExp(`^${option}=y`, 'm').test(config)
@@ -129,7 +129,7 @@ describe('nothing is left', () => {
     'of a thousand answers',
     () => {
       const before = state()
-      for (let i = 0; i < 30; i++) new Prober(features).probeAll()
+      for (let i = 0; i < 30; i++) new Prober(features()).probeAll()
       expect(state()).toEqual(before)
     },
     60_000,
@@ -138,7 +138,7 @@ describe('nothing is left', () => {
   testWithNft('of single questions, kept or not', () => {
     const before = state()
     for (const name of names) {
-      expect(new Prober(features).probe(name)).toEqual(answers[name])
+      expect(new Prober(features()).probe(name)).toEqual(answers[name])
       expect(probe(name)).toBe(answers[name])
     }
     expect(state()).toEqual(before)
@@ -175,9 +175,9 @@ describe('in a process of its own', () => {
       const { features, Prober } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/linux/probe.ts'))})
       const { readdirSync } = await import('node:fs')
       const open = () => readdirSync('/proc/self/fd').length
-      const answers = new Prober(features).probeAll()
+      const answers = new Prober(features()).probeAll()
       const before = open()
-      for (let i = 0; i < 5; i++) new Prober(features).probeAll()
+      for (let i = 0; i < 5; i++) new Prober(features()).probeAll()
       console.log(JSON.stringify({ answers, leaked: open() - before }))`
     const { stdout, stderr, status } = tryRun(command, [...args, process.execPath, '--eval', script])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

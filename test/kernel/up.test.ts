@@ -200,7 +200,10 @@ describe('drift', () => {
 /** Lines of a trace that change something: netlink requests that make or remove, and all else but the command's own output. */
 function mutations(trace: string): string[] {
   return trace.split('\n').filter(line => {
-    if (line.includes('sendto(')) return /RTM_(?:NEW|DEL|SET)|NFT_MSG_(?:NEW|DEL)|NFNL_MSG_BATCH|nlmsg_type=0x(?:1[013-589cd]|2[01])\b/.test(line)
+    if (line.includes('sendto('))
+      return /RTM_(?:NEW|DEL|SET)|NFT_MSG_(?:NEW|DEL)|NFNL_MSG_BATCH|nlmsg_type=0x(?:1[013-589cd]|2[01])\b/.test(
+        line,
+      )
     // Wake-ups of the runtime's own threads are no files.
     if (line.includes('write(')) return !/write\([0-9]+<(?:anon_inode|pipe|socket|\/dev\/)/.test(line)
     return /\b(?:mkdir|rename|unlink|rmdir|mount|unshare)\(/.test(line) && !line.includes('= -1 EEXIST')
