@@ -38,6 +38,7 @@ const order = [
   'src/space',
   'src/insight',
   'src/index.ts',
+  'src/testing.ts',
   'src/lab',
   'src/cni',
   'src/server',

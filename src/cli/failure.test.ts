@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { NetlinkError } from '../linux/netlink/errors.ts'
+import type { Answer } from '../linux/probe.ts'
 import { SystemError } from '../linux/sys/errno.ts'
 import { NamespaceError } from '../linux/sys/namespace.ts'
 import { failureOf, reportFailure } from './failure.ts'
@@ -16,7 +17,16 @@ test('missing privilege is 4, a missing feature 6, whoever found it', () => {
     new NamespaceError('/x', 'no-access'),
   ])
     expect(failureOf(error)).toMatchObject({ code: 'NOT_PERMITTED', exit: 4 })
-  for (const errno of [95, 93, 97]) expect(failureOf(refused(errno))).toMatchObject({ exit: 6 })
+  const lacking = (answer: Answer) => () => answer
+  const no = lacking({ answer: 'no', option: 'CONFIG_NF_TABLES', evidence: 'no such socket' })
+  for (const errno of [95, 93, 97, 22])
+    expect(failureOf(refused(errno), no)).toMatchObject({ code: 'KERNEL_FEATURE_MISSING', exit: 6 })
+  // The same refusals of a kernel that has everything are what they are.
+  for (const errno of [95, 22])
+    expect(failureOf(refused(errno), lacking({ answer: 'yes' }))).toMatchObject({
+      code: 'SYSTEM_ERROR',
+      exit: 1,
+    })
 })
 
 test('other refusals of the kernel are 1, with its words', () => {

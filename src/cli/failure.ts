@@ -1,8 +1,10 @@
 import { ChangeError } from '../linux/change.ts'
 import { NetlinkError } from '../linux/netlink/errors.ts'
+import { type Ask, probe } from '../linux/probe.ts'
 import { SystemError } from '../linux/sys/errno.ts'
 import { NamespaceError } from '../linux/sys/namespace.ts'
 import { type ErrorFacts, NatspaceError } from '../space/errors.ts'
+import { refusedQuestion } from '../space/refused-change.ts'
 import { printable } from '../space/spec/quote.ts'
 import type { Output } from './output.ts'
 
@@ -10,7 +12,8 @@ import type { Output } from './output.ts'
 export type Failure = Required<Omit<ErrorFacts, 'cause'>> & { stack?: string }
 
 const privilegeCodes = new Set(['EPERM', 'EACCES'])
-const missingCodes = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'])
+/** How a kernel without nf_tables answers: no such socket, or no such message. Only the probes decide. */
+const suspicious = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT', 'EINVAL'])
 
 /** What to do where privilege is missing. */
 export const privilegeFix = [
@@ -18,8 +21,11 @@ export const privilegeFix = [
   'or try everything without root, in a lab of namespaces: natspace lab shell',
 ]
 
-/** Any error as a failure: ours as it is, the kernel's by its errno, everything else as a bug of natspace. */
-export const failureOf = (error: unknown): Failure => {
+/**
+ * Any error as a failure: ours as it is, the kernel's by its errno, everything else as a bug of natspace. Where the
+ * kernel's answer may mean that it lacks something, `ask` tells what.
+ */
+export const failureOf = (error: unknown, ask: Ask = probe): Failure => {
   if (error instanceof NatspaceError) {
     const { code, exit, what, why, evidence, fix } = error
     return { code, exit, what, why, evidence, fix }
@@ -28,7 +34,10 @@ export const failureOf = (error: unknown): Failure => {
   const ofKernel =
     error instanceof NetlinkError || error instanceof SystemError || error instanceof ChangeError
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-  if (code !== undefined && (ofKernel || isFileError(error))) return kernelFailure(error as Error, code)
+  if (code !== undefined && (ofKernel || isFileError(error))) {
+    const missing = ofKernel && suspicious.has(code) ? refusedQuestion(error, ask) : undefined
+    return missing === undefined ? kernelFailure(error as Error, code) : failureOf(missing)
+  }
   return internalFailure(error)
 }
 
@@ -45,16 +54,6 @@ const kernelFailure = (error: Error, code: string): Failure => {
       exit: 4,
       why: `the kernel refused it: ${error.message}`,
       fix: privilegeFix,
-    }
-  if (missingCodes.has(code))
-    return {
-      ...facts,
-      code: 'KERNEL_FEATURE_MISSING',
-      exit: 6,
-      why: `this kernel lacks something: ${error.message}`,
-      fix: [
-        'load or enable what is missing (veth, nf_tables with NAT), or reboot if the kernel was upgraded',
-      ],
     }
   return { ...facts, code: 'SYSTEM_ERROR', exit: 1, fix: ['look at the message of the kernel above'] }
 }

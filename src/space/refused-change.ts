@@ -45,6 +45,16 @@ export const refusedChange = (failure: ChangeError, ask?: Ask): NatspaceError =>
 const missingFor = ({ change, code }: ChangeError, ask: Ask): MissingFeature[] =>
   code !== undefined && suspicious.has(code) ? missingFeatures(neededBy[change.type] ?? [], ask) : []
 
+/**
+ * The error for a question that the kernel refused, where that is because it has no nf_tables at all: then already reading
+ * the ruleset fails, before any change. Undefined when nothing is certainly missing.
+ */
+export const refusedQuestion = (cause: Error, ask?: Ask): NatspaceError | undefined => {
+  const missing = missingFeatures(['veth', 'inet'], ask)
+  if (missing.length === 0) return undefined
+  return lacking({ what: 'cannot look at the network', why: cause.message, evidence: [], cause }, missing)
+}
+
 const lacking = (
   facts: Pick<ErrorFacts, 'what' | 'why' | 'cause'> & { evidence: string[] },
   missing: readonly MissingFeature[],
