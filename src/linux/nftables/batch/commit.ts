@@ -1,5 +1,5 @@
 import { type Connection, type Request, request, type SentMessage } from '../../netlink/connection.ts'
-import { NetlinkError } from '../../netlink/errors.ts'
+import { NetlinkError, ProtocolError } from '../../netlink/errors.ts'
 import { NLM_F } from '../../netlink/message.ts'
 import { Writer } from '../../netlink/writer.ts'
 import { errno, SystemError } from '../../sys/errno.ts'
@@ -25,7 +25,7 @@ const edge = (name: keyof typeof batchTypes & `NFNL${string}`, generation: numbe
 
 /**
  * Carries out all commands, or none. With `generation`, only if the ruleset is still at that generation. Throws
- * BatchError, GenerationChangedError, BatchTooLargeError; EncodeError, RangeError or CompileError before anything is
+ * BatchError, GenerationChangedError, BatchTooLargeError, ProtocolError; EncodeError, RangeError or CompileError before anything is
  * sent. Equivalent to: `nft -f FILE`
  */
 export const commit = (
@@ -73,15 +73,19 @@ const exchange = (connection: Connection, bytes: Uint8Array, sent: SentMessage[]
     throw cause
   }
   const failures: NetlinkError[] = []
+  let lost: SystemError | undefined
   for (;;) {
     try {
       connection.collect(bytes, sent, false, (_, result) => {
         if (result instanceof NetlinkError) failures.push(result)
       })
+      if (lost !== undefined && failures.length === 0)
+        throw new ProtocolError('The kernel refused a batch, and its reasons were lost', { cause: lost })
       return failures
     } catch (error) {
       // More refusals than the receive buffer holds: those that fit are still to be read, and one is enough to know.
       if (!(error instanceof SystemError && error.errno === errno.ENOBUFS)) throw error
+      lost = error
     }
   }
 }
