@@ -3,8 +3,9 @@ import { NetlinkError } from '../linux/netlink/errors.ts'
 import type { Answer } from '../linux/probe.ts'
 import { SystemError } from '../linux/sys/errno.ts'
 import { NamespaceError } from '../linux/sys/namespace.ts'
-import { failureOf, reportFailure } from './failure.ts'
+import { failureOf } from './failure.ts'
 import { Output } from './output.ts'
+import { reportFailure } from './report-failure.ts'
 import { styleOf } from './style.ts'
 
 const refused = (errno: number) => new NetlinkError({ operation: 'RTM_NEWLINK', request: 0, errno })

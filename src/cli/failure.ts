@@ -3,23 +3,13 @@ import { NetlinkError } from '../linux/netlink/errors.ts'
 import { type Ask, probe } from '../linux/probe.ts'
 import { SystemError } from '../linux/sys/errno.ts'
 import { NamespaceError } from '../linux/sys/namespace.ts'
-import { type ErrorFacts, NatspaceError } from '../space/errors.ts'
+import { NatspaceError } from '../space/errors.ts'
 import { refusedQuestion } from '../space/refused-change.ts'
-import { printable } from '../space/spec/quote.ts'
-import type { Output } from './output.ts'
-
-/** What an error says, in the words of the contract: the same fields for a person and for --json. */
-export type Failure = Required<Omit<ErrorFacts, 'cause'>> & { stack?: string }
+import { type Failure, privilegeFix } from './report-failure.ts'
 
 const privilegeCodes = new Set(['EPERM', 'EACCES'])
 /** How a kernel without nf_tables answers: no such socket, or no such message. Only the probes decide. */
 const suspicious = new Set(['EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT', 'EINVAL'])
-
-/** What to do where privilege is missing. */
-export const privilegeFix = [
-  'run it as root: sudo natspace …',
-  'or try everything without root, in a lab of namespaces: natspace lab shell',
-]
 
 /**
  * Any error as a failure: ours as it is, the kernel's by its errno, everything else as a bug of natspace. Where the
@@ -91,20 +81,3 @@ const internalFailure = (error: unknown): Failure => ({
   fix: ['run it again with -v, and report what it prints'],
   ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
 })
-
-/** Prints a failure: with --json as `error` of the object on stdout, otherwise as lines on stderr. */
-export const reportFailure = (output: Output, command: string, failure: Failure): void => {
-  const { code, what, why, evidence, fix, stack } = failure
-  if (output.json) {
-    output.object(command, null, [], { code, what, why, evidence, fix })
-    return
-  }
-  const { red, dim } = output.errorStyle
-  output.messages([
-    `${red('natspace:')} ${printable(what)}: ${printable(why)}`,
-    ...evidence.map(line => `  ${dim('saw:')} ${printable(line)}`),
-    ...fix.map(line => `  ${dim('fix:')} ${printable(line)}`),
-    `  ${dim('code:')} ${code}`,
-    ...(output.verbose && stack !== undefined ? stack.split('\n').map(line => `  ${printable(line)}`) : []),
-  ])
-}

@@ -1,6 +1,6 @@
 import { capability, lackingCapabilities } from '../linux/sys/process.ts'
 import { NatspaceError } from '../space/errors.ts'
-import { privilegeFix } from './failure.ts'
+import { privilegeFix } from './report-failure.ts'
 
 const names = new Map<number, string>([
   [capability.netAdmin, 'CAP_NET_ADMIN'],

@@ -1,9 +1,9 @@
 import { version } from '../version.ts'
 import { generalOptions } from './command.ts'
-import { failureOf, reportFailure } from './failure.ts'
 import { type Options, parseOptions, type Values } from './options.ts'
 import { Output, ReaderGone, type Sink, styleFor } from './output.ts'
 import { loadCommand } from './registry.ts'
+import { reportFailure } from './report-failure.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -42,6 +42,8 @@ export const run = async (args: readonly string[], environment: Environment, sin
     return await command.run({ options: merged, positionals, output, environment })
   } catch (error) {
     if (error instanceof ReaderGone) return 0
+    // What an error means is looked up only where there is one: that knows of the whole kernel.
+    const { failureOf } = await import('./failure.ts')
     const failure = failureOf(error)
     try {
       reportFailure(output, name, failure)

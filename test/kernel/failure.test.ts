@@ -57,15 +57,18 @@ const settled = async (wanted: string): Promise<string> => {
 /** The state once nothing changes by itself any more. */
 const lasting = async (): Promise<string> => {
   let found = snapshot()
-  for (;;) {
+  for (let i = 0; i < 100; i++) {
     await new Promise(resolve => setTimeout(resolve, 100))
     const next = snapshot()
     if (next === found) return found
     found = next
   }
+  throw new Error('The state of the sandbox does not come to rest')
 }
 
 beforeAll(() => {
+  // Other files of the same sandbox may have left the empty folder, which would be taken away and missed.
+  if (existsSync('/run/netns')) run('sh', ['-c', 'umount /run/netns 2>/dev/null; rmdir /run/netns'])
   ip('link add eth0 type veth peer name eth0-peer')
   for (const name of ['eth0', 'eth0-peer']) {
     run('sysctl', ['-qw', `net.ipv6.conf.${name}.disable_ipv6=1`])

@@ -6,7 +6,6 @@ import { recordedNames } from '../../space/state/records.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
-import { failureOf } from '../failure.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
 import { expectWorkOn } from '../jit.ts'
 import { type Options, usageError, type Values } from '../options.ts'
@@ -66,7 +65,7 @@ export const namesOf = async (
 
 const report = ({ removed, absent, operations, problems }: DownResult, output: Output): void => {
   const findings = problems.map((problem): Finding => {
-    const { code, what, why, evidence, fix } = failureOf(problem)
+    const { code, what, why, evidence, fix } = problem
     return {
       code,
       severity: 'error',

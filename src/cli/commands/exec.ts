@@ -16,10 +16,10 @@ import { type Invoker, invokerOf, readAccounts } from '../exec/identity.ts'
 import { mountForSpace } from '../exec/mounts.ts'
 import { findProgram } from '../exec/program.ts'
 import { chooseResolver } from '../exec/resolver.ts'
-import { reportFailure } from '../failure.ts'
 import { type Options, usageError } from '../options.ts'
 import type { Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
+import { reportFailure } from '../report-failure.ts'
 
 const execOptions = {
   asRoot: { kind: 'flag', help: 'under sudo: stay root instead of becoming the user who called it' },
