@@ -1,9 +1,24 @@
 import type { NetlinkError } from '../../netlink/errors.ts'
-import { commandText } from '../text/command-text.ts'
 import type { NftCommand } from './command.ts'
 
 /** One command that the kernel refused. */
 export type Refusal = { command: NftCommand; error: NetlinkError }
+
+/** What a command is about, in nft's words but without its content: the printer of rules is loaded only by who prints. */
+const commandName = (command: NftCommand): string => {
+  const [object, verb] = command.type.split('.')
+  const name =
+    'chain' in command
+      ? typeof command.chain === 'string'
+        ? command.chain
+        : command.chain.name
+      : 'set' in command
+        ? typeof command.set === 'string'
+          ? command.set
+          : command.set.name
+        : undefined
+  return ['nft', verb, object, command.family, command.table, name].filter(Boolean).join(' ')
+}
 
 /** The kernel refused a batch; nothing of it was carried out. */
 export class BatchError extends Error {
@@ -19,7 +34,7 @@ export class BatchError extends Error {
   readonly refusals: Refusal[]
 
   constructor(error: NetlinkError, command: NftCommand | undefined, refusals: Refusal[]) {
-    const what = command === undefined ? 'nft batch' : commandText(command).split('\n')[0]
+    const what = command === undefined ? 'nft batch' : commandName(command)
     const detail = error.kernelMessage === undefined ? '' : ` (${error.kernelMessage})`
     const more = refusals.length > 1 ? `, and ${refusals.length - 1} more` : ''
     super(`${what}: ${error.code}${detail}${more}`, { cause: error })
