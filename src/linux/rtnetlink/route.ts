@@ -50,7 +50,8 @@ export const routeType = {
   unreachable: 7,
   prohibit: 8,
 } as const
-const RT_SCOPE = { universe: 0, link: 253, nowhere: 255 } as const
+/** How far a destination is (RT_SCOPE_*): `ip route` prints all but `universe`. */
+export const routeScope = { universe: 0, link: 253, nowhere: 255 } as const
 const RTM_F_CLONED = 0x200
 const RTM_F_LOOKUP_TABLE = 0x1000
 
@@ -156,7 +157,7 @@ export const addRoute = (change: RouteChange): Request =>
     routeMessage,
     routeValue(change, {
       protocol: change.protocol ?? routeProtocol.boot,
-      scope: change.gateway === undefined ? RT_SCOPE.link : RT_SCOPE.universe,
+      scope: change.gateway === undefined ? routeScope.link : routeScope.universe,
       type: routeType.unicast,
     }),
   )
@@ -171,7 +172,7 @@ export const deleteRoute = (change: RouteChange): Request =>
     RTM.deleteRoute,
     0,
     routeMessage,
-    routeValue(change, { protocol: change.protocol ?? routeProtocol.unspecified, scope: RT_SCOPE.nowhere }),
+    routeValue(change, { protocol: change.protocol ?? routeProtocol.unspecified, scope: routeScope.nowhere }),
   )
 
 /** A question to the kernel's routing: where would this packet go? */

@@ -56,10 +56,10 @@ describe('the article', () => {
       name: 'myspace',
       healthy: true,
       routes: {
-        host: ['192.168.45.0/24 dev veth1 proto kernel src 192.168.45.2'],
+        host: ['192.168.45.0/24 dev veth1 proto kernel scope link src 192.168.45.2'],
         inner: [
           'default via 192.168.45.2 dev veth2',
-          '192.168.45.0/24 dev veth2 proto kernel src 192.168.45.3',
+          '192.168.45.0/24 dev veth2 proto kernel scope link src 192.168.45.3',
         ],
       },
       publish: ['8080:80'],

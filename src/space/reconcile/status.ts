@@ -1,4 +1,4 @@
-import { type Route, routeProtocol, routeTable } from '../../linux/rtnetlink/route.ts'
+import { type Route, routeProtocol, routeScope, routeTable } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import { formatPublish } from '../spec/publish.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
@@ -21,7 +21,9 @@ const routeText = (route: Route, device: string): string =>
     ...(route.gateway === undefined ? [] : [`via ${route.gateway}`]),
     `dev ${device}`,
     ...(route.protocol === routeProtocol.kernel ? ['proto kernel'] : []),
+    ...(route.scope === routeScope.link ? ['scope link'] : []),
     ...(route.preferredSource === undefined ? [] : [`src ${route.preferredSource}`]),
+    ...(route.priority ? [`metric ${route.priority}`] : []),
   ].join(' ')
 
 /** The link by which packets to the outside leave: that of the default route with the lowest metric. */

@@ -139,7 +139,6 @@ const create = (space: ResolvedSpace, planner: Planner, seen: Observation): Oper
       space: name,
     },
     { change: { type: 'link.set', ...hostEnd, alias }, undo: [], step: 'cable', space: name },
-    { change: { type: 'link.set', ...innerEnd, alias }, undo: [], step: 'plug', space: name },
   ]
   for (const { where, key, value } of settings(space)) {
     // A new link takes its values from `default`; a folder that is missing there is missing everywhere.
@@ -152,6 +151,7 @@ const create = (space: ResolvedSpace, planner: Planner, seen: Observation): Oper
       space: name,
     })
   }
+  operations.push({ change: { type: 'link.set', ...innerEnd, alias }, undo: [], step: 'plug', space: name })
   return operations
 }
 
