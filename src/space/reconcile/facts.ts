@@ -1,3 +1,4 @@
+import { routeProtocol, routeTable } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import { spaceOfAlias } from '../marks.ts'
 import { quote } from '../spec/quote.ts'
@@ -21,7 +22,9 @@ export const resolveFacts = (
   const nameOf = new Map([...links.values()].map(link => [link.index, link.name]))
   const taken: Taken[] = [...networks]
   for (const route of seen.routes(undefined)) {
-    if (route.family !== 4) continue
+    // What the kernel keeps for an address of its own is said more plainly by the address, below.
+    const ofAddress = route.table === routeTable.local && route.protocol === routeProtocol.kernel
+    if (route.family !== 4 || ofAddress) continue
     const device =
       route.outputIndex === undefined ? '' : ` dev ${quote(nameOf.get(route.outputIndex) ?? '?')}`
     const why = `route${device} table ${tableNames[route.table] ?? route.table}`
