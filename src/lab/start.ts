@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, readlinkSync } from 'node:fs'
+import { userNamespaceSettings } from '../linux/probe/system.ts'
 import { capability, hasCapability, replaceProcess } from '../linux/sys/process.ts'
 import { NatspaceError } from '../space/errors.ts'
 
@@ -93,19 +94,14 @@ export const isExecutable = (file: string): boolean => {
   }
 }
 
-/** Settings that refuse user namespaces, and the value with which they do not. */
-const knobs: Record<string, { refuses: string; allows: string }> = {
-  'kernel.unprivileged_userns_clone': { refuses: '0', allows: '1' },
-  'user.max_user_namespaces': { refuses: '0', allows: '15000' },
-  'kernel.apparmor_restrict_unprivileged_userns': { refuses: '1', allows: '0' },
-}
+const knobs = new Map(userNamespaceSettings.map(setting => [setting.name, setting]))
 
 /** Values by name; settings that this kernel does not have are left out. */
 export type Knobs = Record<string, string>
 
 const readKnobs = (): Knobs => {
   const values: Knobs = {}
-  for (const name of Object.keys(knobs)) {
+  for (const name of knobs.keys()) {
     try {
       values[name] = readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, 'utf8').trim()
     } catch (error) {
@@ -117,7 +113,7 @@ const readKnobs = (): Knobs => {
 
 /** Why no namespaces can be made here: the setting that forbids it, its value, and how it is changed. */
 export const refusal = (values: Knobs, words: string, userNamespace: boolean): NatspaceError => {
-  const guilty = Object.keys(values).filter(name => values[name] === knobs[name]?.refuses)
+  const guilty = Object.keys(values).filter(name => values[name] === knobs.get(name)?.refuses)
   const facts = { code: 'LAB_REFUSED', exit: 4, what: 'cannot start the lab' } as const
   const evidence = [
     words || 'unshare failed without a word',
@@ -138,7 +134,7 @@ export const refusal = (values: Knobs, words: string, userNamespace: boolean): N
         : 'user namespaces are refused, and by none of the settings known for that: perhaps by a container',
     evidence,
     fix: [
-      ...guilty.map(name => `sudo sysctl -w ${name}=${knobs[name]?.allows}`),
+      ...guilty.map(name => `sudo sysctl -w ${name}=${knobs.get(name)?.allows}`),
       'run it as root: sudo natspace lab …',
     ],
   })

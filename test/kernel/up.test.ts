@@ -90,6 +90,22 @@ describe('without a trace', () => {
     expect(output.trim()).toBe('EQUAL')
   })
 
+  test('what was noted first comes back, also when somebody turned forwarding off in between', () => {
+    const output = expectOnNewHost(`
+      sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv4.conf.all.accept_redirects=0
+      snapshot >/run/before
+      natspace up -q a
+      sysctl -qw net.ipv4.ip_forward=0
+      ip link add later type veth peer name later2
+      natspace up -q a
+      nft list set inet natspace preexisting >/run/guarded
+      ip link delete later
+      natspace down -q a
+      snapshot >/run/after
+      diff /run/before /run/after && echo EQUAL; grep -c later /run/guarded || true`)
+    expect(output.trim()).toBe('EQUAL\n0')
+  })
+
   test('forwarding that was on before stays on', () => {
     const output = expectOnNewHost(`
       sysctl -qw net.ipv4.ip_forward=1

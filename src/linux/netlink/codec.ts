@@ -29,9 +29,8 @@ export type Part = {
 /** The type of the values of a codec. */
 export type Infer<C> = C extends Codec<infer T> ? T : never
 
-/** Bytes that are not what the schema says: too short, too long, or cut off; with the name of the attribute. */
-export class DecodeError extends Error {
-  override readonly name = 'DecodeError'
+/** A problem with a value or its bytes, and the attribute it is in. */
+abstract class CodecError extends Error {
   /** From the outermost: ['IFLA_LINKINFO', 'IFLA_INFO_DATA']. */
   readonly path: string[]
   readonly problem: string
@@ -43,25 +42,22 @@ export class DecodeError extends Error {
   }
 
   /** The same error, one level further out. */
+  abstract within(kernelName: string): CodecError
+}
+
+/** Bytes that are not what the schema says: too short, too long, or cut off; with the name of the attribute. */
+export class DecodeError extends CodecError {
+  override readonly name = 'DecodeError'
+
   within(kernelName: string): DecodeError {
     return new DecodeError(this.problem, [kernelName, ...this.path])
   }
 }
 
 /** A value that the wire format cannot hold; with the name of the attribute it was meant for. */
-export class EncodeError extends Error {
+export class EncodeError extends CodecError {
   override readonly name = 'EncodeError'
-  /** From the outermost: ['IFLA_LINKINFO', 'IFLA_INFO_DATA']. */
-  readonly path: string[]
-  readonly problem: string
 
-  constructor(problem: string, path: string[] = []) {
-    super(path.length === 0 ? problem : `${path.join('.')}: ${problem}`)
-    this.problem = problem
-    this.path = path
-  }
-
-  /** The same error, one level further out. */
   within(kernelName: string): EncodeError {
     return new EncodeError(this.problem, [kernelName, ...this.path])
   }

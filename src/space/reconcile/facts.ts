@@ -19,14 +19,15 @@ export const resolveFacts = (
 ): ResolveManyFacts => {
   const links = seen.links(undefined)
   const asked = new Set(specs.map(spec => spec.name))
-  const nameOf = new Map([...links.values()].map(link => [link.index, link.name]))
   const taken: Taken[] = [...networks]
   for (const route of seen.routes(undefined)) {
     // What the kernel keeps for an address of its own is said more plainly by the address, below.
     const ofAddress = route.table === routeTable.local && route.protocol === routeProtocol.kernel
     if (route.family !== 4 || ofAddress) continue
     const device =
-      route.outputIndex === undefined ? '' : ` dev ${quote(nameOf.get(route.outputIndex) ?? '?')}`
+      route.outputIndex === undefined
+        ? ''
+        : ` dev ${quote(seen.linkName(undefined, route.outputIndex) ?? '?')}`
     const why = `route${device} table ${tableNames[route.table] ?? route.table}`
     taken.push({ prefix: route.destination, why })
   }
@@ -35,7 +36,7 @@ export const resolveFacts = (
       if (family === 4)
         taken.push({
           prefix: `${address}/${prefixLength}`,
-          why: `address of ${quote(nameOf.get(index) ?? '?')}`,
+          why: `address of ${quote(seen.linkName(undefined, index) ?? '?')}`,
         })
   const linkNames = new Set<string>()
   for (const link of links.values()) {

@@ -41,6 +41,15 @@ export class Observation {
     return this.links(where).get(name)
   }
 
+  /** The name of the link with an index; undefined when there is none. */
+  linkName(where: Where, index: number | undefined): string | undefined {
+    const names = this.#keep(
+      `names ${where ?? ''}`,
+      () => new Map([...this.links(where).values()].map(link => [link.index, link.name])),
+    )
+    return index === undefined ? undefined : names.get(index)
+  }
+
   /** Addresses by the index of their link. */
   addresses(where: Where): ReadonlyMap<number, Address[]> {
     return this.#keep(`addresses ${where ?? ''}`, () => {
@@ -56,6 +65,21 @@ export class Observation {
 
   routes(where: Where): readonly Route[] {
     return this.#keep(`routes ${where ?? ''}`, () => (this.#exists(where) ? this.kernel.routes(where) : []))
+  }
+
+  /** The routes that leave by a link. */
+  routesBy(where: Where, index: number): readonly Route[] {
+    const byLink = this.#keep(`routes by link ${where ?? ''}`, () => {
+      const found = new Map<number, Route[]>()
+      for (const route of this.routes(where)) {
+        if (route.outputIndex === undefined) continue
+        const others = found.get(route.outputIndex)
+        if (others) others.push(route)
+        else found.set(route.outputIndex, [route])
+      }
+      return found
+    })
+    return byLink.get(index) ?? []
   }
 
   sysctl(where: Where, key: string): string | undefined {

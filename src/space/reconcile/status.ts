@@ -32,11 +32,15 @@ const defaultUplink = (seen: Observation): string | undefined => {
     .routes(undefined)
     .filter(route => route.table === routeTable.main && route.destination === '0.0.0.0/0')
     .toSorted((one, other) => (one.priority ?? 0) - (other.priority ?? 0))
-  const index = defaults[0]?.outputIndex
-  return [...seen.links(undefined).values()].find(link => link.index === index)?.name
+  return seen.linkName(undefined, defaults[0]?.outputIndex)
 }
 
-const statusOf = (seen: Observation, space: ResolvedSpace, drift: Drift[]): SpaceStatus => {
+const statusOf = (
+  seen: Observation,
+  space: ResolvedSpace,
+  anyUplink: string | undefined,
+  drift: Drift[],
+): SpaceStatus => {
   const { namespacePath: where, hostInterface, interface: inner } = space
   const host = seen.link(undefined, hostInterface)
   const peer = seen.link(where, inner)
@@ -51,17 +55,16 @@ const statusOf = (seen: Observation, space: ResolvedSpace, drift: Drift[]): Spac
       address => `${address.address}/${address.prefixLength}`,
     ),
     gateway: space.gateway,
-    uplink: space.internal ? undefined : (space.uplink ?? defaultUplink(seen)),
+    uplink: space.internal ? undefined : (space.uplink ?? anyUplink),
     publish: space.publish.map(formatPublish),
     routes: {
-      host: seen
-        .routes(undefined)
-        .filter(route => main(route) && host !== undefined && route.outputIndex === host.index)
+      host: (host === undefined ? [] : seen.routesBy(undefined, host.index))
+        .filter(main)
         .map(route => routeText(route, hostInterface)),
       inner: seen
         .routes(where)
         .filter(main)
-        .map(route => routeText(route, nameOf(seen, where, route.outputIndex))),
+        .map(route => routeText(route, seen.linkName(where, route.outputIndex) ?? 'unknown')),
     },
     counters: {
       receivedPackets: Number(counters?.receivedPackets ?? 0n),
@@ -72,9 +75,6 @@ const statusOf = (seen: Observation, space: ResolvedSpace, drift: Drift[]): Spac
     drift,
   }
 }
-
-const nameOf = (seen: Observation, where: string, index: number | undefined): string =>
-  [...seen.links(where).values()].find(link => link.index === index)?.name ?? `link ${index ?? 'unknown'}`
 
 /**
  * What is observed of the named spaces (default: of all), and how it differs from what was asked for. Changes nothing.
@@ -95,9 +95,10 @@ export const status = ({ kernel, paths }: Context, names?: readonly string[]): S
   // A missing record of the host means only that nothing of it has to be put back.
   const checked = shared.filter(item => item.phase !== 'record' && (forwards || item.phase !== 'forwarding'))
   const common = checked.flatMap(resource => resource.drift(seen))
+  const anyUplink = defaultUplink(seen)
   return records.map(record => {
     const own = spaceResources(paths, record).flatMap(resource => resource.drift(seen))
-    return statusOf(seen, record.space, [...common, ...own])
+    return statusOf(seen, record.space, anyUplink, [...common, ...own])
   })
 }
 

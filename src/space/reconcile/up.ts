@@ -131,7 +131,9 @@ const hostRecord = (
   const earlier = readHostRecord(kernel, paths)
   const record = earlier?.bootId === bootId ? earlier : newHostRecord(bootId)
   const madeFolder = record.namespaceFolder === true || seen.folder(namespaceFolder) === undefined
-  const turnsOn = forwards && seen.sysctl(undefined, 'net.ipv4.ip_forward') !== '1'
+  // What was before the first space is what must come back, also when somebody turned it off in between.
+  const turnsOn =
+    forwards && record.forwarding === undefined && seen.sysctl(undefined, 'net.ipv4.ip_forward') !== '1'
   const links = () =>
     [...seen.links(undefined).values()].filter(
       link => !link.loopback && spaceOfAlias(link.alias) === undefined,

@@ -1,4 +1,4 @@
-import type { Operand } from '../syntax/operand.ts'
+import { type Operand, partsOf } from '../syntax/operand.ts'
 import type { Program } from './program.ts'
 
 /** Emits the tests that an operand needs in front of the statement that uses it. */
@@ -14,30 +14,8 @@ export const requireFor = (program: Program, operand: Operand): void => {
       if (operand.of === 'ipv6') program.needHeader('ip6')
       else if (operand.of === 'ipv4') program.needHeader('ip')
       return
-    case 'concat':
-      for (const part of operand.parts) requireFor(program, part)
-      return
-    case 'bitwise':
-      requireFor(program, operand.operand)
-      return
-    case 'map':
-      requireFor(program, operand.key)
-      return
-    case 'hash':
-      if (operand.type === 'jhash') requireFor(program, operand.key)
-      return
-    case 'meta':
-    case 'rawPayload':
-    case 'rawExtension':
-    case 'ct':
-    case 'fib':
-    case 'rt':
-    case 'socket':
-    case 'numgen':
-    case 'osf':
-    case 'ipsec':
-    case 'value':
-      return
+    default:
+      for (const part of partsOf(operand)) requireFor(program, part)
   }
 }
 

@@ -2,7 +2,7 @@ import { type ByteOrder, bytesInteger, type Datatype } from '../datatypes/dataty
 import { integer } from '../datatypes/index.ts'
 import { extensionsOf } from '../headers/extensions.ts'
 import { fieldOf, type HeaderName, headerOf } from '../headers/headers.ts'
-import type { Operand } from '../syntax/operand.ts'
+import { type Operand, partsOf } from '../syntax/operand.ts'
 import { operandTypes } from '../syntax/operand-type.ts'
 import type { PacketKnowledge } from './packet.ts'
 import { isPlain, type Loaded, type Source, type Step } from './registers.ts'
@@ -88,19 +88,8 @@ export const noteUse = (packet: PacketKnowledge, operand: Operand): void => {
     case 'extension':
       if (operand.of === 'ipv6' || operand.of === 'ipv4') packet.useFamily()
       return
-    case 'concat':
-      for (const part of operand.parts) noteUse(packet, part)
-      return
-    case 'bitwise':
-      noteUse(packet, operand.operand)
-      return
-    case 'map':
-      noteUse(packet, operand.key)
-      return
-    case 'hash':
-      if (operand.type === 'jhash') noteUse(packet, operand.key)
-      return
     default:
+      for (const part of partsOf(operand)) noteUse(packet, part)
   }
 }
 

@@ -97,3 +97,19 @@ export const mapLookup = (key: Operand, map: { name: string; data?: readonly str
   map: map.name,
   data: [...(map.data ?? [])],
 })
+
+/** The operands that an operand is computed from; none where it is read from the packet. */
+export const partsOf = (operand: Operand): readonly Operand[] => {
+  switch (operand.kind) {
+    case 'concat':
+      return operand.parts
+    case 'bitwise':
+      return [operand.operand]
+    case 'map':
+      return [operand.key]
+    case 'hash':
+      return operand.type === 'jhash' ? [operand.key] : []
+    default:
+      return []
+  }
+}
