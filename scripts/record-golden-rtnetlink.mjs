@@ -1,4 +1,5 @@
-// `bun scripts/record-golden-rtnetlink.mjs`: records test/golden/rtnetlink anew, as root, in a sandbox. It needs strace
+// `bun scripts/record-golden-rtnetlink.mjs [PREFIX]`: records test/golden/rtnetlink anew, as root, in a sandbox; with a
+// prefix only the files whose names begin with it ('qdisc'), and the others stay as they are. It needs strace
 // and iproute2. The bytes are the tools' and the kernel's; the values are ours, so read the difference before committing.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -72,6 +73,21 @@ const scene = [
     'neighbour-add-exists': 'ip neighbour add 192.168.45.3 lladdr 02:00:00:00:00:02 dev veth1',
     'neighbour-show': 'ip neighbour show',
     'neighbour-delete': 'ip neighbour delete 192.168.45.3 dev veth1',
+    'qdisc-replace-tbf':
+      'tc qdisc replace dev veth3 root handle 6e73: tbf rate 10mbit burst 5000 latency 50ms',
+    'qdisc-replace-tbf-changed':
+      'tc qdisc replace dev veth3 root handle 6e73: tbf rate 8kbit burst 1518 limit 1568',
+    'qdisc-replace-tbf-64':
+      'tc qdisc replace dev veth1 root handle 6e73: tbf rate 40gbit burst 20mb limit 300mb',
+    'qdisc-replace-tbf-peak':
+      'tc qdisc replace dev br0 root handle 7001: tbf rate 1mbit burst 5kb latency 70ms peakrate 2mbit minburst 1540',
+    'qdisc-add-unknown-kind': 'tc qdisc add dev lo root handle 2: nosuchkind',
+    'qdisc-add-htb': 'tc qdisc add dev lo root handle 1: htb default 10',
+    'qdisc-add-exists': 'tc qdisc add dev veth3 root handle 3: pfifo',
+    'qdisc-show': 'tc qdisc show',
+    'qdisc-delete': 'tc qdisc delete dev veth3 root handle 6e73:',
+    'qdisc-delete-other': 'tc qdisc delete dev veth3 root handle 6e73:',
+    'qdisc-delete-default': 'tc qdisc delete dev veth3 root',
     'address-delete': 'ip address delete 192.168.45.2/24 dev veth1',
     'link-delete': 'ip link delete dev veth1',
   },
@@ -141,7 +157,7 @@ function differencesOf(bytes) {
  * for something tells it from looking up a name. Looking up namespaces' ids is never wanted.
  */
 function isWanted(name, request) {
-  const kinds = { link: 16, address: 20, route: 24, rule: 32, neighbour: 28 }
+  const kinds = { link: 16, address: 20, route: 24, rule: 32, neighbour: 28, qdisc: 36 }
   const type = Buffer.from(request).readUInt16LE(4)
   const [kind, verb] = name.split('-')
   const asks = (type & 3) === 2
@@ -191,21 +207,29 @@ function recordOwn(name, { text, request }) {
   save(name, text, 'natspace', raw)
 }
 
-function record() {
+/** Runs all commands, as later ones need what earlier ones make, and records those whose names begin with `prefix`. */
+function record(prefix) {
   const tool = shell('ip -V').stdout.split(/[ ,]+/)[2]
   for (const part of scene) {
     if (typeof part === 'string') {
       if (shell(part).status !== 0) throw new Failure(`${part} failed`)
-    } else for (const [name, command] of Object.entries(part)) recordCommand(name, command, tool)
+    } else
+      for (const [name, command] of Object.entries(part))
+        if (name.startsWith(prefix)) recordCommand(name, command, tool)
+        else shell(command)
   }
-  for (const [name, item] of Object.entries(own)) recordOwn(name, item)
+  for (const [name, item] of Object.entries(own)) if (name.startsWith(prefix)) recordOwn(name, item)
 }
 
 main(() => {
-  if (process.argv.includes('--inside')) return record()
-  rmSync(folder, { recursive: true, force: true })
+  const [prefix = '', ...flags] = process.argv.slice(2)
+  if (flags.includes('--inside')) return record(prefix)
   mkdirSync(folder, { recursive: true })
-  const [program, ...rest] = [...rootSandbox().prefix, process.execPath, process.argv[1], '--inside']
+  for (const file of readdirSync(folder)) if (file.startsWith(prefix)) rmSync(join(folder, file))
+  const [program, ...rest] = [
+    ...[...rootSandbox().prefix, process.execPath, process.argv[1]],
+    ...[prefix, '--inside'],
+  ]
   if (spawnSync(program, rest, { stdio: 'inherit' }).status !== 0) throw new Failure('The recording failed.')
   shell(`cd ${root} && node_modules/.bin/biome format --write test/golden/rtnetlink`)
   say(`Recorded ${readdirSync(folder).length} files in test/golden/rtnetlink`)

@@ -6,6 +6,7 @@ import { bunPath } from './lib/bun-path.mjs'
 import { ensurePackages, packagesFor } from './lib/packages.mjs'
 import { Failure, follow, main, root, say } from './lib/run.mjs'
 import { rootSandbox, userSandbox, whyClosed } from './lib/sandbox.mjs'
+import { ensureFirewalls } from './lib/second-opinions.mjs'
 import { skipReasons, table, tally } from './lib/tally.mjs'
 import { setup } from './setup.mjs'
 
@@ -97,7 +98,10 @@ main(async () => {
   try {
     const names = chosen(process.argv.slice(2))
     setup()
-    if (names.some(name => name.startsWith('kernel'))) ensurePackages(packagesFor('test'))
+    if (names.some(name => name.startsWith('kernel'))) {
+      ensurePackages(packagesFor('test'))
+      ensureFirewalls()
+    }
     for (const name of names) rows.push(await runGroup(name))
   } catch (error) {
     if (!(error instanceof Failure)) throw error

@@ -6,7 +6,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { version } from '../src/version.ts'
 
 const root = join(import.meta.dirname, '..')
-const skipped = new Set(['node_modules', 'dist', '.git'])
+const skipped = new Set(['node_modules', 'dist', 'build', '.git'])
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 
 /** Every file below a folder of the checkout, as paths from its root. */

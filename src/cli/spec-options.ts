@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { optionSite } from '../space/spec/fault.ts'
 import { quote } from '../space/spec/quote.ts'
-import type { SpaceSpec } from '../space/spec/types.ts'
+import type { RawSpec, SpaceSpec } from '../space/spec/types.ts'
 import { validateSpec } from '../space/spec/validate.ts'
 import { type Options, optionName, usageError, type Values } from './options.ts'
 
@@ -21,6 +21,17 @@ export const specOptions = {
     completes: 'link',
     help: 'let the space out by this link only (default: wherever a route leads)',
   },
+  source: {
+    kind: 'list',
+    placeholder: 'A',
+    help: 'leave with this address of the host (default: the one that the route has)',
+  },
+  ipv6: {
+    kind: 'value',
+    placeholder: 'WHEN',
+    values: ['auto', 'on', 'off'],
+    help: 'IPv6 beside IPv4: auto (where this host has it), on, off',
+  },
   publish: {
     kind: 'list',
     short: 'p',
@@ -28,8 +39,27 @@ export const specOptions = {
     help: 'lead a port of the host into the space: [HOSTIP:]PORT[-END][:PORT[-END]][/tcp|udp|sctp]',
   },
   dns: { kind: 'list', placeholder: 'A', help: 'resolver for programs started with natspace exec' },
-  mtu: { kind: 'value', placeholder: 'N', help: 'MTU of both ends, in bytes' },
+  mtu: { kind: 'value', placeholder: 'N', help: 'MTU of both ends, in bytes (default: that of the uplink)' },
+  rateUp: { kind: 'value', placeholder: 'RATE', help: 'most that leaves the space: 10mbit, 500kbit' },
+  rateDown: { kind: 'value', placeholder: 'RATE', help: 'most that reaches the space' },
   internal: { kind: 'flag', help: 'no way outside: the space reaches this host only' },
+  connect: {
+    kind: 'list',
+    placeholder: 'NAME',
+    help: 'let the space open connections to another one',
+  },
+  egress: {
+    kind: 'list',
+    placeholder: 'DEST',
+    help: 'let it reach only these outside: any or ADDRESS[/LEN], then [:PORT[-END]][/tcp|udp|sctp|icmp]',
+  },
+  host: {
+    kind: 'value',
+    placeholder: 'WHAT',
+    values: ['none', 'dns', 'all'],
+    help: 'what of this host it reaches: none, dns (and ping; the default), all',
+  },
+  metadata: { kind: 'flag', help: 'let the space ask the metadata service of the cloud' },
   fixFirewall: {
     kind: 'flag',
     help: 'where a firewall of somebody else would drop the traffic, add the smallest reversible rule to it',
@@ -49,10 +79,18 @@ const perSpace = [
   'hostInterface',
   'interface',
   'uplink',
+  'source',
+  'ipv6',
   'publish',
   'dns',
   'mtu',
+  'rateUp',
+  'rateDown',
   'internal',
+  'connect',
+  'egress',
+  'host',
+  'metadata',
   'fixFirewall',
 ] as const
 
@@ -81,8 +119,15 @@ export const specsFrom = async (
       `natspace ${command} takes one name`,
       [`write several spaces into a file: natspace ${command} -f FILE`],
     )
-  return [validateSpec(name, options, optionSite)]
+  return [validateSpec(name, rawSpecOf(options), optionSite)]
 }
+
+/** The options in the shape of a file's entry. */
+const rawSpecOf = ({ rateUp, rateDown, egress, ...rest }: Values<typeof specOptions>): RawSpec => ({
+  ...rest,
+  ...(rateUp === undefined && rateDown === undefined ? {} : { rate: { up: rateUp, down: rateDown } }),
+  ...(egress === undefined ? {} : { egress: { allow: egress } }),
+})
 
 const specsFromFile = async (
   command: string,

@@ -1,6 +1,8 @@
 import type { Warning } from '../space/reconcile/types.ts'
+import { formatEgress } from '../space/spec/egress.ts'
 import { formatPublish } from '../space/spec/publish.ts'
 import { printable } from '../space/spec/quote.ts'
+import { formatRate } from '../space/spec/rate.ts'
 import type { Publish, ResolvedSpace } from '../space/spec/types.ts'
 import { shellCommand } from '../space/text/quote-shell.ts'
 import type { Finding } from './output.ts'
@@ -15,10 +17,30 @@ export const spaceData = (space: ResolvedSpace) => ({
   gateway: space.gateway,
   network: space.network,
   ...(space.uplink === undefined ? {} : { uplink: space.uplink }),
+  ...(space.ipv6 === undefined
+    ? {}
+    : { ipv6: { ...space.ipv6, address: `${space.ipv6.address}/${space.ipv6.prefixLength}` } }),
   publish: space.publish.map(formatPublish),
   ...(space.dns === undefined ? {} : { dns: space.dns }),
-  ...(space.mtu === undefined ? {} : { mtu: space.mtu }),
+  mtu: space.mtu,
   internal: space.internal,
+  ...policyData(space),
+})
+
+/** What the space may reach and as whom, as it is written in a file; only what differs from the default. */
+const policyData = ({ source, rate, connect, egress, host, metadata }: ResolvedSpace) => ({
+  ...(source === undefined ? {} : { source: Object.values(source) }),
+  ...(rate === undefined
+    ? {}
+    : {
+        rate: Object.fromEntries(
+          Object.entries(rate).map(([direction, bits]) => [direction, formatRate(bits)]),
+        ),
+      }),
+  ...(connect.length === 0 ? {} : { connect: connect.map(peer => peer.name) }),
+  ...(egress === undefined ? {} : { egress: { allow: egress.map(formatEgress) } }),
+  host,
+  ...(metadata ? { metadata } : {}),
 })
 
 /** `8080 of the host -> 80 inside, tcp` */
@@ -33,8 +55,11 @@ export const publishText = ({ hostAddress, hostPort, port, protocol }: Publish):
 export const spaceLines = (space: ResolvedSpace, style: Style): string[] => {
   const rows: [string, string][] = [
     ['cable', `${space.hostInterface} on this host, ${space.interface} inside`],
-    ['address', `${space.address}/${space.prefixLength}`],
-    ['gateway', space.gateway],
+    [
+      'address',
+      [`${space.address}/${space.prefixLength}`, ...(space.ipv6 ? [space.ipv6.address] : [])].join(', '),
+    ],
+    ['gateway', [space.gateway, ...(space.ipv6 ? [space.ipv6.gateway] : [])].join(', ')],
     ['outside', outsideText(space)],
     ...space.publish.map((publish): [string, string] => ['published', publishText(publish)]),
     ['try it', `natspace exec ${space.name} -- ping -c 1 ${space.gateway}`],
@@ -67,7 +92,15 @@ export const upCommandOf = (space: ResolvedSpace): string =>
     ...(space.uplink === undefined ? [] : [`--uplink=${space.uplink}`]),
     ...space.publish.flatMap(publish => ['-p', formatPublish(publish)]),
     ...(space.dns ?? []).flatMap(address => ['--dns', address]),
-    ...(space.mtu === undefined ? [] : ['--mtu', `${space.mtu}`]),
+    ...(space.mtu === 1500 ? [] : ['--mtu', `${space.mtu}`]),
+    ...Object.values(space.source ?? {}).flatMap(address => ['--source', address]),
+    ...(space.ipv6 === undefined ? ['--ipv6', 'off'] : ['--ipv6', 'on']),
+    ...(space.rate?.up === undefined ? [] : ['--rate-up', formatRate(space.rate.up)]),
+    ...(space.rate?.down === undefined ? [] : ['--rate-down', formatRate(space.rate.down)]),
+    ...space.connect.flatMap(peer => ['--connect', peer.name]),
+    ...(space.egress ?? []).flatMap(entry => ['--egress', formatEgress(entry)]),
+    ...(space.host === 'dns' ? [] : ['--host', space.host]),
+    ...(space.metadata ? ['--metadata'] : []),
     ...(space.internal ? ['--internal'] : []),
     ...(space.fixFirewall ? ['--fix-firewall'] : []),
   )

@@ -12,6 +12,8 @@ export type RouteChanges = Extract<
       | 'address.delete'
       | 'route.add'
       | 'route.delete'
+      | 'qdisc.replace'
+      | 'qdisc.delete'
   }
 >
 
@@ -23,6 +25,8 @@ const routeChanges = new Set<Change['type']>([
   'address.delete',
   'route.add',
   'route.delete',
+  'qdisc.replace',
+  'qdisc.delete',
 ])
 
 export const isRouteChange = (change: Change | undefined): change is RouteChanges =>

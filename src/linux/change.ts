@@ -1,4 +1,6 @@
+import type { FlowSelector } from './conntrack/selector.ts'
 import type { Family, NftCommand } from './nftables/index.ts'
+import type { ProgramName } from './program.ts'
 
 /** Path of a pinned namespace (/run/netns/NAME); undefined is the namespace this process runs in. */
 export type Where = string | undefined
@@ -24,6 +26,8 @@ export type Change =
   | AddressChange<'address.delete'>
   | RouteChange<'route.add'>
   | RouteChange<'route.delete'>
+  | QdiscReplace
+  | { type: 'qdisc.delete'; where: Where; name: string; index: number; handle: number }
   | { type: 'sysctl.set'; where: Where; key: string; value: string }
   /** All commands in one atomic batch; with a generation, only if nobody changed the ruleset since it was read. */
   | { type: 'nftables.commit'; where: Where; commands: NftCommand[]; generation: number | undefined }
@@ -36,6 +40,12 @@ export type Change =
       chain: string
       comment: string
     }
+  | ProgramRun
+  /**
+   * Deletes the flows that any selector matches, whatever they are by then: the next packet of each is looked at by the
+   * rules anew. It is fine when there are none, and when the kernel does not track flows at all.
+   */
+  | { type: 'conntrack.delete'; where: Where; flows: FlowSelector[] }
 
 export type VethEnd = {
   where: Where
@@ -76,6 +86,35 @@ type RouteChange<T> = {
   index: number
   destination: string
   gateway: string | undefined
+  /** Of the table `local`: what comes in by this link for the destination is for this host itself. */
+  local?: { priority: number }
+}
+
+/**
+ * Puts a token bucket at the root of a link, in the place of what is there.
+ * `tc qdisc replace dev NAME root handle HANDLE: tbf rate RATE burst BYTES limit BYTES`
+ */
+export type QdiscReplace = {
+  type: 'qdisc.replace'
+  where: Where
+  name: string
+  index: number
+  /** Its number on the link, from 1 to 0xfffe, which tc(8) writes in hexadecimal and with a colon. */
+  handle: number
+  /** Bits per second. */
+  rate: number
+  /** Bytes that may go at once. */
+  burst: number
+  /** Bytes that may wait. */
+  limit: number
+}
+
+/** Somebody else's firewall is changed through its own front end, in the namespace of the host. `PROGRAM ARGUMENT…` */
+export type ProgramRun = {
+  type: 'program.run'
+  where: undefined
+  program: ProgramName
+  arguments: string[]
 }
 
 export type ChangeType = Change['type']

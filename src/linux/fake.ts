@@ -1,17 +1,24 @@
 import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
 import { endOfGroup, isRouteChange, type RouteChanges } from './change-group.ts'
+import { type Flow, type FlowFacts, type FlowSelector, matchesFlow, newFlow } from './conntrack/index.ts'
+import { deleteDiscipline, disciplineOf, replaceDiscipline } from './fake/discipline.ts'
 import { linkOf } from './fake/link.ts'
+import type { ListenerFacts } from './fake/listener.ts'
 import { FakeMachine } from './fake/machine.ts'
 import type { FakeNamespace } from './fake/namespace.ts'
 import { type MachineSnapshot, snapshotOf } from './fake/snapshot.ts'
 import type { FileStatus, Kernel, NamespaceState } from './kernel.ts'
 import type { Ruleset, RulesetFilter } from './nftables/index.ts'
+import type { ProgramName } from './program.ts'
 import type { Address } from './rtnetlink/address.ts'
 import type { Link } from './rtnetlink/link.ts'
 import type { Neighbour } from './rtnetlink/neighbour.ts'
+import type { QueueingDiscipline } from './rtnetlink/queueing-discipline.ts'
 import type { Route, RouteQuery } from './rtnetlink/route.ts'
 import type { Rule } from './rtnetlink/rule.ts'
+import { compareListeners, type Listener, type ListenerProtocol } from './socket-diag/listener.ts'
 import { NamespaceError } from './sys/namespace.ts'
+import type { SocketOwner } from './sys/socket-owner.ts'
 import { sysctlName, sysctlPath } from './sysctl.ts'
 
 /**
@@ -58,6 +65,36 @@ export class FakeKernel implements Kernel {
     return linkOf(link)
   }
 
+  /**
+   * Lets a program listen: by default on every IPv4 address, in TCP, in the namespace of the host, as root. Counts as no
+   * change. The inode that the socket got is in what is returned; without an owner the kernel knows of none.
+   */
+  addListener(
+    facts: ListenerFacts,
+    { where, owner }: { where?: string; owner?: SocketOwner } = {},
+  ): Listener {
+    return this.machine.addListener(this.#namespace(where), facts, owner)
+  }
+
+  /**
+   * Lets connection tracking know a flow: without a reply tuple one that is not translated. Counts as no change, and is not
+   * part of a snapshot, as flows come and go by themselves.
+   */
+  addFlow(facts: FlowFacts, { where }: { where?: string } = {}): Flow {
+    const { flows } = this.#namespace(where)
+    const flow = newFlow(facts, Math.max(0, ...flows.map(({ id }) => id ?? 0)) + 1)
+    flows.push(flow)
+    return structuredClone(flow)
+  }
+
+  /**
+   * Installs a front end of a firewall: `answer` is given the words of each call and returns what the program prints, or
+   * throws ProgramError. Programs that are not installed fail as on a machine without them.
+   */
+  addProgram(program: ProgramName, answer: (words: readonly string[]) => string): void {
+    this.machine.programs.set(program, answer)
+  }
+
   /** Everything there is, as plain data to be compared: two snapshots are equal when nothing is left and nothing lost. */
   snapshot(): MachineSnapshot {
     return snapshotOf(this.machine)
@@ -98,8 +135,23 @@ export class FakeKernel implements Kernel {
     return []
   }
 
+  queueingDisciplines(where: Where): QueueingDiscipline[] {
+    const links = [...this.#namespace(where).links.values()].sort((a, b) => a.index - b.index)
+    return links.flatMap(disciplineOf)
+  }
+
   lookUpRoute(where: Where, query: RouteQuery): Route {
     return this.#namespace(where).routing.lookUp(query)
+  }
+
+  listeners(where: Where, protocol?: ListenerProtocol): Listener[] {
+    const all = [...this.#namespace(where).listeners.values()]
+    const wanted = all.filter(listener => protocol === undefined || listener.protocol === protocol)
+    return wanted.sort(compareListeners).map(listener => ({ ...listener }))
+  }
+
+  socketOwner(inode: number): SocketOwner | undefined {
+    return this.machine.socketOwners.get(inode)
   }
 
   sysctl(where: Where, key: string): string | undefined {
@@ -118,8 +170,16 @@ export class FakeKernel implements Kernel {
     return this.#namespace(where).netfilter.generation
   }
 
+  flows(where: Where, filter: FlowSelector = {}): Flow[] {
+    return structuredClone(this.#namespace(where).flows.filter(flow => matchesFlow(filter, flow)))
+  }
+
   readFile(path: string): string | undefined {
     return this.machine.files.read(path)
+  }
+
+  programOutput(program: ProgramName, words: readonly string[]): string {
+    return this.machine.runProgram(program, words)
   }
 
   readFolder(path: string): string[] | undefined {
@@ -209,6 +269,12 @@ export class FakeKernel implements Kernel {
       case 'nftables.delete-rules':
         this.#namespace(change.where).netfilter.deleteRules(change)
         return
+      case 'program.run':
+        this.machine.runProgram(change.program, change.arguments)
+        return
+      case 'conntrack.delete':
+        this.#namespace(change.where).deleteFlows(change.flows)
+        return
     }
   }
 
@@ -235,6 +301,12 @@ export class FakeKernel implements Kernel {
         return
       case 'route.delete':
         routing.deleteRoute(change)
+        return
+      case 'qdisc.replace':
+        replaceDiscipline(namespace.links.get(change.index), change)
+        return
+      case 'qdisc.delete':
+        deleteDiscipline(namespace.links.get(change.index), change.handle)
         return
     }
   }

@@ -1,10 +1,15 @@
 import type { Change, Outcome, Where } from './change.ts'
+import type { Flow, FlowSelector } from './conntrack/index.ts'
 import type { Ruleset, RulesetFilter } from './nftables/index.ts'
+import type { ProgramName } from './program.ts'
 import type { Address } from './rtnetlink/address.ts'
 import type { Link } from './rtnetlink/link.ts'
 import type { Neighbour } from './rtnetlink/neighbour.ts'
+import type { QueueingDiscipline } from './rtnetlink/queueing-discipline.ts'
 import type { Route, RouteQuery } from './rtnetlink/route.ts'
 import type { Rule } from './rtnetlink/rule.ts'
+import type { Listener, ListenerProtocol } from './socket-diag/listener.ts'
+import type { SocketOwner } from './sys/socket-owner.ts'
 
 /** What a namespace's path holds. */
 export type NamespaceState = 'present' | 'missing' | 'not-a-namespace' | 'another-kind' | 'no-access'
@@ -39,8 +44,20 @@ export interface Kernel extends Disposable {
   rules(where: Where): Rule[]
   /** Equivalent to: `ip neighbour show` */
   neighbours(where: Where): Neighbour[]
+  /** Those of all links; [] where the kernel has no traffic control. Equivalent to: `tc -s qdisc show` */
+  queueingDisciplines(where: Where): QueueingDiscipline[]
   /** The kernel's decision for one packet. Equivalent to: `ip route get …` Throws NetlinkError ENETUNREACH. */
   lookUpRoute(where: Where, query: RouteQuery): Route
+  /**
+   * Who waits at the ports of the namespace, of all transports or of one: listeners of TCP and SCTP, and UDP sockets
+   * without a peer, in a fixed order. Empty for what the kernel does not have or does not list. Equivalent to: `ss -lntuS`
+   */
+  listeners(where: Where, protocol?: ListenerProtocol): Listener[]
+  /**
+   * A process that holds a socket, by the socket's inode; undefined when none is found, or none that may be looked into.
+   * Looks through all processes, so it is for a message and not for a list. Equivalent to: `ss -ep`
+   */
+  socketOwner(inode: number): SocketOwner | undefined
   /** A sysctl by its dotted key ('net.ipv4.ip_forward'; '/' stands for '.' inside a name); undefined when there is none. */
   sysctl(where: Where, key: string): string | undefined
   /** The sysctls one folder deep that match, e.g. every interface's forwarding: interface names below `net.ipv4.conf`. */
@@ -49,8 +66,18 @@ export interface Kernel extends Disposable {
   ruleset(where: Where, filter?: RulesetFilter): Ruleset
   /** The number that every change of the ruleset, by anyone, increases by one. */
   rulesetGeneration(where: Where): number
+  /**
+   * The flows that connection tracking knows, all or those that a selector matches; [] where the kernel tracks none.
+   * Equivalent to: `conntrack -L`
+   */
+  flows(where: Where, filter?: FlowSelector): Flow[]
   /** A small text file; undefined when it does not exist. */
   readFile(path: string): string | undefined
+  /**
+   * What a front end of a firewall prints, asked for something that changes nothing. Takes as long as starting that
+   * program, so it is only for a firewall that is certainly there. Throws ProgramError. Equivalent to: `PROGRAM WORD…`
+   */
+  programOutput(program: ProgramName, words: readonly string[]): string
   /** Names in a folder, sorted; undefined when it does not exist. */
   readFolder(path: string): string[] | undefined
   /** What is at a path; a symbolic link is not followed. Undefined when nothing is. Equivalent to: `stat PATH` */

@@ -1,5 +1,13 @@
 import { type Change, ChangeError, type Outcome, type Where } from './change.ts'
 import { endOfGroup, isRouteChange, type RouteChanges } from './change-group.ts'
+import {
+  deleteFlows,
+  type Flow,
+  type FlowSelector,
+  lacksConntrack,
+  listFlows,
+  refuseEmpty,
+} from './conntrack/index.ts'
 import type { FileStatus, Kernel, NamespaceState } from './kernel.ts'
 import type { Request } from './netlink/connection.ts'
 import { NetlinkError } from './netlink/errors.ts'
@@ -13,6 +21,7 @@ import {
   readRuleset,
 } from './nftables/index.ts'
 import { OpenNamespaces } from './open-namespaces.ts'
+import { type ProgramName, runProgram } from './program.ts'
 import {
   type Address,
   addAddress,
@@ -23,6 +32,12 @@ import {
 } from './rtnetlink/address.ts'
 import { addVeth, deleteLink, type Link, linkMessage, listLinks, setLink, toLink } from './rtnetlink/link.ts'
 import { listNeighbours, type Neighbour, neighbourMessage, toNeighbour } from './rtnetlink/neighbour.ts'
+import {
+  deleteDiscipline,
+  type QueueingDiscipline,
+  readQueueingDisciplines,
+  replaceTokenBucket,
+} from './rtnetlink/queueing-discipline.ts'
 import {
   addRoute,
   deleteRoute,
@@ -36,6 +51,8 @@ import {
 } from './rtnetlink/route.ts'
 import { listRules, type Rule, ruleMessage, toRule } from './rtnetlink/rule.ts'
 import { isIp } from './rtnetlink/types.ts'
+import type { Listener, ListenerProtocol } from './socket-diag/listener.ts'
+import { readListeners } from './socket-diag/read.ts'
 import { readStateFile, writeStateFile } from './state-file.ts'
 import type { Descriptor } from './sys/descriptor.ts'
 import { errno, SystemError } from './sys/errno.ts'
@@ -59,6 +76,7 @@ import {
   unmount,
   unmountNamespace,
 } from './sys/namespace.ts'
+import { findSocketOwner, type SocketOwner } from './sys/socket-owner.ts'
 import { sysctlName, sysctlPath } from './sysctl.ts'
 
 /**
@@ -116,11 +134,23 @@ export class LinuxKernel implements Kernel {
     return this.#namespaces.at(where).route.dump(listNeighbours(), neighbourMessage).map(toNeighbour)
   }
 
+  queueingDisciplines(where: Where): QueueingDiscipline[] {
+    return readQueueingDisciplines(this.#namespaces.at(where).route)
+  }
+
   lookUpRoute(where: Where, query: RouteQuery): Route {
     const [replies] = this.#namespaces.at(where).route.execute([getRoute(query)])
     const reply = replies?.[0]
     if (reply === undefined) throw new Error('The kernel answered a route look-up with nothing')
     return toRoute(routeMessage.decode(reply.payload, 0, reply.payload.length))
+  }
+
+  listeners(where: Where, protocol?: ListenerProtocol): Listener[] {
+    return readListeners(() => this.#namespaces.at(where).socketDiag, protocol)
+  }
+
+  socketOwner(inode: number): SocketOwner | undefined {
+    return findSocketOwner(inode)
   }
 
   sysctl(where: Where, key: string): string | undefined {
@@ -145,8 +175,16 @@ export class LinuxKernel implements Kernel {
     return readGeneration(this.#namespaces.at(where).netfilter).id
   }
 
+  flows(where: Where, filter?: FlowSelector): Flow[] {
+    return this.#flows(where, filter && [filter])
+  }
+
   readFile(path: string): string | undefined {
     return readStateFile(path)
+  }
+
+  programOutput(program: ProgramName, words: readonly string[]): string {
+    return runProgram(program, words)
   }
 
   readFolder(path: string): string[] | undefined {
@@ -229,9 +267,13 @@ export class LinuxKernel implements Kernel {
       case 'address.delete':
         return deleteAddress(change)
       case 'route.add':
-        return addRoute({ ...change, outputIndex: change.index })
+        return addRoute({ ...change, ...change.local, outputIndex: change.index, local: change.local !== undefined })
       case 'route.delete':
-        return deleteRoute({ ...change, outputIndex: change.index })
+        return deleteRoute({ ...change, ...change.local, outputIndex: change.index, local: change.local !== undefined })
+      case 'qdisc.replace':
+        return replaceTokenBucket(change)
+      case 'qdisc.delete':
+        return deleteDiscipline(change)
     }
   }
 
@@ -276,6 +318,12 @@ export class LinuxKernel implements Kernel {
       case 'nftables.delete-rules':
         commitWithRetry(this.#namespaces.at(change.where).netfilter, () => this.#rulesWithComment(change))
         return
+      case 'program.run':
+        runProgram(change.program, change.arguments)
+        return
+      case 'conntrack.delete':
+        this.#deleteFlows(change.where, change.flows)
+        return
       default:
         throw new Error(`${change.type} goes by rtnetlink`)
     }
@@ -287,6 +335,22 @@ export class LinuxKernel implements Kernel {
     return rules
       .filter(rule => rule.comment === comment)
       .map(({ handle }) => ({ type: 'rule.delete', family, table, chain, handle }))
+  }
+
+  /** Where the kernel has no connection tracking there is no flow to see, and none to delete. */
+  #flows(where: Where, selectors: readonly FlowSelector[] | undefined): Flow[] {
+    try {
+      return listFlows(this.#namespaces.at(where).netfilter, selectors)
+    } catch (error) {
+      if (lacksConntrack(error)) return []
+      throw error
+    }
+  }
+
+  #deleteFlows(where: Where, selectors: readonly FlowSelector[]): void {
+    refuseEmpty(selectors)
+    const flows = this.#flows(where, selectors)
+    if (flows.length > 0) deleteFlows(this.#namespaces.at(where).netfilter, flows)
   }
 
   #inside<T>(where: Where, section: () => T): T {

@@ -2,6 +2,7 @@ import type { Where } from './change.ts'
 import { Connection } from './netlink/connection.ts'
 import { NETLINK_NETFILTER } from './nftables/index.ts'
 import { NETLINK_ROUTE } from './rtnetlink/types.ts'
+import { NETLINK_SOCK_DIAG } from './socket-diag/messages.ts'
 import type { Descriptor } from './sys/descriptor.ts'
 import { statusOfDescriptor } from './sys/files.ts'
 import { openNamespace } from './sys/namespace.ts'
@@ -10,7 +11,7 @@ import { openNamespace } from './sys/namespace.ts'
 const keptOpen = 128
 
 /**
- * The namespaces in use, each with one descriptor and at most two netlink sockets, opened on first use. The sockets stay
+ * The namespaces in use, each with one descriptor and at most three netlink sockets, opened on first use. The sockets stay
  * bound to their namespace. Past a fixed number the one unused for longest is closed, so that a thousand spaces do not
  * need thousands of descriptors.
  */
@@ -73,6 +74,7 @@ export class OpenNamespace implements Disposable {
   readonly descriptor: Descriptor | undefined
   #route: Connection | undefined
   #netfilter: Connection | undefined
+  #socketDiag: Connection | undefined
 
   constructor(descriptor: Descriptor | undefined) {
     this.descriptor = descriptor
@@ -95,9 +97,15 @@ export class OpenNamespace implements Disposable {
     return this.#netfilter
   }
 
+  get socketDiag(): Connection {
+    this.#socketDiag ??= this.#connect(NETLINK_SOCK_DIAG)
+    return this.#socketDiag
+  }
+
   [Symbol.dispose](): void {
     this.#route?.[Symbol.dispose]()
     this.#netfilter?.[Symbol.dispose]()
+    this.#socketDiag?.[Symbol.dispose]()
     this.descriptor?.close()
   }
 }

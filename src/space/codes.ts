@@ -35,10 +35,20 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'It is no IPv4 address, or one with a special meaning: a network, broadcast, loopback or multicast address.',
     'Write an ordinary address, such as 192.168.45.3.',
   ),
+  BAD_CONNECT: code(
+    'The space cannot be connected to that',
+    'Spaces are kept apart from each other; --connect names another one that this one may open connections to.',
+    'Name another space.',
+  ),
   BAD_DNS: code(
     'This cannot be a resolver',
     'A resolver is given by its IP address.',
     'Write an address, such as 192.0.2.53.',
+  ),
+  BAD_EGRESS: code(
+    'This is no destination',
+    'An egress list names what a space may reach outside: an address, a prefix or any, a port or a range of them, and a protocol. Everything else is refused.',
+    'Write DEST[:PORT[-END]][/tcp|udp|sctp|icmp], such as 10.0.0.0/8, 1.1.1.1:53/udp or [2001:db8::/32]:443/tcp.',
   ),
   BAD_FILE: code(
     'The spec file cannot be read',
@@ -50,10 +60,20 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'The gateway is the address of the host end, with the length of the subnet that both ends share.',
     'Write an address and a length, such as 192.168.45.2/24.',
   ),
+  BAD_HOST_ACCESS: code(
+    'This is no access to the host',
+    'A space reaches nothing of this host (none), its resolver and ping (dns, the default), or all that listens on its addresses but the loopback (all).',
+    'Write none, dns or all.',
+  ),
   BAD_INTERFACE_NAME: code(
     'This cannot be the name of an interface',
     'A name has at most 15 bytes; natspace creates names of letters, digits, _, . and - only.',
     'Choose a name such as veth1, or leave the option out.',
+  ),
+  BAD_IPV6: code(
+    'This does not say whether the space has IPv6',
+    'auto gives a space IPv6 where this host has it beyond link-local addresses; on and off decide it.',
+    'Write auto, on or off.',
   ),
   BAD_MTU: code(
     'This cannot be an MTU',
@@ -75,15 +95,30 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'The form is [HOSTIP:]PORT[-END][:PORT[-END]][/tcp|udp|sctp]: the side of the host first, then the inside.',
     'Write 8080:80, 127.0.0.1:5353:53/udp, or 9000-9010.',
   ),
+  BAD_RATE: code(
+    'This cannot be a rate',
+    'A rate is a number and a unit as tc(8) has them, from 8kbit to 100gbit: kbit, mbit and gbit are bits per second; kbps, mbps and gbps are bytes per second. A number without a unit is refused, as it may mean bits or megabits.',
+    'Write a rate such as 10mbit, 1.5gbit or 500kbit.',
+  ),
   BAD_TYPE: code(
     'A value in the spec file has the wrong form',
     'It is, for example, a list where a text must be.',
     'The message tells the place and what must stand there.',
   ),
+  BAD_SOURCE: code(
+    'A space cannot leave with this address',
+    'Packets of a space leave with an address of this host. It must be on one of its links, one of each family at most, and of a family that the space has.',
+    'Name an address of this host, or leave it out: then the route chooses.',
+  ),
   BAD_UPLINK: code(
     'This cannot be the uplink',
     'The uplink is another link than the cable, and a space that has no way out has none.',
     'Name the link that leads outside (ip -br link), or leave it out.',
+  ),
+  CONFLICTING_VALUES: code(
+    'Two values contradict each other',
+    'An internal space has no way outside, so nothing can be said about that way.',
+    'Leave one of them out.',
   ),
   DEFAULT_ROUTE_TAKEN: code(
     'The namespace has another default route',
@@ -130,6 +165,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Namespaces, links and rules are changed by root alone (CAP_NET_ADMIN and CAP_SYS_ADMIN).',
     'Run it with sudo; or try everything without root: natspace lab shell.',
   ),
+  NO_SUCH_PEER: code(
+    'There is no space of that name to connect to',
+    'A space can be opened for another only when both are known: the rules name both cables.',
+    'Bring the other one up first, or write both into one file: natspace up -f FILE.',
+  ),
   NO_SUCH_UPLINK: code(
     'The host has no such link',
     'A space that may leave by this link only could not leave at all.',
@@ -151,9 +191,14 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Give a network with --gateway A/LEN.',
   ),
   PORT_TAKEN: code(
-    'The port is published for another space',
-    'One port of the host leads to one place.',
-    'Choose another port of the host, or take it away from the other space.',
+    'The port is taken, by another space or by a program of this host',
+    'One port of the host leads to one place. Published for a second space it could reach one of them only; and a program that listens on it would hear nothing more, as what is published is translated before the programs of the host are asked.',
+    'Choose another port of the host, or take it away from the other space or the program, which the message names.',
+  ),
+  QDISC_TAKEN: code(
+    'The cable has a queueing discipline already',
+    'The rate of a space is limited by a queueing discipline (tbf) at the root of each end of its cable. Somebody put one of another kind there, and natspace does not take away what it did not make.',
+    'Take it away with the command in the message, or leave the rate out.',
   ),
   ROLLBACK_FAILED: code(
     'An operation failed, and not everything could be undone',

@@ -55,6 +55,23 @@ describe('a change that the kernel refused', () => {
     expect(error.why).toBe('this kernel lacks veth (CONFIG_VETH)')
   })
 
+  test('a kernel without tbf cannot limit a rate', () => {
+    const limit: Change = {
+      type: 'qdisc.replace',
+      ...{ where: undefined, name: 'veth1', index: 7, handle: 1, rate: 1e6, burst: 5000, limit: 9000 },
+    }
+    const cases = { ENOENT: 'tbf', EOPNOTSUPP: 'qdisc' } as const
+    for (const [code, missing] of Object.entries(cases)) {
+      const error = refusedChange(refused(limit, code as keyof typeof cases), asker(missing).ask)
+      expect(error).toMatchObject({
+        code: 'KERNEL_FEATURE_MISSING',
+        exit: 6,
+        what: 'cannot limit the rate of veth1',
+        why: `this kernel lacks ${missing} (CONFIG_${missing.toUpperCase()})`,
+      })
+    }
+  })
+
   test('a kernel that has all leaves its own words: a set may be gone', () => {
     const error = refusedChange(refused(firewall, 'ENOENT'), asker().ask)
     expect(error).toMatchObject({ code: 'APPLY_FAILED', exit: 1, why: 'request: ENOENT' })

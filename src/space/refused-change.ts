@@ -10,6 +10,7 @@ const suspicious = new Set(['EOPNOTSUPP', 'ENOENT', 'EPROTONOSUPPORT', 'EAFNOSUP
 /** What the changes of natspace need of the kernel. */
 const neededBy: Partial<Record<Change['type'], readonly Feature[]>> = {
   'veth.add': ['veth'],
+  'qdisc.replace': ['tbf'],
   'nftables.commit': ['masquerade', 'dnat', 'fib', 'ct', 'interval-concatenation', 'tcp-option', 'rt'],
 }
 
@@ -95,11 +96,18 @@ const verbOf = (change: Change): string => {
     case 'route.add':
     case 'route.delete':
       return `${change.type === 'route.add' ? 'add' : 'remove'} the route to ${change.destination}`
+    case 'qdisc.replace':
+    case 'qdisc.delete':
+      return `${change.type === 'qdisc.replace' ? 'limit' : 'no longer limit'} the rate of ${change.name}`
     case 'sysctl.set':
       return `set ${change.key} to ${change.value}`
     case 'nftables.commit':
     case 'nftables.delete-rules':
       return 'change the firewall'
+    case 'program.run':
+      return `change the firewall by ${change.program}`
+    case 'conntrack.delete':
+      return 'delete tracked connections'
     default:
       return `change ${change.path}`
   }

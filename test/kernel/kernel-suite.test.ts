@@ -4,7 +4,9 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { LinuxKernel } from '../../src/linux/linux.ts'
 import { kernelSuite } from '../support/kernel-suite.ts'
+import { listen } from '../support/listen.ts'
 import { openDescriptors, requireSandbox } from '../support/sandbox.ts'
+import { track } from '../support/track.ts'
 
 requireSandbox()
 
@@ -14,7 +16,7 @@ beforeAll(() => {
   mkdirSync(folder, { recursive: true })
 })
 
-kernelSuite('the real kernel', () => ({ open: () => new LinuxKernel(), folder }))
+kernelSuite('the real kernel', () => ({ open: () => new LinuxKernel(), folder, listen, track }))
 
 afterAll(() => {
   expect(readdirSync(folder)).toEqual([])
@@ -33,6 +35,7 @@ test('a kernel that is let go leaves no descriptor open, whatever it did', () =>
     kernel.namespaceState(path)
     kernel.links(path)
     kernel.ruleset(path)
+    kernel.listeners(path)
     kernel.sysctl(path, 'net.ipv4.ip_forward')
     kernel.tryLock(`${folder}/lock`)?.[Symbol.dispose]()
     expect(

@@ -53,6 +53,12 @@ describe('second opinions', () => {
     expect(answers.netem.answer).toBe(status === 0 ? 'yes' : 'no')
   })
 
+  testWithIp('tc qdisc add tbf', () => {
+    const bucket = ['tbf', 'rate', '1mbit', 'burst', '5kb', 'latency', '50ms']
+    const { status } = inside('tc', 'qdisc', 'add', 'dev', 'lo', 'root', ...bucket)
+    expect(answers.tbf.answer).toBe(status === 0 ? 'yes' : 'no')
+  })
+
   const forward = 'add table inet t; add chain inet t c { type filter hook forward priority 0; };'
   const nat = (hook: string) => `add table inet t; add chain inet t c { type nat hook ${hook} priority 0; };`
   const scripts: Partial<Record<Feature, string>> = {

@@ -30,7 +30,7 @@ done
 `
 
 /** What natspace must leave as it was. Counters, and the count of tracked connections, change by themselves. */
-const functions = `
+export const functions = `
 executable=${executable}
 natspace() { $executable "$@"; }
 snapshot() {

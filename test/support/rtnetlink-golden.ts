@@ -5,6 +5,10 @@ import { type SentMessage, splitMessages } from '../../src/linux/netlink/connect
 import { addressMessage, toAddress } from '../../src/linux/rtnetlink/address.ts'
 import { linkMessage, toLink } from '../../src/linux/rtnetlink/link.ts'
 import { neighbourMessage, toNeighbour } from '../../src/linux/rtnetlink/neighbour.ts'
+import {
+  queueingDisciplineMessage,
+  toQueueingDiscipline,
+} from '../../src/linux/rtnetlink/queueing-discipline.ts'
 import { routeMessage, toRoute } from '../../src/linux/rtnetlink/route.ts'
 import { ruleMessage, toRule } from '../../src/linux/rtnetlink/rule.ts'
 import { toJson } from './golden.ts'
@@ -24,9 +28,10 @@ const kinds = new Map<number, Kind>([
   [24, kind('ROUTE', routeMessage, toRoute)],
   [28, kind('NEIGH', neighbourMessage, toNeighbour)],
   [32, kind('RULE', ruleMessage, toRule)],
+  [36, kind('QDISC', queueingDisciplineMessage, toQueueingDiscipline)],
 ])
 
-/** The schema and the kernel's name of a message type. Throws on a type that is none of rtnetlink's five kinds. */
+/** The schema and the kernel's name of a message type. Throws on a type that is none of these kinds. */
 export function kindOf(type: number): Kind & { message: string } {
   const found = kinds.get(type & ~3)
   if (found === undefined) throw new Error(`No kind of message has the type ${type}`)

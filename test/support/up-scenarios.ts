@@ -6,8 +6,12 @@ import type { Publish, SpaceSpec } from '../../src/space/spec/types.ts'
 /** A spec with what is not asked for left out. */
 export const spec = (name: string, rest: Partial<SpaceSpec> = {}): SpaceSpec => ({
   name,
+  ipv6: 'auto',
   publish: [],
   internal: false,
+  connect: [],
+  host: 'dns',
+  metadata: false,
   fixFirewall: false,
   ...rest,
 })

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { readStateFile } from '../../linux/state-file.ts'
+import { existsSync, readFileSync } from 'node:fs'
 import { SystemError } from '../../linux/sys/errno.ts'
 import { restoreOpenFilesLimit } from '../../linux/sys/limits.ts'
 import { enterNamespace, openNamespace } from '../../linux/sys/namespace.ts'
@@ -9,13 +8,14 @@ import { optionSite } from '../../space/spec/fault.ts'
 import { namespacePath } from '../../space/spec/names.ts'
 import { printable, quote } from '../../space/spec/quote.ts'
 import { parseName } from '../../space/spec/validate.ts'
-import { recordPath, type SpaceRecord } from '../../space/state/records.ts'
+import { recordPath } from '../../space/state/records.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { statePathsOf } from '../environment.ts'
 import { type Invoker, invokerOf, readAccounts } from '../exec/identity.ts'
 import { mountForSpace } from '../exec/mounts.ts'
 import { findProgram } from '../exec/program.ts'
 import { chooseResolver } from '../exec/resolver.ts'
+import { readSpaceFacts } from '../exec/space-facts.ts'
 import { type Options, usageError } from '../options.ts'
 import type { Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
@@ -48,7 +48,11 @@ const run = async ({
   const found = findProgram(program, environment.PATH)
   if ('problem' in found) return reportProgram(output, program, found.problem, found.evidence)
   const warn: Warn = text => output.note(`natspace exec: ${printable(text)}`)
-  const resolver = chooseResolver(name === undefined ? undefined : dnsOf(name, environment, warn), hostFile)
+  const space =
+    name === undefined ? undefined : readSpaceFacts(recordPath(statePathsOf(environment), name), warn)
+  const resolver = chooseResolver(space, hostFile)
+  if (resolver.problem !== undefined && !hasOwnResolver(name))
+    warn(noResolver(name, space !== undefined, resolver.problem))
   const invoker =
     !options.asRoot && process.geteuid?.() === 0 ? invokerOf(environment, readAccounts) : undefined
 
@@ -67,34 +71,27 @@ const namespaceOf = (target: string): { path: string; name: string | undefined }
   return { path: namespacePath(name), name }
 }
 
-/**
- * The resolvers that a space was given; none when natspace has no record of it. Read without the kernel's interface,
- * which is most of the start. A record that cannot be read stops no program: it sees the host's resolvers.
- */
-const dnsOf = (
-  name: string,
-  environment: Input<typeof execOptions>['environment'],
-  warn: Warn,
-): string[] | undefined => {
-  const path = recordPath(statePathsOf(environment), name)
-  try {
-    const text = readStateFile(path)
-    return text === undefined ? undefined : (JSON.parse(text) as Partial<SpaceRecord>).space?.dns
-  } catch (error) {
-    warn(`resolvers are those of this host, as ${path} cannot be read: ${(error as Error).message}`)
-    return undefined
-  }
-}
-
 type Warn = (text: string) => void
 
 const hostFile = (path: string): string | undefined => {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    // No resolv.conf, or a link that leads nowhere: there is nothing to improve on.
+    // Not there, or a link that leads nowhere: what is asked of it has other sources.
     return undefined
   }
+}
+
+const ownResolver = (name: string): string => `/etc/netns/${name}/resolv.conf`
+
+const hasOwnResolver = (name: string | undefined): boolean =>
+  name !== undefined && existsSync(ownResolver(name))
+
+const noResolver = (name: string | undefined, isSpace: boolean, problem: string): string => {
+  const fix = isSpace
+    ? 'give the space one with --dns A of natspace up'
+    : `name one in ${ownResolver(name ?? 'NAME')}`
+  return `no resolver of this host can be asked from inside (${problem}), so names are not found; ${fix}`
 }
 
 /** Throws NatspaceError CANNOT_BECOME_USER where this root has not all users, as in a user namespace. */
@@ -159,7 +156,8 @@ export const execCommand = defineCommand({
   usage: ['[OPTION]... NAME [--] PROGRAM [ARGUMENT]...'],
   about: [
     'The program sees the network of the space and the files of this host. It takes the place of natspace: signals and exit status are its own. Exit status 125 means that natspace failed, 126 that the program cannot be executed, 127 that there is none.',
-    'NAME may be any namespace of /run/netns, or an absolute path. Files in /etc/netns/NAME are seen in place of those in /etc; otherwise the resolvers of the space (--dns of up) are in /etc/resolv.conf, or those that systemd-resolved asks, if the host’s own answers on its loopback only.',
+    'NAME may be any namespace of /run/netns, or an absolute path. Files in /etc/netns/NAME are seen in place of those in /etc.',
+    'Names are asked for inside. /etc/resolv.conf names the resolvers of the space (--dns of up); without them those of the host that can be asked from inside, which its loopback cannot; else those that systemd-resolved asks; else the gateway, if a resolver of this host listens there. An internal space asks only what --dns names. The host’s nscd, systemd-resolved and Avahi are out of reach. Where the host has no /etc/resolv.conf, one is shown, and /etc can only be read.',
     'Under sudo the program runs as the user who called sudo, with his groups.',
   ],
   options: execOptions,

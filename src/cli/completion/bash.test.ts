@@ -37,7 +37,7 @@ test('commands', () => {
 })
 
 test('options of the command, and their values', () => {
-  expect(complete('natspace', 'up', '--ho')).toEqual(['--host-interface'])
+  expect(complete('natspace', 'up', '--ho')).toEqual(['--host-interface', '--host'])
   expect(complete('natspace', 'ls', '--pub')).toEqual([])
   expect(complete('natspace', 'plan', '--as', 's')).toEqual(['shell'])
   expect(complete('natspace', 'plan', '--as', '=', 'i')).toEqual(['iptables'])

@@ -1,4 +1,5 @@
 import type { Link } from '../rtnetlink/link.ts'
+import type { FakeDiscipline } from './discipline.ts'
 import type { FakeNamespace } from './namespace.ts'
 
 /** One network interface of a fake namespace. */
@@ -13,6 +14,8 @@ export type FakeLink = {
   alias: string | undefined
   /** The other end of a veth. */
   peer: FakeLink | undefined
+  /** At its root; undefined until the link is up for the first time. */
+  discipline: FakeDiscipline | undefined
 }
 
 /** Whether packets can get through: of a veth both ends must be up. */

@@ -1,6 +1,10 @@
+import { ProgramError, type ProgramName } from '../program.ts'
+import type { Listener } from '../socket-diag/listener.ts'
+import type { SocketOwner } from '../sys/socket-owner.ts'
 import { failure } from './errors.ts'
 import { FakeFiles } from './files.ts'
 import type { FakeLink } from './link.ts'
+import { type ListenerFacts, newListener } from './listener.ts'
 import { FakeNamespace } from './namespace.ts'
 import { FakeSysctls, newMachineSysctls } from './sysctls.ts'
 
@@ -14,6 +18,10 @@ const ownPaths = new Set(['/proc/thread-self/ns/net', '/proc/self/ns/net'])
 export class FakeMachine {
   readonly files = new FakeFiles(folders)
   readonly host: FakeNamespace
+  /** The processes that hold sockets, by inode. */
+  readonly socketOwners = new Map<number, SocketOwner>()
+  /** Front ends of firewalls that are installed. */
+  readonly programs = new Map<ProgramName, (words: readonly string[]) => string>()
   readonly #sysctls = newMachineSysctls()
   #nextInode = 4026531840
 
@@ -43,6 +51,13 @@ export class FakeMachine {
     this.#release(this.files.unpin(path))
   }
 
+  /** What a program prints. Throws ProgramError ENOENT when it is not installed, or its own. */
+  runProgram(program: ProgramName, words: readonly string[]): string {
+    const answer = this.programs.get(program)
+    if (answer === undefined) throw new ProgramError(program, { words: 'not installed', code: 'ENOENT' })
+    return answer(words)
+  }
+
   unmount(path: string): void {
     for (const namespace of this.files.unmount(path)) this.#release(namespace)
   }
@@ -51,6 +66,22 @@ export class FakeMachine {
   #release(namespace: FakeNamespace): void {
     const pins = [...this.files.nodes.values()]
     if (!pins.some(node => node.type === 'namespace' && node.namespace === namespace)) namespace.end()
+  }
+
+  /** A new socket that listens; inodes of sockets are the machine's. */
+  addListener(namespace: FakeNamespace, facts: ListenerFacts, owner: SocketOwner | undefined): Listener {
+    const listener = newListener(facts, this.#nextInode++)
+    namespace.listeners.set(listener.inode, listener)
+    if (owner !== undefined) this.socketOwners.set(listener.inode, owner)
+    return { ...listener }
+  }
+
+  /** Closes a socket, wherever it listens. */
+  removeListener(inode: number): void {
+    this.socketOwners.delete(inode)
+    for (const node of this.files.nodes.values())
+      if (node.type === 'namespace') node.namespace.listeners.delete(inode)
+    this.host.listeners.delete(inode)
   }
 
   /** A link of the machine itself: hardware, or of another kind. */

@@ -1,4 +1,7 @@
 import type { LinkSet, VethAdd } from '../change.ts'
+import { type Flow, type FlowSelector, matchesAny, refuseEmpty } from '../conntrack/index.ts'
+import type { Listener } from '../socket-diag/listener.ts'
+import { defaultDiscipline } from './discipline.ts'
 import { refusal } from './errors.ts'
 import { type FakeLink, hasCarrier } from './link.ts'
 import { FakeNetfilter } from './netfilter.ts'
@@ -20,6 +23,10 @@ export class FakeNamespace {
   readonly sysctls: FakeSysctls
   readonly routing: FakeRouting
   readonly netfilter = new FakeNetfilter()
+  /** What connection tracking knows. There are no packets: a flow is here when a test put it here. */
+  flows: Flow[] = []
+  /** What waits at ports, by inode. */
+  readonly listeners = new Map<number, Listener>()
   /** Ids of other namespaces as seen from here (RTM_GETNSID). */
   readonly #ids = new Map<FakeNamespace, number>()
 
@@ -46,7 +53,14 @@ export class FakeNamespace {
   }
 
   insert(facts: Pick<FakeLink, 'index' | 'name' | 'kind' | 'address' | 'mtu'>): FakeLink {
-    const link: FakeLink = { ...facts, namespace: this, up: false, alias: undefined, peer: undefined }
+    const link: FakeLink = {
+      ...facts,
+      namespace: this,
+      up: false,
+      alias: undefined,
+      peer: undefined,
+      discipline: undefined,
+    }
     this.links.set(link.index, link)
     this.sysctls.addInterface(link.name, link.mtu)
     return link
@@ -115,6 +129,12 @@ export class FakeNamespace {
     for (const end of link.peer ? [link, link.peer] : [link]) remove(end)
   }
 
+  /** Throws RangeError for a selector without fields. `conntrack -D` */
+  deleteFlows(selectors: readonly FlowSelector[]): void {
+    refuseEmpty(selectors)
+    this.flows = this.flows.filter(flow => !matchesAny(selectors, flow))
+  }
+
   /** Throws SystemError. `sysctl -w` */
   writeSysctl(path: string, value: string): void {
     this.sysctls.write(path, value)
@@ -132,6 +152,7 @@ export class FakeNamespace {
 
 const turn = (link: FakeLink, up: boolean): void => {
   link.up = up
+  if (up) link.discipline ??= defaultDiscipline(link)
   if (!up) link.namespace.routing.wentDown(link)
   link.namespace.routing.settle(link)
   if (link.peer && hasCarrier(link.peer)) link.peer.namespace.routing.settle(link.peer)

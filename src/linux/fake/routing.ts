@@ -136,7 +136,7 @@ export class FakeRouting {
   }
 
   /** Throws NetlinkError ENODEV, EEXIST, ENETUNREACH, ENETDOWN, EHOSTUNREACH, EINVAL. */
-  addRoute({ index, destination, gateway }: RouteChange): void {
+  addRoute({ index, destination, gateway, local }: RouteChange): void {
     const operation = 'RTM_NEWROUTE'
     const family = destination.includes(':') ? 6 : 4
     const prefix = networkOf(destination)
@@ -166,6 +166,9 @@ export class FakeRouting {
       priority: family === 4 ? undefined : metric6.user,
       protocol: routeProtocol.boot,
       scope: family === 4 && gateway === undefined ? scopes.link : scopes.universe,
+      ...(local === undefined
+        ? {}
+        : { table: routeTable.local, type: routeType.local, priority: local.priority }),
     })
     const taken = this.routes.some(
       other =>
@@ -176,12 +179,12 @@ export class FakeRouting {
   }
 
   /** Throws NetlinkError ESRCH, EINVAL. */
-  deleteRoute({ index, destination, gateway }: RouteChange): void {
+  deleteRoute({ index, destination, gateway, local }: RouteChange): void {
     if (networkOf(destination) !== destination)
       throw refusal('RTM_DELROUTE', 'EINVAL', 'Invalid prefix for given prefix length')
     const found = this.routes.find(
       route =>
-        route.table === routeTable.main &&
+        route.table === (local === undefined ? routeTable.main : routeTable.local) &&
         route.destination === destination &&
         route.outputIndex === index &&
         (gateway === undefined || route.gateway === gateway),

@@ -1,7 +1,9 @@
 import type { Ruleset } from '../nftables/read/model.ts'
 import type { Address } from '../rtnetlink/address.ts'
 import type { Link } from '../rtnetlink/link.ts'
+import type { QueueingDiscipline } from '../rtnetlink/queueing-discipline.ts'
 import type { Route } from '../rtnetlink/route.ts'
+import { disciplineOf } from './discipline.ts'
 import { linkOf } from './link.ts'
 import type { FakeMachine } from './machine.ts'
 import type { FakeNamespace } from './namespace.ts'
@@ -10,6 +12,8 @@ export type NamespaceSnapshot = {
   links: Omit<Link, 'peerNamespaceId' | 'counters'>[]
   addresses: Address[]
   routes: Route[]
+  /** Without those that the kernel puts there by default. */
+  disciplines: Omit<QueueingDiscipline, 'counters'>[]
   sysctls: Record<string, string>
   tables: Ruleset['tables']
 }
@@ -53,6 +57,9 @@ const snapshotOfNamespace = ({ links, routing, sysctls, netfilter }: FakeNamespa
     }),
   addresses: routing.listAddresses(),
   routes: routing.listRoutes(),
+  disciplines: [...links.values()]
+    .flatMap(disciplineOf)
+    .flatMap(({ counters: _, ...discipline }) => (discipline.handle === 0 ? [] : [discipline])),
   sysctls: Object.fromEntries(sysctls.entries()),
   tables: withoutHandles(netfilter.read().tables),
 })

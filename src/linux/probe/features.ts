@@ -62,6 +62,7 @@ const table = () =>
     vxlan: row('Ethernet over UDP', 'CONFIG_VXLAN', linkKind('vxlan')),
     wireguard: row('encrypted tunnels', 'CONFIG_WIREGUARD', linkKind('wireguard')),
     qdisc: row('traffic control', 'CONFIG_NET_SCHED', queueingDiscipline('pfifo')),
+    tbf: row('limits of a space’s rate', 'CONFIG_NET_SCH_TBF', queueingDiscipline('tbf'), 'qdisc'),
     netem: row('delay and loss on purpose', 'CONFIG_NET_SCH_NETEM', queueingDiscipline('netem'), 'qdisc'),
 
     nf_tables: row('firewall rules', 'CONFIG_NF_TABLES', firewall),

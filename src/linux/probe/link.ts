@@ -1,9 +1,7 @@
-import { struct } from '../netlink/composite.ts'
-import { type Request, request } from '../netlink/connection.ts'
+import type { Request } from '../netlink/connection.ts'
 import { NetlinkError } from '../netlink/errors.ts'
-import { message, NLM_F } from '../netlink/message.ts'
-import { cstring, i32, u8, u16, u32 } from '../netlink/scalars.ts'
 import { addLink, addVeth } from '../rtnetlink/link.ts'
+import { replaceDiscipline } from '../rtnetlink/queueing-discipline.ts'
 import { type Finding, findingOf, type Question } from './answer.ts'
 import type { Place } from './place.ts'
 
@@ -38,14 +36,6 @@ export const kindFinding = (refusal: NetlinkError | undefined): Finding => {
   return findingOf(refusal, unknownKind ? ['EOPNOTSUPP'] : [])
 }
 
-/** RTM_NEWQDISC. struct tcmsg, linux/rtnetlink.h. */
-const disciplineMessage = message(
-  'struct tcmsg',
-  struct({ family: u8, pad: u8, pad2: u16, index: i32, handle: u32, parent: u32, info: u32 }),
-  { kind: [1, cstring, 'TCA_KIND'] } as const,
-)
-const RTM_NEWQDISC = 36
-const TC_H_ROOT = 0xffffffff
 /** The loopback is link 1 of every network namespace. */
 const loopback = 1
 
@@ -56,11 +46,6 @@ const loopback = 1
 export const queueingDiscipline =
   (kind: string): Question =>
   place => {
-    const header = { family: 0, pad: 0, pad2: 0, index: loopback, handle: 0, parent: TC_H_ROOT, info: 0 }
-    const item = request('RTM_NEWQDISC', RTM_NEWQDISC, NLM_F.create | NLM_F.replace, disciplineMessage, {
-      header,
-      attributes: { kind },
-    })
-    const refusal = refusalOf(place, item)
+    const refusal = refusalOf(place, replaceDiscipline(loopback, kind))
     return refusal?.code === 'EINVAL' ? 'yes' : findingOf(refusal)
   }

@@ -5,13 +5,20 @@ import { expectBytes, hexDiff } from '../../../test/support/hex-diff.ts'
 import { kindOf, meaningOf } from '../../../test/support/rtnetlink-golden.ts'
 import { wireDifferences } from '../../../test/support/wire-diff.ts'
 import type { Request } from '../netlink/connection.ts'
-import { NLM_F, writeMessage } from '../netlink/message.ts'
+import { type MessageOf, NLM_F, writeMessage } from '../netlink/message.ts'
 import { Writer } from '../netlink/writer.ts'
 import { addAddress, deleteAddress } from './address.ts'
 import { addLink, addVeth, deleteLink, setLink } from './link.ts'
 import { listNeighbours } from './neighbour.ts'
+import {
+  deleteDiscipline,
+  listQueueingDisciplines,
+  replaceTokenBucket,
+  tokenBucketMessage,
+} from './queueing-discipline.ts'
 import { addRoute, deleteRoute, getRoute, listRoutes } from './route.ts'
 import { listRules } from './rule.ts'
+import { limitOfLatency } from './token-bucket.ts'
 
 const files = goldenFiles('rtnetlink')
 
@@ -70,7 +77,7 @@ for (const { name, command, tool, kernel, messages } of files) {
 describe('the golden files', () => {
   const all = files.flatMap(file => file.messages)
   test('hold requests and replies of every kind of message', () => {
-    const kinds = ['LINK', 'ADDR', 'ROUTE', 'NEIGH', 'RULE']
+    const kinds = ['LINK', 'ADDR', 'ROUTE', 'NEIGH', 'RULE', 'QDISC']
     for (const kind of kinds)
       for (const verb of ['NEW', 'DEL', ...(kind === 'LINK' ? [] : ['GET'])])
         expect(all.filter(one => one.from === 'program').map(one => one.type)).toContain(`RTM_${verb}${kind}`)
@@ -89,7 +96,18 @@ describe('the golden files', () => {
   })
 })
 
-describe('our requests are those of ip(8)', () => {
+const TCA_TBF_RTAB = 2
+
+const bucket = (
+  index: number,
+  wanted: { rate: number; burst: number } & ({ latency: number } | { limit: number }),
+): Request => {
+  const { rate, burst } = wanted
+  const limit = 'limit' in wanted ? wanted.limit : limitOfLatency(rate, burst, wanted.latency)
+  return replaceTokenBucket({ index, handle: 0x6e73, rate, burst, limit })
+}
+
+describe('our requests are those of ip(8) and tc(8)', () => {
   const address = '02:00:00:00:00:01'
   const cases: [string, Request][] = [
     [
@@ -125,6 +143,8 @@ describe('our requests are those of ip(8)', () => {
     ['rule-show', listRules(4)],
     ['rule-show-ipv6', listRules(6)],
     ['neighbour-show', listNeighbours()],
+    ['qdisc-delete', deleteDiscipline({ index: 13, handle: 0x6e73 })],
+    ['qdisc-show', listQueueingDisciplines()],
   ]
   for (const [name, request] of cases)
     test(name, () => {
@@ -134,6 +154,28 @@ describe('our requests are those of ip(8)', () => {
       const flags = u16(fromHex(golden.hex), 6) & ~(NLM_F.request | NLM_F.ack)
       // A request that lists gets its flag from `dump`.
       expect(request.flags).toBe(name.includes('-show') ? flags & ~NLM_F.dump : flags)
+    })
+
+  const buckets: [string, Request][] = [
+    ['qdisc-replace-tbf', bucket(13, { rate: 10e6, burst: 5000, latency: 50 })],
+    ['qdisc-replace-tbf-changed', bucket(13, { rate: 8000, burst: 1518, latency: 50 })],
+    ['qdisc-replace-tbf-64', bucket(11, { rate: 40e9, burst: 20 * 1024 ** 2, limit: 300 * 1024 ** 2 })],
+  ]
+  for (const [name, request] of buckets)
+    test(`${name}, but for the table that tc(8) sends for kernels of old`, () => {
+      const golden = messageOf(name, 0)
+      const bytes = fromHex(golden.hex)
+      const { attributes, header } = tokenBucketMessage.decode(bytes, 16, bytes.length)
+      const { unknown, ...options } = attributes.options ?? {}
+      expect(unknown?.map(({ type }) => type)).toEqual([TCA_TBF_RTAB])
+      const ours = request.value as MessageOf<typeof tokenBucketMessage>
+      const parameters = ours.attributes.options?.parameters
+      // tc(8) reckons the ticks with 32 bits of the rate, and the kernel does without them: it has the bytes.
+      if (options.rate64 !== undefined && options.parameters && parameters)
+        options.parameters.buffer = parameters.buffer
+      expect<unknown>(ours).toEqual({ header, attributes: { ...attributes, options } })
+      expect(request.name).toBe(golden.type)
+      expect(request.flags).toBe(u16(bytes, 6) & ~(NLM_F.request | NLM_F.ack))
     })
 
   test('a bridge has its index from the caller', () => {

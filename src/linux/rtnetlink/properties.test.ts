@@ -13,10 +13,19 @@ import { Writer } from '../netlink/writer.ts'
 import { addressMessage } from './address.ts'
 import { linkMessage } from './link.ts'
 import { neighbourMessage } from './neighbour.ts'
+import { queueingDisciplineMessage, tokenBucketMessage } from './queueing-discipline.ts'
 import { routeMessage } from './route.ts'
 import { ruleMessage } from './rule.ts'
 
-const schemas = { linkMessage, addressMessage, routeMessage, neighbourMessage, ruleMessage }
+const schemas = {
+  linkMessage,
+  addressMessage,
+  routeMessage,
+  neighbourMessage,
+  ruleMessage,
+  queueingDisciplineMessage,
+  tokenBucketMessage,
+}
 
 /** Runs `action`; an error of one of these classes is as good as a value, any other is a failure. */
 const mayThrow = (classes: (new (...args: never[]) => Error)[], action: () => unknown): void => {
@@ -71,7 +80,7 @@ const decodeAll = (datagram: Uint8Array, request: Uint8Array): void => {
       continue
     }
     // A flipped bit of the type may make it one that there is no schema for.
-    if (![16, 20, 24, 28, 32].includes(received.type & ~3)) continue
+    if (![16, 20, 24, 28, 32, 36].includes(received.type & ~3)) continue
     mayThrow([DecodeError], () => kindOf(received.type).schema.decode(datagram, received.from, received.to))
   }
 }

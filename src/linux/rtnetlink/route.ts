@@ -51,7 +51,7 @@ export const routeType = {
   prohibit: 8,
 } as const
 /** How far a destination is (RT_SCOPE_*): `ip route` prints all but `universe`. */
-export const routeScope = { universe: 0, link: 253, nowhere: 255 } as const
+export const routeScope = { universe: 0, link: 253, host: 254, nowhere: 255 } as const
 const RTM_F_CLONED = 0x200
 const RTM_F_LOOKUP_TABLE = 0x1000
 
@@ -123,13 +123,15 @@ export type RouteChange = {
   priority?: number | undefined
   /** Who makes the route (RTPROT_*; default `boot`), or whose route alone may be removed (default: anybody's). */
   protocol?: number | undefined
+  /** `ip route add local …`: of the table `local`, for what is addressed to this host. */
+  local?: boolean
 }
 
 const routeValue = (change: RouteChange, kind: Partial<RouteMessage['header']>): RouteMessage => {
   const slash = change.destination.lastIndexOf('/')
   const destination = change.destination.slice(0, slash)
   const length = Number(change.destination.slice(slash + 1))
-  const table = change.table ?? routeTable.main
+  const table = change.table ?? (change.local ? routeTable.local : routeTable.main)
   return {
     header: {
       ...emptyHeader,
@@ -157,8 +159,12 @@ export const addRoute = (change: RouteChange): Request =>
     routeMessage,
     routeValue(change, {
       protocol: change.protocol ?? routeProtocol.boot,
-      scope: change.gateway === undefined ? routeScope.link : routeScope.universe,
-      type: routeType.unicast,
+      scope: change.local
+        ? routeScope.host
+        : change.gateway === undefined
+          ? routeScope.link
+          : routeScope.universe,
+      type: change.local ? routeType.local : routeType.unicast,
     }),
   )
 

@@ -16,6 +16,9 @@ export const RTM = {
   newRule: 32,
   deleteRule: 33,
   getRule: 34,
+  newQueueingDiscipline: 36,
+  deleteQueueingDiscipline: 37,
+  getQueueingDiscipline: 38,
   getNamespaceId: 90,
 } as const
 

@@ -115,6 +115,17 @@ export const namesIn = (path: string): string[] => {
   }
 }
 
+/** Room for what a symbolic link holds (PATH_MAX). */
+const longestTarget = 4096
+
+/** What a symbolic link holds. Throws SystemError (EINVAL: no link). Equivalent to: `readlink LINK` */
+export const linkTarget = (path: string): string => {
+  const buffer = new Uint8Array(longestTarget)
+  const length = libc().readlink(cstring(path), buffer, buffer.length)
+  if (length < 0) throw new SystemError('readlink', libc().errno(), path)
+  return decoder.decode(buffer.subarray(0, length))
+}
+
 /** Whether a descriptor is a terminal. Equivalent to: `test -t N` */
 export const isTerminal = (descriptor: number): boolean => libc().isatty(descriptor) === 1
 

@@ -35,6 +35,7 @@ export const libcTable = {
   mkdir: signature(['ptr', 'u32']),
   rmdir: signature(['ptr']),
   unlink: signature(['ptr']),
+  readlink: signature(['ptr', 'ptr', 'u64'], 'isize'),
   rename: signature(['ptr', 'ptr']),
   flock: signature(['i32', 'i32']),
   fcntl: signature(['i32', 'i32', 'u64']),

@@ -16,7 +16,7 @@ import type { Operation } from './operation.ts'
 /** A change to be sent, and the operations it came from. */
 type Unit = { change: Change; operations: Operation[] }
 
-/** Operations as changes: neighbouring firewall operations become one batch. */
+/** Operations as changes: neighbouring firewall operations become one batch, and neighbouring deletions of flows one. */
 export const toUnits = (operations: readonly Operation[]): Unit[] => {
   const units: Unit[] = []
   for (const operation of operations) {
@@ -28,6 +28,14 @@ export const toUnits = (operations: readonly Operation[]): Unit[] => {
       last.change.where === change.where
     ) {
       last.change = { ...last.change, commands: [...last.change.commands, ...change.commands] }
+      last.operations.push(operation)
+    } else if (
+      change.type === 'conntrack.delete' &&
+      last?.change.type === 'conntrack.delete' &&
+      last.change.where === change.where
+    ) {
+      // One look at the table of flows serves them all.
+      last.change = { ...last.change, flows: [...last.change.flows, ...change.flows] }
       last.operations.push(operation)
     } else units.push({ change, operations: [operation] })
   }
@@ -97,6 +105,8 @@ const goneCodes: Partial<Record<Change['type'], readonly string[]>> = {
   'link.delete': ['ENODEV'],
   'address.delete': ['EADDRNOTAVAIL', 'ENODEV'],
   'route.delete': ['ESRCH', 'ENODEV'],
+  // Another one is there than the one of that number.
+  'qdisc.delete': ['EINVAL', 'ENODEV'],
   'namespace.delete': ['ENOENT', 'EINVAL'],
   'file.delete': ['ENOENT'],
   'directory.delete': ['ENOENT'],

@@ -1,10 +1,13 @@
-import { hostAddressResource, innerAddressResource } from '../resources/address.ts'
+import { hostAddressResources, innerAddressResources } from '../resources/address.ts'
 import { cableResource } from '../resources/cable.ts'
 import { elementResources } from '../resources/elements.ts'
-import { foreignForwardResource } from '../resources/foreign-forward.ts'
+import { foreignForwardResources } from '../resources/foreign-forward.ts'
 import { forwardingResource } from '../resources/forwarding.ts'
+import { forwarding6Resource } from '../resources/forwarding6.ts'
 import { loopbackResource } from '../resources/loopback.ts'
 import { namespaceResource } from '../resources/namespace.ts'
+import { obsoleteResource } from '../resources/obsolete.ts'
+import { rateResource } from '../resources/rate.ts'
 import {
   hostRecordResource,
   namespaceFolderResource,
@@ -12,7 +15,7 @@ import {
   stateFolderResource,
 } from '../resources/record.ts'
 import { phases, type Resource } from '../resources/resource.ts'
-import { routeResource } from '../resources/route.ts'
+import { loopbackRouteResources, routeResources } from '../resources/route.ts'
 import { routerGuardResource } from '../resources/router-guard.ts'
 import { tableResource } from '../resources/table.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
@@ -23,12 +26,28 @@ import { stepOf } from '../steps.ts'
 export const namespaceFolder = '/run/netns'
 
 /** The cable and what hangs on it: all that a rebuilt cable needs again. */
-export const cableResources = (space: ResolvedSpace): Resource[] => [
+export const cableResources = (space: ResolvedSpace, previous?: ResolvedSpace): Resource[] => [
   cableResource(space),
-  hostAddressResource(space),
-  innerAddressResource(space),
-  ...(space.internal ? [] : [routeResource(space)]),
+  rateResource(space, previous),
+  ...formerRoutes(space, previous),
+  ...hostAddressResources(space),
+  ...innerAddressResources(space),
+  ...routesOf(space),
 ]
+
+const routesOf = (space: ResolvedSpace): Resource[] => [
+  ...routeResources(space),
+  ...loopbackRouteResources(space),
+]
+
+/** Routes of an earlier spec that the space no longer has. */
+const formerRoutes = (space: ResolvedSpace, previous: ResolvedSpace | undefined): Resource[] => {
+  if (previous === undefined) return []
+  const wanted = new Set(routesOf(space).map(resource => resource.id))
+  return routesOf(previous)
+    .filter(resource => !wanted.has(resource.id))
+    .map(obsoleteResource)
+}
 
 /** What should exist for one space, its record included. `previous` is what it was under an earlier spec. */
 export const spaceResources = (
@@ -41,10 +60,21 @@ export const spaceResources = (
     spaceRecordResource(paths, record),
     namespaceResource(space, ownsNamespace),
     ...(ownsNamespace ? [loopbackResource(space)] : []),
-    ...cableResources(space),
+    ...cableResources(space, previous),
     ...elementResources(space, previous),
-    foreignForwardResource(space, previous),
+    ...foreignForwardResources(space, previous),
   ]
+}
+
+/** Which families something on this host needs to be forwarded. */
+export type Forwarded = { ipv4: boolean; ipv6: boolean }
+
+/** Whether packets of the space are forwarded: not where it is alone with this host. */
+export const forwardedOf = (spaces: readonly ResolvedSpace[]): Forwarded => {
+  const forwarding = spaces.filter(
+    ({ internal, publish, connect }) => !internal || publish.length > 0 || connect.length > 0,
+  )
+  return { ipv4: forwarding.length > 0, ipv6: forwarding.some(({ ipv6 }) => ipv6 !== undefined) }
 }
 
 /** What should exist once, for all spaces together. */
@@ -52,13 +82,15 @@ export const hostResources = (
   paths: StatePaths,
   host: HostRecord,
   ownNames: ReadonlySet<string>,
+  forwarded: Forwarded = { ipv4: true, ipv6: true },
 ): Resource[] => [
   stateFolderResource(paths),
   hostRecordResource(paths, host),
   namespaceFolderResource(namespaceFolder, host.namespaceFolder === true, ownNames),
   tableResource(),
-  routerGuardResource(host.forwarding?.links ?? []),
-  forwardingResource(host.forwarding),
+  routerGuardResource(host),
+  ...(forwarded.ipv4 ? [forwardingResource(host.forwarding)] : []),
+  ...(forwarded.ipv6 ? [forwarding6Resource(host.forwarding6)] : []),
 ]
 
 /** In the order of adding: by phase, and within one as listed. Removing goes the other way. */

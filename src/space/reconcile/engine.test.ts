@@ -2,6 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { article, publish, scenarios, spec } from '../../../test/support/up-scenarios.ts'
 import type { MachineSnapshot } from '../../linux/fake/snapshot.ts'
 import { NatspaceError } from '../errors.ts'
+import { constantMembers } from '../ruleset/commands.ts'
+import { keyText } from '../ruleset/elements.ts'
 import type { SpaceSpec } from '../spec/types.ts'
 import { down, planDown } from './down.ts'
 import { status } from './status.ts'
@@ -86,8 +88,13 @@ describe('the article', () => {
       'inside4 192.168.45.3': 'member',
       'pinned veth1': 'member',
       'via veth1 . eth0': 'member',
-      'preexisting eth0': 'member',
-      'outbound4_via 192.168.45.3 . eth0': 'member',
+      'preexisting4 eth0': 'member',
+      'outbound4 192.168.45.3': 'member',
+      'claimed tcp . 8080': 'member',
+      'hairpin veth1 . veth1': 'member',
+      ...Object.fromEntries(
+        constantMembers().map(({ set, element }) => [`${set} ${keyText(element.key)}`, 'member']),
+      ),
       'publish4 tcp . 8080': ['192.168.45.3', 80],
     })
     // The folder of the state is made with the lock.

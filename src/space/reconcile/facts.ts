@@ -1,6 +1,9 @@
+import { ipFamily, isLinkLocal } from '../../linux/net/ip.ts'
+import type { Link } from '../../linux/rtnetlink/link.ts'
 import { routeProtocol, routeTable } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import { spaceOfAlias } from '../marks.ts'
+import { localPrefix } from '../spec/cable6.ts'
 import { quote } from '../spec/quote.ts'
 import type { ResolveManyFacts } from '../spec/resolve.ts'
 import type { Taken } from '../spec/taken.ts'
@@ -16,6 +19,7 @@ export const resolveFacts = (
   previous: ReadonlyMap<string, ResolvedSpace>,
   /** Networks of other spaces, which may have no route now. */
   networks: readonly Taken[],
+  peer: ResolveManyFacts['peer'],
 ): ResolveManyFacts => {
   const links = seen.links(undefined)
   const asked = new Set(specs.map(spec => spec.name))
@@ -43,7 +47,82 @@ export const resolveFacts = (
     const owner = spaceOfAlias(link.alias)
     if (owner === undefined || !asked.has(owner)) linkNames.add(link.name)
   }
-  return { taken, linkNames, previous }
+  return {
+    taken,
+    linkNames,
+    previous,
+    hasIpv6: hasIpv6(seen),
+    prefix6: () => prefix6(seen),
+    mtuOf: uplink => mtuOf(seen, uplink),
+    peer,
+  }
+}
+
+/** Whether a link that is not ours has an IPv6 address that others than its neighbours can use. */
+const hasIpv6 = (seen: Observation): boolean => links6(seen).length > 0
+
+/** Links of the host, without the loopback and our cables, that have an IPv6 address beyond link-local. */
+export const links6 = (seen: Observation): Link[] =>
+  [...seen.links(undefined).values()].filter(
+    link =>
+      !link.loopback &&
+      spaceOfAlias(link.alias) === undefined &&
+      (seen.addresses(undefined).get(link.index) ?? []).some(
+        ({ family, address }) => family === 6 && !isLinkLocal(address),
+      ),
+  )
+
+/** A prefix of this host that no route of somebody else overlaps. */
+const prefix6 = (seen: Observation): string => {
+  const ours = new Set(
+    [...seen.links(undefined).values()]
+      .filter(link => spaceOfAlias(link.alias) !== undefined)
+      .map(link => link.index),
+  )
+  const taken = seen
+    .routes(undefined)
+    .filter(
+      ({ family, destination, outputIndex }) =>
+        family === 6 && destination.startsWith('fd') && (outputIndex === undefined || !ours.has(outputIndex)),
+    )
+    .map(route => route.destination)
+  const machine = seen.file('/etc/machine-id')?.trim() || seen.sysctl(undefined, 'kernel.random.boot_id')
+  return localPrefix(machine ?? '', taken)
+}
+
+const ethernetMtu = 1500
+
+/** What the way out carries: the cable needs no more, and with more it would have to be told so packet by packet. */
+const mtuOf = (seen: Observation, uplink: string | undefined): number => {
+  const name = uplink ?? defaultUplink(seen)
+  return (name === undefined ? undefined : seen.link(undefined, name)?.mtu) ?? ethernetMtu
+}
+
+/** The link by which packets to the outside leave: that of the default route with the lowest metric. */
+export const defaultUplink = (seen: Observation): string | undefined => {
+  const defaults = seen
+    .routes(undefined)
+    .filter(route => route.table === routeTable.main && route.destination === '0.0.0.0/0')
+    .toSorted((one, other) => (one.priority ?? 0) - (other.priority ?? 0))
+  return seen.linkName(undefined, defaults[0]?.outputIndex)
+}
+
+/** Refuses a source that is no address of this host. Throws NatspaceError BAD_SOURCE (exit 2). */
+export const checkSources = (seen: Observation, specs: readonly SpaceSpec[]): void => {
+  for (const { name, source } of specs)
+    for (const address of Object.values(source ?? {})) {
+      const all = [...seen.addresses(undefined).values()].flat().map(item => item.address)
+      if (all.includes(address)) continue
+      const family = address.includes(':') ? 6 : 4
+      throw new NatspaceError({
+        code: 'BAD_SOURCE',
+        exit: 2,
+        what: `cannot use ${address} as the source of ${name}`,
+        why: 'no link of this host has that address',
+        evidence: [`addresses: ${all.filter(item => ipFamily(item) === family).join(', ') || 'none'}`],
+        fix: ['name one of those with --source, or leave it out: then the route chooses'],
+      })
+    }
 }
 
 /** Refuses an uplink that does not exist. Throws NatspaceError NO_SUCH_UPLINK (exit 2). */

@@ -1,9 +1,12 @@
 import type { Where } from '../../linux/change.ts'
 import type { Kernel, NamespaceState } from '../../linux/kernel.ts'
 import type { Ruleset, RulesetFilter } from '../../linux/nftables/index.ts'
+import type { ProgramName } from '../../linux/program.ts'
 import type { Address } from '../../linux/rtnetlink/address.ts'
 import type { Link } from '../../linux/rtnetlink/link.ts'
+import type { QueueingDiscipline } from '../../linux/rtnetlink/queueing-discipline.ts'
 import type { Route } from '../../linux/rtnetlink/route.ts'
+import type { Listener, ListenerProtocol } from '../../linux/socket-diag/listener.ts'
 
 /**
  * The kernel's state as it was when it was first asked for: every list is read once and then kept, so that one plan is
@@ -63,6 +66,19 @@ export class Observation {
     })
   }
 
+  /** Queueing disciplines by the index of their link. */
+  queueingDisciplines(where: Where): ReadonlyMap<number, QueueingDiscipline[]> {
+    return this.#keep(`queueing disciplines ${where ?? ''}`, () => {
+      const byLink = new Map<number, QueueingDiscipline[]>()
+      for (const discipline of this.#exists(where) ? this.kernel.queueingDisciplines(where) : []) {
+        const others = byLink.get(discipline.index)
+        if (others) others.push(discipline)
+        else byLink.set(discipline.index, [discipline])
+      }
+      return byLink
+    })
+  }
+
   routes(where: Where): readonly Route[] {
     return this.#keep(`routes ${where ?? ''}`, () => (this.#exists(where) ? this.kernel.routes(where) : []))
   }
@@ -82,6 +98,13 @@ export class Observation {
     return byLink.get(index) ?? []
   }
 
+  /** Who waits at the ports of a namespace, by one transport. */
+  listeners(where: Where, protocol: ListenerProtocol): readonly Listener[] {
+    return this.#keep(`listeners ${protocol} ${where ?? ''}`, () =>
+      this.#exists(where) ? this.kernel.listeners(where, protocol) : [],
+    )
+  }
+
   sysctl(where: Where, key: string): string | undefined {
     return this.#keep(`sysctl ${where ?? ''} ${key}`, () =>
       this.#exists(where) ? this.kernel.sysctl(where, key) : undefined,
@@ -94,6 +117,13 @@ export class Observation {
 
   file(path: string): string | undefined {
     return this.#keep(`file ${path}`, () => this.kernel.readFile(path))
+  }
+
+  /** What a front end of a firewall prints. Throws ProgramError, each time it is asked. */
+  programOutput(program: ProgramName, ...words: readonly string[]): string {
+    return this.#keep(`program ${program} ${JSON.stringify(words)}`, () =>
+      this.kernel.programOutput(program, words),
+    )
   }
 
   folder(path: string): string[] | undefined {

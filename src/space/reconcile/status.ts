@@ -9,7 +9,8 @@ import {
   recordedNames,
   type SpaceRecord,
 } from '../state/records.ts'
-import { hostResources, spaceResources } from './desired.ts'
+import { forwardedOf, hostResources, spaceResources } from './desired.ts'
+import { defaultUplink } from './facts.ts'
 import { Observation } from './observation.ts'
 import type { Drift } from './operation.ts'
 import type { Context, SpaceStatus } from './types.ts'
@@ -25,15 +26,6 @@ const routeText = (route: Route, device: string): string =>
     ...(route.preferredSource === undefined ? [] : [`src ${route.preferredSource}`]),
     ...(route.priority ? [`metric ${route.priority}`] : []),
   ].join(' ')
-
-/** The link by which packets to the outside leave: that of the default route with the lowest metric. */
-const defaultUplink = (seen: Observation): string | undefined => {
-  const defaults = seen
-    .routes(undefined)
-    .filter(route => route.table === routeTable.main && route.destination === '0.0.0.0/0')
-    .toSorted((one, other) => (one.priority ?? 0) - (other.priority ?? 0))
-  return seen.linkName(undefined, defaults[0]?.outputIndex)
-}
 
 const statusOf = (
   seen: Observation,
@@ -90,10 +82,10 @@ export const status = ({ kernel, paths }: Context, names?: readonly string[]): S
   })
   if (records.length === 0) return []
   const host = readHostRecord(kernel, paths)
-  const shared = hostResources(paths, host ?? newHostRecord(''), new Set())
-  const forwards = records.some(({ space }) => !space.internal || space.publish.length > 0)
+  const forwarded = forwardedOf(records.map(record => record.space))
+  const shared = hostResources(paths, host ?? newHostRecord(''), new Set(), forwarded)
   // A missing record of the host means only that nothing of it has to be put back.
-  const checked = shared.filter(item => item.phase !== 'record' && (forwards || item.phase !== 'forwarding'))
+  const checked = shared.filter(item => item.phase !== 'record')
   const common = checked.flatMap(resource => resource.drift(seen))
   const anyUplink = defaultUplink(seen)
   return records.map(record => {

@@ -4,11 +4,12 @@ import { spaceOfAlias } from '../marks.ts'
 import { checkPublishedElsewhere, knownAddresses } from '../resources/elements.ts'
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
+import { forwarding6Before } from '../resources/forwarding6.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { type Phase, Planner, type Resource } from '../resources/resource.ts'
 import { formatPublish } from '../spec/publish.ts'
 import { findPublishClash } from '../spec/publish-clash.ts'
-import { resolveSpecs } from '../spec/resolve.ts'
+import { peerOf, resolveSpecs } from '../spec/resolve.ts'
 import type { ResolvedSpace, SpaceSpec } from '../spec/types.ts'
 import { takeLock } from '../state/lock.ts'
 import {
@@ -23,15 +24,18 @@ import {
 import { applyAll, lostRace, rollBack, toUnits } from './apply.ts'
 import {
   cableResources,
+  type Forwarded,
+  forwardedOf,
   hostResources,
   inOrder,
   leaveOut,
   namespaceFolder,
   spaceResources,
 } from './desired.ts'
-import { checkUplinks, resolveFacts } from './facts.ts'
+import { checkSources, checkUplinks, resolveFacts } from './facts.ts'
 import { Observation } from './observation.ts'
 import type { Drift, Operation } from './operation.ts'
+import { checkListened } from './port-listened.ts'
 import type { Context, Plan, PlanOptions, UpResult } from './types.ts'
 
 /**
@@ -55,23 +59,27 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
   }
   const previous = new Map([...records].map(([name, record]) => [name, record.space]))
   checkUplinks(seen, specs)
-  const spaces = resolveSpecs(specs, resolveFacts(seen, specs, previous, knownAddresses(seen)))
+  checkSources(seen, specs)
+  const peer = (name: string) => {
+    const record = readSpaceRecord(kernel, paths, name)
+    return record === undefined ? undefined : peerOf(record.space)
+  }
+  const spaces = resolveSpecs(specs, resolveFacts(seen, specs, previous, knownAddresses(seen), peer))
   checkPublished(spaces)
   checkPublishedElsewhere(seen, spaces, previous)
+  checkListened(seen, spaces, previous)
 
   const without = options.without ?? []
-  const forwards = spaces.some(space => !space.internal || space.publish.length > 0) && !without.includes(7)
-  const host = hostRecord(context, seen, bootId, forwards)
+  const forwarded = without.includes(7) ? { ipv4: false, ipv6: false } : forwardedOf(spaces)
+  const host = hostRecord(context, seen, bootId, forwarded)
   const all = [
-    ...hostResources(paths, host, new Set()),
+    ...hostResources(paths, host, new Set(), forwarded),
     ...spaces.flatMap(space => {
       const record = spaceRecord(seen, bootId, space, records.get(space.name))
       return spaceResources(paths, record, previous.get(space.name))
     }),
   ]
-  const resources = inOrder(leaveOut(all, without)).filter(
-    resource => forwards || resource.phase !== 'forwarding',
-  )
+  const resources = inOrder(leaveOut(all, without))
   const rebuilding = spaces.flatMap(space => rebuild(seen, planner, space, previous.get(space.name)))
   return {
     spaces,
@@ -107,7 +115,8 @@ const sameCable = (one: ResolvedSpace, other: ResolvedSpace): boolean =>
   one.address === other.address &&
   one.prefixLength === other.prefixLength &&
   one.internal === other.internal &&
-  (one.mtu !== undefined || other.mtu === undefined)
+  // IPv6 can be added to a cable, but turning it off takes more along than could be put back.
+  (other.ipv6 === undefined || one.ipv6?.address === other.ipv6.address)
 
 const spaceRecord = (
   seen: Observation,
@@ -126,14 +135,14 @@ const hostRecord = (
   { kernel, paths }: Context,
   seen: Observation,
   bootId: string,
-  forwards: boolean,
+  forwarded: Forwarded,
 ): HostRecord => {
   const earlier = readHostRecord(kernel, paths)
   const record = earlier?.bootId === bootId ? earlier : newHostRecord(bootId)
   const madeFolder = record.namespaceFolder === true || seen.folder(namespaceFolder) === undefined
   // What was before the first space is what must come back, also when somebody turned it off in between.
   const turnsOn =
-    forwards && record.forwarding === undefined && seen.sysctl(undefined, 'net.ipv4.ip_forward') !== '1'
+    forwarded.ipv4 && record.forwarding === undefined && seen.sysctl(undefined, 'net.ipv4.ip_forward') !== '1'
   const links = () =>
     [...seen.links(undefined).values()].filter(
       link => !link.loopback && spaceOfAlias(link.alias) === undefined,
@@ -143,7 +152,26 @@ const hostRecord = (
     ...(turnsOn
       ? { forwarding: { before: forwardingBefore(seen), links: links().map(link => link.name) } }
       : {}),
+    ...forwarding6Note(seen, record, forwarded, links),
     ...(madeFolder ? { namespaceFolder: true as const } : {}),
+  }
+}
+
+/** The switches that are turned now are added to those that were noted: a link with IPv6 may have come. */
+const forwarding6Note = (
+  seen: Observation,
+  record: HostRecord,
+  forwarded: Forwarded,
+  links: () => { name: string }[],
+): Pick<HostRecord, 'forwarding6'> => {
+  const before = forwarded.ipv6 ? forwarding6Before(seen) : {}
+  const noted = record.forwarding6
+  if (Object.keys(before).every(key => noted?.before[key] !== undefined)) return {}
+  return {
+    forwarding6: {
+      before: { ...before, ...noted?.before },
+      links: noted?.links ?? links().map(link => link.name),
+    },
   }
 }
 

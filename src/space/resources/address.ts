@@ -4,14 +4,24 @@ import type { Operation } from '../reconcile/operation.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { Resource } from './resource.ts'
 
-type End = { where: Where; name: string; address: string; step: 'host-address' | 'inner-address' }
+type End = {
+  where: Where
+  name: string
+  address: string
+  prefixLength: number
+  step: 'host-address' | 'inner-address'
+  /** Whether the end being up belongs to it: to the first of its addresses. */
+  first: boolean
+}
 
 /**
  * The address of one end of the cable, and the end being up: with both, the kernel adds the route to the subnet.
  * Equivalent to: `ip address add ADDRESS/LENGTH dev NAME` and `ip link set NAME up`
  */
-const endResource = (space: ResolvedSpace, { where, name, address, step }: End): Resource => {
-  const { prefixLength } = space
+const endResource = (
+  space: ResolvedSpace,
+  { where, name, address, prefixLength, step, first }: End,
+): Resource => {
   const id = `address ${address}/${prefixLength} on ${name}${where === undefined ? '' : ` in ${space.name}`}`
   const has = (seen: Observation): boolean => {
     const link = seen.link(where, name)
@@ -33,7 +43,7 @@ const endResource = (space: ResolvedSpace, { where, name, address, step }: End):
         const found = others.map(item => `${item.address}/${item.prefixLength}`).join(', ') || 'no address'
         drifts.push({ resource: id, step, space: space.name, expected: 'there', found })
       }
-      if (!link.up)
+      if (first && !link.up)
         drifts.push({ resource: id, step, space: space.name, expected: `${name} is up`, found: 'down' })
       return drifts
     },
@@ -50,7 +60,7 @@ const endResource = (space: ResolvedSpace, { where, name, address, step }: End):
           step,
           space: space.name,
         })
-      if (fresh || planner.link(where, name)?.up === false)
+      if (first && (fresh || planner.link(where, name)?.up === false))
         operations.push({
           change: { type: 'link.set', ...end, up: true },
           undo: fresh ? [] : [{ type: 'link.set', ...end, up: false }],
@@ -77,19 +87,39 @@ const endResource = (space: ResolvedSpace, { where, name, address, step }: End):
 }
 
 /** Step 4: the host end, which is the space's gateway. */
-export const hostAddressResource = (space: ResolvedSpace): Resource =>
-  endResource(space, {
-    where: undefined,
-    name: space.hostInterface,
-    address: space.gateway,
-    step: 'host-address',
-  })
+export const hostAddressResources = (space: ResolvedSpace): Resource[] => {
+  const end = { where: undefined, name: space.hostInterface, step: 'host-address' } as const
+  const { gateway, prefixLength, ipv6 } = space
+  return [
+    ...(ipv6 === undefined
+      ? []
+      : [
+          endResource(space, {
+            ...end,
+            address: ipv6.gateway,
+            prefixLength: ipv6.prefixLength,
+            first: false,
+          }),
+        ]),
+    endResource(space, { ...end, address: gateway, prefixLength, first: true }),
+  ]
+}
 
 /** Step 5: the inner end. */
-export const innerAddressResource = (space: ResolvedSpace): Resource =>
-  endResource(space, {
-    where: space.namespacePath,
-    name: space.interface,
-    address: space.address,
-    step: 'inner-address',
-  })
+export const innerAddressResources = (space: ResolvedSpace): Resource[] => {
+  const end = { where: space.namespacePath, name: space.interface, step: 'inner-address' } as const
+  const { address, prefixLength, ipv6 } = space
+  return [
+    ...(ipv6 === undefined
+      ? []
+      : [
+          endResource(space, {
+            ...end,
+            address: ipv6.address,
+            prefixLength: ipv6.prefixLength,
+            first: false,
+          }),
+        ]),
+    endResource(space, { ...end, address, prefixLength, first: true }),
+  ]
+}

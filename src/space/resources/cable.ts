@@ -31,8 +31,7 @@ export const cableResource = (space: ResolvedSpace): Resource => {
     if (peer.alias !== alias)
       found.push(differs(`alias ${alias} on ${inner}`, `alias ${quote(peer.alias ?? 'none')}`))
     for (const link of [host, peer])
-      if (space.mtu !== undefined && link.mtu !== space.mtu)
-        found.push(differs(`MTU ${space.mtu} on ${link.name}`, `MTU ${link.mtu}`))
+      if (link.mtu !== space.mtu) found.push(differs(`MTU ${space.mtu} on ${link.name}`, `MTU ${link.mtu}`))
     for (const { where, key, value } of settings(space)) {
       const current = seen.sysctl(where, key)
       if (current !== undefined && current !== value)
@@ -87,39 +86,62 @@ const leastMtu6 = 1280
 
 /**
  * What must hold on the cable before it is up: no IPv6 where the space has none (otherwise both ends give themselves
- * an address and the host takes router advertisements from inside); no redirects to the inside; no foreign source.
+ * an address and the host takes router advertisements from inside); no redirects either way; no foreign source.
  */
 const settings = (space: ResolvedSpace): Setting[] => {
   const { hostInterface: host } = space
+  const ipv4 = (leaf: string, value: string): Setting => ({
+    where: undefined,
+    key: interfaceSysctl('ipv4', host, leaf),
+    value,
+  })
   return [
     ...settings6(space),
-    { where: undefined, key: interfaceSysctl('ipv4', host, 'send_redirects'), value: '0' },
-    { where: undefined, key: interfaceSysctl('ipv4', host, 'rp_filter'), value: '1' },
+    ipv4('send_redirects', '0'),
+    ipv4('accept_redirects', '0'),
+    ipv4('rp_filter', '1'),
     // Lets connections of this host to 127.0.0.1:PORT be led inside; the guard drops every other packet with 127/8.
-    {
-      where: undefined,
-      key: interfaceSysctl('ipv4', host, 'route_localnet'),
-      value: space.publish.length > 0 ? '1' : '0',
-    },
+    ipv4('route_localnet', space.publish.length > 0 ? '1' : '0'),
   ]
 }
 
+/** Each with the value that a new link has by itself where nobody changed the defaults. */
 const settings6 = ({
   hostInterface,
   interface: inner,
   namespacePath,
-  mtu = leastMtu6,
-}: ResolvedSpace): Setting[] =>
-  mtu < leastMtu6
-    ? []
-    : [
-        { where: undefined, key: interfaceSysctl('ipv6', hostInterface, 'disable_ipv6'), value: '1' },
-        { where: namespacePath, key: interfaceSysctl('ipv6', inner, 'disable_ipv6'), value: '1' },
-      ]
+  mtu,
+  ipv6,
+}: ResolvedSpace): Setting[] => {
+  if (mtu < leastMtu6) return []
+  const on = (where: Where, name: string, leaf: string, value: string): Setting => ({
+    where,
+    key: interfaceSysctl('ipv6', name, leaf),
+    value,
+  })
+  const host = (leaf: string, value: string) => on(undefined, hostInterface, leaf, value)
+  const inside = (leaf: string, value: string) => on(namespacePath, inner, leaf, value)
+  if (ipv6 === undefined) return [host('disable_ipv6', '1'), inside('disable_ipv6', '1')]
+  return [
+    host('accept_ra', '0'),
+    host('autoconf', '0'),
+    host('accept_redirects', '0'),
+    // Nobody else is on the cable, and until the check were over neighbours could not be asked for.
+    host('accept_dad', '0'),
+    inside('accept_ra', '0'),
+    inside('accept_dad', '0'),
+    host('disable_ipv6', '0'),
+    inside('disable_ipv6', '0'),
+  ]
+}
+
+/** What a veth pair has by itself, in bytes. */
+const defaultMtu = 1500
 
 /** The operations that make a new cable, with the settings that a new link does not have by itself. */
 const create = (space: ResolvedSpace, planner: Planner, seen: Observation): Operation[] => {
-  const { name, hostInterface, interface: inner, namespacePath, mtu } = space
+  const { name, hostInterface, interface: inner, namespacePath } = space
+  const mtu = space.mtu === defaultMtu ? undefined : space.mtu
   const index = planner.reserveIndex(undefined, hostInterface)
   const peerIndex = planner.reserveIndex(namespacePath, inner)
   const alias = aliasOf(name)
@@ -168,7 +190,7 @@ const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): 
   ]
   for (const { where, link } of ends) {
     const end = { where, name: link.name, index: link.index }
-    if (mtu !== undefined && link.mtu !== mtu)
+    if (link.mtu !== mtu)
       operations.push({
         change: { type: 'link.set', ...end, mtu },
         undo: [{ type: 'link.set', ...end, mtu: link.mtu }, ...again6(where, link.name, link.mtu, mtu)],
@@ -183,7 +205,7 @@ const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): 
         space: name,
       })
   }
-  const grows = mtu !== undefined && mtu >= leastMtu6
+  const grows = mtu >= leastMtu6
   const comes6 = ends.flatMap(({ where, link }) =>
     grows && link.mtu < leastMtu6 ? settings6(space).filter(setting => setting.where === where) : [],
   )

@@ -21,7 +21,7 @@ export const elementResources = (space: ResolvedSpace, previous?: ResolvedSpace)
   const before = previous === undefined ? [] : membershipsOf(previous)
   return steps.map(step =>
     stepResource(
-      space.name,
+      space,
       step,
       members.filter(member => member.step === step),
       before.filter(member => member.step === step),
@@ -30,7 +30,7 @@ export const elementResources = (space: ResolvedSpace, previous?: ResolvedSpace)
 }
 
 const stepResource = (
-  space: string,
+  { name: space, hostInterface }: ResolvedSpace,
   step: Membership['step'],
   members: readonly Membership[],
   before: readonly Membership[],
@@ -39,6 +39,13 @@ const stepResource = (
   const wanted = new Set(members.map(keyOf))
   const found = (seen: Observation, { set, element }: Membership) =>
     seenElements(seen, set).get(keyText(element.key))
+  /** Elements of the space's egress list that are not in its record (which may have been lost). */
+  const leftovers = (seen: Observation) =>
+    byCable.flatMap(set =>
+      [...seenElements(seen, set).values()]
+        .filter(({ key }) => key[0] === hostInterface && !wanted.has(`${set} ${keyText(key)}`))
+        .map(({ key }) => ({ set, element: { key } })),
+    )
   const isRight = (seen: Observation, member: Membership) => {
     const element = found(seen, member)
     return element !== undefined && dataText(element.data) === dataText(member.element.data)
@@ -98,7 +105,10 @@ const stepResource = (
       ]
     },
     remove(seen) {
-      const present = members.filter(member => isRight(seen, member))
+      const present = [
+        ...members.filter(member => isRight(seen, member)),
+        ...(step === 'guard' ? leftovers(seen) : []),
+      ]
       if (present.length === 0) return []
       return [
         firewallOperation(elementCommands('element.delete', present), [], seenGeneration(seen), step, space),
@@ -106,6 +116,9 @@ const stepResource = (
     },
   }
 }
+
+/** Where a space is told apart by its cable alone, and an old list of it may be found after its record is lost. */
+const byCable = ['limited', 'rejected', 'egress4', 'egress6']
 
 const keyOf = ({ set, element }: Membership): string => `${set} ${keyText(element.key)}`
 

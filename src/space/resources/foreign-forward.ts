@@ -1,214 +1,149 @@
 import type { Change } from '../../linux/change.ts'
+import { forwardTables } from '../firewall/forward-drops.ts'
 import {
-  accept,
-  type Chain,
-  compile,
-  counter,
-  match,
-  meta,
-  type NftCommand,
-  type Rule,
-  rule,
-  type Table,
-} from '../../linux/nftables/index.ts'
-import { commentOf, tableName } from '../marks.ts'
+  acceptsWay,
+  addNativeRule,
+  deleteNativeRule,
+  type NativeOwnRule,
+  nativeRulesOf,
+  takeBackNativeRules,
+} from '../firewall/native.ts'
+import { type Obstacle, obstaclesOf } from '../firewall/obstacle.ts'
+import { type Way, waysOf } from '../firewall/way.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Operation } from '../reconcile/operation.ts'
 import type { Warning } from '../reconcile/types.ts'
 import { seenGeneration } from '../ruleset/seen-table.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
+import { driftOf, foreignProgramResources } from './foreign-program.ts'
 import type { Resource } from './resource.ts'
 
 /**
- * Step 9: other people's firewalls. An accept in our table cannot beat a drop in another, so where a FORWARD chain drops
- * by policy, the packets of a space need a rule there, in both directions. Nothing of theirs is touched unasked: without
- * `fixFirewall` there is a warning that names the chain; with it, the two smallest rules are appended, bearing our
- * comment, and taken back with the space. Equivalent to: `iptables -A FORWARD -i VETH -o UPLINK -j ACCEPT` and back.
+ * Step 9: other people's firewalls. An accept in our table cannot beat a drop in another, so where a forward chain of
+ * somebody else drops what the space sends or receives, it needs something there. Nothing of theirs is touched unasked:
+ * without `fixFirewall` there is a warning that names the chain; with it, the smallest remedy is put where the owner of
+ * the chain wants it, bearing our comment, and taken back with the space.
  */
 
-type ForeignChain = { table: Table; chain: Chain }
+const step = 'forward'
 
-/** Base chains of others through which packets of a space are forwarded and that drop what no rule accepts. */
-const droppingChains = (seen: Observation): ForeignChain[] =>
-  seen.ruleset({ only: 'chains' }).tables.flatMap(({ family, name, chains }) => {
-    if ((family !== 'inet' && family !== 'ip') || name === tableName) return []
-    const dropping = chains.filter(
-      ({ hook, type, policy }) => hook === 'forward' && type === 'filter' && policy === 'drop',
-    )
-    // Rules are read only where they matter: a firewall can have thousands.
-    const [table] = dropping.length === 0 ? [] : seen.ruleset({ family, table: name, elements: false }).tables
-    return dropping.flatMap(({ name: wanted }) => {
-      const chain = table?.chains.find(item => item.name === wanted)
-      return table === undefined || chain === undefined ? [] : [{ table, chain }]
-    })
-  })
+/** What a space has in the firewalls of others. `previous` had it where it was granted under an earlier spec. */
+export const foreignForwardResources = (space: ResolvedSpace, previous?: ResolvedSpace): Resource[] => [
+  nativeResource(space, previous),
+  ...foreignProgramResources(space, previous),
+]
 
-/** The two rules: out by the cable, and back; bound to the uplink where the space is. */
-const rulesFor = ({ name, hostInterface, uplink }: ResolvedSpace): Rule[] => {
-  const comment = commentOf(name)
-  const direction = (from: string | undefined, to: string | undefined): Rule =>
-    rule(
-      [
-        ...(from === undefined ? [] : [match(meta('iifname'), from)]),
-        ...(to === undefined ? [] : [match(meta('oifname'), to)]),
-        counter(),
-        accept(),
-      ],
-      comment,
-    )
-  return [direction(uplink, hostInterface), direction(hostInterface, uplink)]
-}
+/** The ways that rules of this space may be for, under this spec or an earlier one. */
+const knownWays = (space: ResolvedSpace, previous: ResolvedSpace | undefined): Way[] => [
+  ...waysOf(space),
+  ...(previous === undefined ? [] : waysOf(previous)),
+]
 
-const idOf = ({ table, chain }: ForeignChain): string => `${table.family} ${table.name} ${chain.name}`
-
-/** Whether the chain has both rules, for this cable and uplink. Their order and counters do not matter. */
-const isFixed = ({ table, chain }: ForeignChain, space: ResolvedSpace): boolean => {
-  const present = new Set(
-    chain.rules
-      .filter(item => item.comment === commentOf(space.name))
-      .map(item => matchKey(item.instructions)),
-  )
-  return rulesFor(space).every(item => present.has(matchKey(compile(item, table.family))))
-}
-
-/** The names that a rule of ours compares, in order: what tells it from another of the same space. */
-const matchKey = (instructions: readonly { name: string; data?: unknown }[]): string =>
-  instructions
-    .filter(({ name }) => name === 'meta' || name === 'cmp')
-    .map(({ data }) =>
-      JSON.stringify(data, (_key, value: unknown) =>
-        value instanceof Uint8Array ? Buffer.from(value).toString('latin1').replace(/\0+$/, '') : value,
-      ),
-    )
-    .join(' ')
-
-/** The commands that delete this space's rules from the chain, as it was observed. */
-const deletions = ({ table, chain }: ForeignChain, space: string): NftCommand[] =>
-  chain.rules
-    .filter(item => item.comment === commentOf(space))
-    .map(({ handle }) => ({
-      type: 'rule.delete',
-      family: table.family,
-      table: table.name,
-      chain: chain.name,
-      handle,
-    }))
-
-const additions = ({ table, chain }: ForeignChain, space: ResolvedSpace): NftCommand[] =>
-  rulesFor(space).map(item => ({
-    type: 'rule.add',
-    family: table.family,
-    table: table.name,
-    chain: chain.name,
-    rule: item,
-  }))
-
-/** In one batch with our own table, as the generation guards both. */
-const operation = (seen: Observation, commands: NftCommand[], undo: Change[], space: string): Operation => ({
-  change: { type: 'nftables.commit', where: undefined, commands, generation: seenGeneration(seen) },
-  undo,
-  step: 'forward',
-  space,
-})
-
-/** Taking the rules away needs no handle, which is not known before the batch is carried out. */
-const takeBack = ({ table, chain }: ForeignChain, space: string): Change => ({
-  type: 'nftables.delete-rules',
-  where: undefined,
-  family: table.family,
-  table: table.name,
-  chain: chain.name,
-  comment: commentOf(space),
-})
-
-/** The rules of one space in the chains of others. `previous` had them where it was granted under an earlier spec. */
-export const foreignForwardResource = (space: ResolvedSpace, previous?: ResolvedSpace): Resource => {
+/** Rules in the chains of others, added by netlink. */
+const nativeResource = (space: ResolvedSpace, previous: ResolvedSpace | undefined): Resource => {
   const { name } = space
-  const id = `accepted by other firewalls: ${name}`
-  const removal = (seen: Observation): Operation[] =>
-    tagged(seen, name).map(found => {
-      const again: Change[] =
-        previous === undefined
-          ? []
-          : [
-              {
-                type: 'nftables.commit',
-                where: undefined,
-                commands: additions(found, previous),
-                generation: undefined,
-              },
-            ]
-      return operation(seen, deletions(found, name), again, name)
+  const again = (own: readonly NativeOwnRule[]): Change[] => {
+    const commands = own.flatMap(({ table, chain, rule }) => {
+      const way = knownWays(space, previous).find(item => acceptsWay(rule, item, table))
+      return way === undefined ? [] : [addNativeRule({ table, chain, before: undefined }, way, name)]
     })
+    return commands.length === 0
+      ? []
+      : [{ type: 'nftables.commit', where: undefined, commands, generation: undefined }]
+  }
+  const removal = (seen: Observation): Operation[] => {
+    const own = nativeRulesOf(forwardTables(seen), name)
+    return own.length === 0 ? [] : [operation(seen, own.map(deleteNativeRule), again(own), name)]
+  }
   return {
-    id,
-    step: 'forward',
+    id: `accepted by other firewalls: ${name}`,
+    step,
     phase: 'foreign-firewall',
     space: name,
-    drift(seen) {
-      if (!space.fixFirewall) return []
-      return droppingChains(seen)
-        .filter(found => !isFixed(found, space))
-        .map(found => ({
-          resource: `chain ${idOf(found)}`,
-          step: 'forward',
-          space: name,
-          expected: 'accepts the space',
-          found: 'drops by policy',
-        }))
-    },
+    drift: seen =>
+      space.fixFirewall
+        ? obstaclesOf(seen, space)
+            .filter(({ remedy }) => remedy.kind === 'native')
+            .map(item => driftOf(item, name))
+        : [],
     add(seen) {
       if (!space.fixFirewall) return previous?.fixFirewall ? removal(seen) : []
-      return droppingChains(seen)
-        .filter(found => !isFixed(found, space))
-        .map(found =>
-          // Rules for an earlier cable or uplink of this space go in the same batch.
-          operation(
-            seen,
-            [...deletions(found, name), ...additions(found, space)],
-            [takeBack(found, name)],
-            name,
-          ),
-        )
+      const own = nativeRulesOf(forwardTables(seen), name)
+      const obstacles = obstaclesOf(seen, space)
+      const added = obstacles.flatMap(({ remedy, ways }) =>
+        remedy.kind === 'native' ? ways.map(way => ({ place: remedy.place, way })) : [],
+      )
+      // A rule for another cable or uplink is of no use any more, nor is one that is met too late.
+      const ways = waysOf(space)
+      const useless = own.filter(
+        ({ table, chain, rule }) =>
+          !ways.some(way => acceptsWay(rule, way, table)) ||
+          added.some(({ place, way }) => place.chain === chain && acceptsWay(rule, way, table)),
+      )
+      if (added.length === 0 && useless.length === 0) return []
+      const touched = [...added.map(({ place }) => place), ...useless]
+      const chains = [...new Map(touched.map(item => [item.chain, item])).values()]
+      const before = own.filter(({ chain }) => chains.some(item => item.chain === chain))
+      return [
+        operation(
+          seen,
+          [
+            ...useless.map(deleteNativeRule),
+            ...added.map(({ place, way }) => addNativeRule(place, way, name)),
+          ],
+          // Taking rules back needs no handles, which are not known before the batch is carried out.
+          [...chains.map(item => takeBackNativeRules(item, name)), ...again(before)],
+          name,
+        ),
+      ]
     },
     remove: seen => (space.fixFirewall ? removal(seen) : []),
   }
 }
 
-const hasTag = (chain: Chain, space: string): boolean =>
-  chain.rules.some(item => item.comment === commentOf(space))
+/** In one batch with our own table, as the generation guards both. */
+const operation = (
+  seen: Observation,
+  commands: Extract<Change, { type: 'nftables.commit' }>['commands'],
+  undo: Change[],
+  space: string,
+): Operation => ({
+  change: { type: 'nftables.commit', where: undefined, commands, generation: seenGeneration(seen) },
+  undo,
+  step,
+  space,
+})
 
-/** Every chain of others that holds a rule of this space. */
-const tagged = (seen: Observation, space: string): ForeignChain[] =>
-  seen
-    .ruleset({ elements: false })
-    .tables.filter(({ name }) => name !== tableName)
-    .flatMap(table => table.chains.filter(chain => hasTag(chain, space)).map(chain => ({ table, chain })))
-
-/** Whose chain it is, as far as its name or its neighbours tell. */
-const ownerOf = ({ table }: ForeignChain): string => {
-  const has = (pattern: RegExp) => table.chains.some(chain => pattern.test(chain.name))
-  if (has(/^DOCKER-USER$/)) return 'Docker'
-  if (has(/^ufw6?-/)) return 'ufw'
-  if (has(/^LIBVIRT_/)) return 'libvirt'
-  if (table.name === 'firewalld') return 'firewalld'
-  if (table.family === 'ip' && table.name === 'filter' && has(/^FORWARD$/)) return 'iptables'
-  return 'nftables'
-}
-
-/** One warning for each chain that would drop what the space sends or receives. */
-export const foreignForwardWarnings = (seen: Observation, space: ResolvedSpace): Warning[] => {
-  if (space.fixFirewall) return []
-  return droppingChains(seen)
-    .filter(found => !isFixed(found, space))
-    .map(found => ({
+/** One warning for each chain that drops what the space sends or receives, and that is left so. */
+export const foreignForwardWarnings = (seen: Observation, space: ResolvedSpace): Warning[] =>
+  obstaclesOf(seen, space)
+    .filter(({ remedy }) => !space.fixFirewall || remedy.kind === 'none')
+    .map(({ place, owner, what, cause, evidence, remedy }) => ({
       code: 'FORWARD_DROP',
       space: space.name,
-      what: `the firewall of this host may drop what ${space.name} sends`,
-      why: `chain ${idOf(found)} (${ownerOf(found)}) drops by policy what none of its rules accepts`,
-      evidence: [`chain ${found.chain.name} { type filter hook forward; policy drop; }`],
-      fix: [
-        `natspace up ${space.name} --fix-firewall with the same options appends the two rules that accept it, and down takes them back`,
-      ],
+      what: `the firewall of this host may drop ${what.join(', and ') || `what ${space.name} sends`}`,
+      why:
+        remedy.kind === 'none' && remedy.why !== evidence[0]
+          ? `${place} (${owner}) ${cause}; ${remedy.why}`
+          : `${place} (${owner}) ${cause}`,
+      evidence,
+      fix:
+        remedy.kind === 'none'
+          ? remedy.advice
+          : [
+              `natspace up ${space.name} --fix-firewall with the same options ${remedyText(remedy)}, and down takes it back`,
+            ],
     }))
+
+const remedyText = (remedy: Exclude<Obstacle['remedy'], { kind: 'none' }>): string => {
+  switch (remedy.kind) {
+    case 'native':
+      return `adds the rules that accept it to the chain ${remedy.place.chain.name}`
+    case 'legacy':
+      return `adds the rules that accept it to the chain ${remedy.place.chain} by ${remedy.program}`
+    case 'ufw':
+      return 'has ufw allow it (ufw route allow)'
+    case 'firewalld':
+      return `binds ${remedy.link} to the zone trusted of firewalld`
+  }
 }

@@ -1,9 +1,11 @@
+import { isLinkLocal } from '../../linux/net/ip.ts'
 import type { KeyField } from '../../linux/nftables/index.ts'
 import { spaceOfAlias } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import { keyText } from '../ruleset/elements.ts'
 import { seenElements } from '../ruleset/seen-table.ts'
 import { namespacePath } from '../spec/names.ts'
+import { formatPublish } from '../spec/publish.ts'
 import type { PortRange, Publish, Transport } from '../spec/types.ts'
 import { newSpaceRecord, type SpaceRecord } from '../state/records.ts'
 
@@ -23,6 +25,12 @@ export const orphanOf = (seen: Observation, bootId: string, name: string): Space
   const { address = '0.0.0.0', prefixLength = 32 } = gateway ?? {}
   const inside = memberOf(seen, 'source4', host.name) ?? '0.0.0.0'
   const uplink = memberOf(seen, 'via', host.name)
+  const inside6 = memberOf(seen, 'source6', host.name)
+  const gateway6 = seen
+    .addresses(undefined)
+    .get(host.index)
+    ?.find(item => item.family === 6 && !isLinkLocal(item.address))
+  const has = (set: string) => seenElements(seen, set).has(keyText([host.name]))
   return newSpaceRecord(
     bootId,
     {
@@ -34,9 +42,25 @@ export const orphanOf = (seen: Observation, bootId: string, name: string): Space
       address: inside,
       prefixLength,
       network: `${address}/${prefixLength}`,
+      ...(inside6 === undefined
+        ? {}
+        : {
+            ipv6: {
+              gateway: gateway6?.address ?? '::',
+              address: inside6,
+              prefixLength: gateway6?.prefixLength ?? 128,
+              network: `${gateway6?.address ?? '::'}/${gateway6?.prefixLength ?? 128}`,
+            },
+          }),
       ...(uplink === undefined ? {} : { uplink }),
-      publish: publishedTo(seen, inside),
-      internal: seenElements(seen, 'internal').has(keyText([host.name])),
+      publish: publishedTo(seen, inside, inside6),
+      mtu: host.mtu,
+      internal: has('internal'),
+      connect: [...seenElements(seen, 'connected').values()].flatMap(({ key }) =>
+        key[0] === host.name ? [{ name: '', hostInterface: String(key[1]), address: '0.0.0.0' }] : [],
+      ),
+      host: has('host_all') ? 'all' : has('host_none') ? 'none' : 'dns',
+      metadata: has('metadata'),
       fixFirewall: false,
     },
     false,
@@ -50,8 +74,16 @@ const memberOf = (seen: Observation, set: string, hostInterface: string): string
 }
 
 /** The ports that lead to an inside address. */
-const publishedTo = (seen: Observation, address: string): Publish[] =>
-  ['publish4', 'publish4_at', 'publish4_range', 'publish4_range_at'].flatMap(set =>
+const publishedTo = (seen: Observation, address: string, address6: string | undefined): Publish[] => {
+  const publishes = [address, address6].flatMap((target, index) =>
+    target === undefined ? [] : publishedIn(seen, index === 0 ? 'publish4' : 'publish6', target),
+  )
+  // What every address of the host publishes stands in the maps of both families.
+  return [...new Map(publishes.map(publish => [formatPublish(publish), publish])).values()]
+}
+
+const publishedIn = (seen: Observation, map: string, address: string): Publish[] =>
+  [map, `${map}_at`, `${map}_range`, `${map}_range_at`].flatMap(set =>
     [...seenElements(seen, set).values()].flatMap(({ key, data }) => {
       const [target, port] = Array.isArray(data) ? data : []
       if (target !== address) return []

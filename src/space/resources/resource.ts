@@ -33,6 +33,7 @@ export const phases = [
   'route',
   'firewall',
   'foreign-firewall',
+  'foreign-program',
   'forwarding',
 ] as const
 export type Phase = (typeof phases)[number]

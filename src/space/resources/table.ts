@@ -5,7 +5,14 @@ import {
   ruleMessage,
   type Table,
 } from '../../linux/nftables/index.ts'
-import { deleteTable, elementCommands, firewallOperation, tableCommands } from '../ruleset/commands.ts'
+import {
+  constantMembers,
+  deleteTable,
+  elementCommands,
+  firewallOperation,
+  tableCommands,
+} from '../ruleset/commands.ts'
+import { keyText } from '../ruleset/elements.ts'
 import { sameRule } from '../ruleset/same-rule.ts'
 import { seenGeneration, seenTable } from '../ruleset/seen-table.ts'
 import { chainDefinitions, setDefinitions } from '../ruleset/table.ts'
@@ -37,8 +44,13 @@ export const tableResource = (): Resource => {
         return [firewallOperation(tableCommands(), [deleteTable()], seenGeneration(seen), 'guard', undefined)]
       if (difference(table) === undefined) return []
       const members = table.sets
-        .filter(set => setDefinitions.some(({ name }) => name === set.name))
-        .flatMap(set => set.elements.map(element => ({ set: set.name, element })))
+        .filter(set => setDefinitions.some(({ name, constant }) => name === set.name && !constant))
+        .flatMap(set =>
+          set.elements.map(({ key, data }) => ({
+            set: set.name,
+            element: data === undefined ? { key } : { key, data },
+          })),
+        )
       const again = [...tableCommands(), ...elementCommands('element.add', members)]
       // What somebody changed in our table is not put back by the undo: the table as it should be stays.
       return [firewallOperation([deleteTable(), ...again], [], seenGeneration(seen), 'guard', undefined)]
@@ -55,11 +67,18 @@ const difference = (table: Table): string | undefined => {
   if (table.flags.includes('dormant')) return 'the table is dormant'
   for (const { name } of setDefinitions)
     if (!table.sets.some(set => set.name === name)) return `no set ${name}`
-  for (const { name, hook, priority, rules } of chainDefinitions) {
+  for (const { set, element } of constantMembers()) {
+    const elements = table.sets.find(item => item.name === set)?.elements ?? []
+    if (!elements.some(({ key }) => keyText(key) === keyText(element.key)))
+      return `set ${set} lacks ${keyText(element.key)}`
+  }
+  for (const { name, base, rules } of chainDefinitions) {
     const chain = table.chains.find(item => item.name === name)
     if (chain === undefined) return `no chain ${name}`
-    if (chain.hook !== hook || chain.priority !== priority || chain.policy !== 'accept')
-      return `chain ${name} has another hook, priority or policy`
+    const isPlaced =
+      chain.hook === base?.hook &&
+      (base === undefined || (chain.priority === base.priority && chain.policy === 'accept'))
+    if (!isPlaced) return `chain ${name} has another hook, priority or policy`
     if (chain.rules.length !== rules.length)
       return `chain ${name} has ${chain.rules.length} rules, not ${rules.length}`
     const expected = expectedRules(name)

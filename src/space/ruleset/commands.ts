@@ -1,8 +1,8 @@
 import { littleEndian } from '../../linux/netlink/writer.ts'
 import {
+  canonicalKey,
   type NamedSet,
   type NftCommand,
-  namedSet,
   rememberEncoded,
   type SetElement,
 } from '../../linux/nftables/index.ts'
@@ -10,26 +10,17 @@ import { tableName } from '../marks.ts'
 import type { Operation } from '../reconcile/operation.ts'
 import type { StepName } from '../steps.ts'
 import type { Membership } from './elements.ts'
-import { chainDefinitions, type SetDefinition, setDefinitions } from './table.ts'
+import { namedSets } from './named-sets.ts'
+import { chainDefinitions, setDefinitions } from './table.ts'
 import { tableBytes } from './table-bytes.ts'
 
 /** The table as commands that make it, and elements as commands that add or delete them. */
 
 const where = { family: 'inet', table: tableName } as const
 
-const toNamedSet = ({ name, key, data, interval }: SetDefinition): NamedSet =>
-  namedSet({
-    name,
-    key: [...key],
-    ...(data === undefined ? {} : { data: [...data] }),
-    ...(interval ? { flags: { interval: true } } : {}),
-  })
-
-const namedSets = new Map(setDefinitions.map(item => [item.name, toNamedSet(item)]))
-
 let ready: NftCommand[] | undefined
 
-/** The commands that make the whole table, empty of elements. Their messages are known beforehand (table-bytes.ts). */
+/** The commands that make the whole table, with those elements only that it always has. Their messages are known beforehand (table-bytes.ts). */
 export const tableCommands = (): NftCommand[] => {
   if (ready === undefined) {
     ready = plainTableCommands()
@@ -42,17 +33,27 @@ export const tableCommands = (): NftCommand[] => {
 export const plainTableCommands = (): NftCommand[] => [
   { type: 'table.add', ...where },
   ...[...namedSets.values()].map((set): NftCommand => ({ type: 'set.add', ...where, set })),
+  ...elementCommands('element.add', constantMembers()),
   ...chainDefinitions.map(
-    ({ name, type, hook, priority }): NftCommand => ({
+    ({ name, base }): NftCommand => ({
       type: 'chain.add',
       ...where,
-      chain: { name, type, hook, priority, policy: 'accept' },
+      chain: base === undefined ? { name } : { name, ...base, policy: 'accept' },
     }),
   ),
   ...chainDefinitions.flatMap(({ name, rules }) =>
     rules.map((rule): NftCommand => ({ type: 'rule.add', ...where, chain: name, rule })),
   ),
 ]
+
+/** The elements that are part of the table itself. */
+export const constantMembers = (): Pick<Membership, 'set' | 'element'>[] =>
+  setDefinitions.flatMap(({ name, constant = [] }) =>
+    constant.map(key => ({
+      set: name,
+      element: { key: canonicalKey(namedSets.get(name) as NamedSet, [key]) },
+    })),
+  )
 
 export const deleteTable = (): NftCommand => ({ type: 'table.delete', ...where })
 

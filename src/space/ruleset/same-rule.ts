@@ -14,6 +14,7 @@ const sameInstruction = (sent: Instruction, found: Instruction): boolean => {
   if (sent.name === 'counter') return true
   const expected = fieldsOf(sent.data)
   const actual = fieldsOf(found.data)
+  if (sent.name === 'nat') impliedFlags(expected)
   for (const [key, value] of expected) if (valueText(value) !== valueText(actual.get(key))) return false
   for (const [key, value] of actual)
     if (!expected.has(key) && !isImplied(sent.name, key, value, expected)) return false
@@ -32,10 +33,15 @@ const valueText = (value: unknown): string | undefined =>
 /** NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED: which registers a nat expression was given. */
 const natRange = { address: 1, port: 2 }
 
+/** The kernel adds what it was given registers for to the flags. */
+const impliedFlags = (fields: Map<string, unknown>): void => {
+  const implied =
+    (fields.has('addressMin') ? natRange.address : 0) | (fields.has('portMin') ? natRange.port : 0)
+  if (implied !== 0) fields.set('flags', Number(fields.get('flags') ?? 0) | implied)
+}
+
 const isImplied = (name: string, key: string, value: unknown, expected: Map<string, unknown>): boolean => {
   if (name === 'nat' && key === 'addressMax') return value === expected.get('addressMin')
   if (name === 'nat' && key === 'portMax') return value === expected.get('portMin')
-  if (name === 'nat' && key === 'flags')
-    return value === natRange.address + (expected.has('portMin') ? natRange.port : 0)
   return value === 0 || value === 0n
 }

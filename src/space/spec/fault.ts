@@ -14,7 +14,7 @@ export const fieldSite: SiteOf = path => ({ field: String(path[0]) })
 
 /** Sites of values that came from the command line: `hostInterface` is `--host-interface`, the name is `NAME`. */
 export const optionSite: SiteOf = path => {
-  const field = String(path[0])
+  const field = path[0] === 'rate' ? path.map(String).join('-') : String(path[0])
   return {
     field: field === 'name' ? 'NAME' : `--${field.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`,
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { NatspaceError } from '../errors.ts'
 import { parseSpecFile } from './file.ts'
-import { hostileText } from './test-support.ts'
+import { hostileText, plainSpec } from './test-support.ts'
 
 const read = (text: string) => parseSpecFile(text, 'spaces.yaml')
 
@@ -23,7 +23,7 @@ test('the example of the documentation', async () => {
   const [myspace, empty] = await read(text)
   expect(myspace).toMatchObject({ name: 'myspace', address: '192.168.45.3', gateway: '192.168.45.2/24' })
   expect(myspace?.publish).toHaveLength(4)
-  expect(empty).toEqual({ name: 'empty', publish: [], internal: false, fixFirewall: false })
+  expect(empty).toEqual({ name: 'empty', ...plainSpec })
 })
 
 test('JSON, with tabs, a byte order mark and a reference to the schema', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { prefixContains, prefixesOverlap } from '../../linux/net/prefix.ts'
 import { type ResolveManyFacts, resolveSpec, resolveSpecs } from './resolve.ts'
-import { faultOf } from './test-support.ts'
+import { faultOf, plainFacts, plainSpace } from './test-support.ts'
 import type { RawSpec } from './types.ts'
 import { validateSpec } from './validate.ts'
 
@@ -12,9 +12,10 @@ const facts: ResolveManyFacts = {
     { prefix: '192.168.1.0/24', why: 'route dev eth0' },
   ],
   linkNames: new Set(['lo', 'eth0']),
+  ...plainFacts,
 }
 const resolve = (raw: RawSpec, name = 'web') =>
-  resolveSpec(validateSpec(name, raw), { taken: facts.taken, linkNames: facts.linkNames })
+  resolveSpec(validateSpec(name, raw), { ...plainFacts, taken: facts.taken, linkNames: facts.linkNames })
 
 test('the space of the reference experiment', () => {
   const raw = {
@@ -26,6 +27,7 @@ test('the space of the reference experiment', () => {
     publish: ['8080:80'],
   }
   expect(resolve(raw, 'myspace')).toEqual({
+    ...plainSpace,
     name: 'myspace',
     namespacePath: '/run/netns/myspace',
     hostInterface: 'veth1',
@@ -36,13 +38,12 @@ test('the space of the reference experiment', () => {
     network: '192.168.45.0/24',
     uplink: 'eth0',
     publish: [{ protocol: 'tcp', hostPort: { first: 8080, last: 8080 }, port: { first: 80, last: 80 } }],
-    internal: false,
-    fixFirewall: false,
   })
 })
 
 test('nothing but a name', () => {
   expect(resolve({})).toEqual({
+    ...plainSpace,
     name: 'web',
     namespacePath: '/run/netns/web',
     hostInterface: 'veth-web',
@@ -51,9 +52,6 @@ test('nothing but a name', () => {
     address: '10.200.0.2',
     prefixLength: 30,
     network: '10.200.0.0/30',
-    publish: [],
-    internal: false,
-    fixFirewall: false,
   })
 })
 
@@ -90,6 +88,7 @@ describe('a space that is up', () => {
   const again = (first: RawSpec, second: RawSpec) => {
     const previous = resolve(first)
     return resolveSpec(validateSpec('web', second), {
+      ...plainFacts,
       taken: [
         ...facts.taken,
         { prefix: previous.network, why: `route dev ${previous.hostInterface}` },
@@ -162,7 +161,11 @@ describe('many', () => {
   })
 
   test('a taken default name gives way to another', () => {
-    const space = resolveSpec(validateSpec('web', {}), { taken: [], linkNames: new Set(['veth-web']) })
+    const space = resolveSpec(validateSpec('web', {}), {
+      ...plainFacts,
+      taken: [],
+      linkNames: new Set(['veth-web']),
+    })
     expect(space.hostInterface).toMatch(/^veth-[0-9a-z]{10}$/)
   })
 
@@ -190,7 +193,7 @@ describe('many', () => {
           const taken = [...facts.taken, ...spaces.map(s => ({ prefix: s.network, why: `space ${s.name}` }))]
           const linkNames = new Set([...facts.linkNames, ...spaces.map(s => s.hostInterface)])
           const previous = new Map(spaces.map(s => [s.name, s]))
-          expect(resolveSpecs(wanted, { taken, linkNames, previous })).toEqual(spaces)
+          expect(resolveSpecs(wanted, { ...plainFacts, taken, linkNames, previous })).toEqual(spaces)
         },
       ),
     )
@@ -208,7 +211,7 @@ describe('many', () => {
     const taken = spaces.map(s => ({ prefix: s.network, why: `space ${s.name}` }))
     const linkNames = new Set(spaces.map(s => s.hostInterface))
     const previous = new Map(spaces.map(s => [s.name, s]))
-    expect(resolveSpecs(wanted, { taken, linkNames, previous })).toEqual(spaces)
+    expect(resolveSpecs(wanted, { ...plainFacts, taken, linkNames, previous })).toEqual(spaces)
     expect(performance.now() - start).toBeLessThan(1500)
   })
 })

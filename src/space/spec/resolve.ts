@@ -7,13 +7,16 @@
 import { numberToIpv4 } from '../../linux/net/ip.ts'
 import { networkOf, parsePrefix } from '../../linux/net/prefix.ts'
 import type { NatspaceError } from '../errors.ts'
+import { cable6 } from './cable6.ts'
 import { badValue } from './fault.ts'
 import { DEFAULT_INNER_INTERFACE, hostInterfaceName, namespacePath } from './names.ts'
 import { createPool, type Pool } from './pool.ts'
+import { formatPublish } from './publish.ts'
 import { quote } from './quote.ts'
 import { covers, intervalOf, type Taken } from './taken.ts'
-import type { ResolvedSpace, SpaceSpec } from './types.ts'
+import type { Cable6, Peer, ResolvedSpace, SpaceSpec } from './types.ts'
 import { specialRole } from './validate-address.ts'
+import { LEAST_MTU_OF_IPV6 } from './validate-policy.ts'
 
 /** What the host looks like, for one spec. */
 export type ResolveFacts = {
@@ -23,6 +26,14 @@ export type ResolveFacts = {
   linkNames: ReadonlySet<string>
   /** The same space as it is up already. What lies in its network does not count as taken. */
   previous?: ResolvedSpace
+  /** Whether the host has IPv6 beyond link-local addresses. */
+  hasIpv6: boolean
+  /** The prefix of this host for IPv6 addresses of spaces; asked for only where one needs it. */
+  prefix6: () => string
+  /** MTU of the link by which a space leaves, in bytes: of its uplink, or of the default route. */
+  mtuOf: (uplink: string | undefined) => number
+  /** Other spaces that are up, by name. */
+  peer: (name: string) => Peer | undefined
 }
 
 /** What the host looks like, for many specs; `previous` by the name of the space. */
@@ -54,11 +65,13 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
   const previousOf = (spec: SpaceSpec): ResolvedSpace | undefined => facts.previous?.get(spec.name)
   const cables = chooseCables(specs, previousOf, createPool(facts.taken))
   const names = chooseHostInterfaces(specs, previousOf, facts.linkNames)
-  return specs.map(spec => {
+  const resolved = specs.map((spec): ResolvedSpace => {
     const cable = cables.get(spec)
     const hostInterface = names.get(spec)
     if (cable === undefined || hostInterface === undefined)
       throw new Error('Cannot resolve: nothing was chosen')
+    const mtu = spec.mtu ?? facts.mtuOf(spec.uplink)
+    const ipv6 = chooseIpv6(spec, cable, mtu, previousOf(spec), facts)
     return {
       name: spec.name,
       namespacePath: namespacePath(spec.name),
@@ -68,15 +81,72 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
       address: cable.address,
       prefixLength: cable.prefixLength,
       network: cable.network,
+      ...(ipv6 === undefined ? {} : { ipv6 }),
       ...(spec.uplink === undefined ? {} : { uplink: spec.uplink }),
+      ...(spec.source === undefined ? {} : { source: spec.source }),
       publish: spec.publish,
       ...(spec.dns === undefined ? {} : { dns: spec.dns }),
-      ...(spec.mtu === undefined ? {} : { mtu: spec.mtu }),
+      mtu,
+      ...(spec.rate === undefined ? {} : { rate: spec.rate }),
       internal: spec.internal,
+      connect: [],
+      ...(spec.egress === undefined ? {} : { egress: spec.egress }),
+      host: spec.host,
+      metadata: spec.metadata,
       fixFirewall: spec.fixFirewall,
     }
   })
+  const together = new Map(resolved.map(space => [space.name, peerOf(space)]))
+  for (const [index, space] of resolved.entries())
+    space.connect = (specs[index]?.connect ?? []).map(name => {
+      const peer = together.get(name) ?? facts.peer(name)
+      if (peer === undefined) throw noSuchPeer(space.name, name)
+      return peer
+    })
+  return resolved
 }
+
+/** What others have to know of a space to reach it. */
+export const peerOf = ({ name, hostInterface, address, ipv6 }: ResolvedSpace): Peer => ({
+  name,
+  hostInterface,
+  address,
+  ...(ipv6 === undefined ? {} : { address6: ipv6.address }),
+})
+
+/** Once a space has IPv6 by `auto` it keeps it, also where the host loses its own for a while. */
+function chooseIpv6(
+  spec: SpaceSpec,
+  cable: Cable,
+  mtu: number,
+  previous: ResolvedSpace | undefined,
+  facts: ResolveManyFacts,
+): Cable6 | undefined {
+  const wanted =
+    spec.ipv6 === 'on' ||
+    (spec.ipv6 === 'auto' && mtu >= LEAST_MTU_OF_IPV6 && (facts.hasIpv6 || previous?.ipv6 !== undefined))
+  if (wanted) return cable6(previous?.ipv6 === undefined ? facts.prefix6() : prefixOf(previous.ipv6), cable)
+  const published = spec.publish.find(({ hostAddress }) => hostAddress?.includes(':'))
+  if (published === undefined && spec.source?.ipv6 === undefined) return undefined
+  throw badValue({
+    code: published === undefined ? 'BAD_SOURCE' : 'BAD_PUBLISH',
+    site: { field: published === undefined ? 'source' : 'publish' },
+    value: published === undefined ? (spec.source?.ipv6 ?? '') : formatPublish(published),
+    why: 'the space has only IPv4, as this host has no IPv6 beyond link-local addresses',
+    fix: ['give the space IPv6 all the same: --ipv6 on'],
+  })
+}
+
+const prefixOf = ({ address }: Cable6): string => networkOf(`${address}/48`) ?? ''
+
+const noSuchPeer = (space: string, name: string): NatspaceError =>
+  badValue({
+    code: 'NO_SUCH_PEER',
+    site: { field: 'connect' },
+    value: name,
+    why: `no space of that name is up, so ${quote(space)} cannot be connected to it`,
+    fix: [`bring it up first: natspace up ${name}`, 'or write both into one file: natspace up -f FILE'],
+  })
 
 type PreviousOf = (spec: SpaceSpec) => ResolvedSpace | undefined
 

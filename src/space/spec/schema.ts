@@ -7,7 +7,9 @@
 import * as v from 'valibot'
 import { INTERFACE_NAME_PATTERN } from '../../linux/net/interface-name.ts'
 import { NAMESPACE_NAME_PATTERN } from '../../linux/net/namespace-name.ts'
+import { EGRESS_PATTERN } from './egress.ts'
 import { PUBLISH_PATTERN } from './publish.ts'
+import { RATE_PATTERN } from './rate.ts'
 import { MTU } from './validate.ts'
 
 const OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
@@ -21,6 +23,10 @@ const LINK_PATTERN = /^[^/:\s]{1,15}$/
 
 const text = (pattern: RegExp, description: string, examples: string[]) =>
   v.pipe(v.string(), v.regex(pattern), v.description(description), v.examples(examples))
+
+/** A number is refused as well, but by what knows why. */
+const rate = (description: string, example: string) =>
+  v.union([text(RATE_PATTERN, description, [example]), v.number()])
 
 /** One space of the file; every key may be left out. */
 export const spaceSchema = v.pipe(
@@ -82,13 +88,77 @@ export const spaceSchema = v.pipe(
         v.description('Resolvers for programs in the space, in order.'),
       ),
     ),
+    source: v.optional(
+      v.pipe(
+        v.union([
+          text(IP_PATTERN, 'Address of this host.', ['192.0.2.5']),
+          v.array(text(IP_PATTERN, 'Address of this host.', ['192.0.2.5'])),
+        ]),
+        v.description(
+          'Leave with this address of the host (one of each family at most). Default: the one that the route has.',
+        ),
+      ),
+    ),
+    ipv6: v.optional(
+      v.pipe(
+        v.union([v.picklist(['auto', 'on', 'off']), v.boolean()]),
+        v.description(
+          'IPv6 beside IPv4, by NAT as well. Default: auto, where this host has it beyond link-local addresses.',
+        ),
+      ),
+    ),
+    rate: v.optional(
+      v.pipe(
+        v.strictObject({
+          up: v.optional(rate('Most that leaves the space.', '10mbit')),
+          down: v.optional(rate('Most that reaches the space.', '50mbit')),
+        }),
+        v.description('Limits, as tc(8) writes rates. Default: none.'),
+      ),
+    ),
+    connect: v.optional(
+      v.pipe(
+        v.array(text(NAMESPACE_NAME_PATTERN, 'The name of a space.', ['db'])),
+        v.description('Spaces that this one may open connections to. Default: none.'),
+      ),
+    ),
+    egress: v.optional(
+      v.pipe(
+        v.strictObject({
+          allow: v.optional(
+            v.array(
+              text(EGRESS_PATTERN, 'DEST[:PORT[-END]][/tcp|udp|sctp|icmp]', [
+                '10.0.0.0/8',
+                '1.1.1.1:53/udp',
+                'any:443/tcp',
+              ]),
+            ),
+          ),
+        }),
+        v.description('The only destinations outside; all others are refused and counted. Default: all.'),
+      ),
+    ),
+    host: v.optional(
+      v.pipe(
+        v.picklist(['none', 'dns', 'all']),
+        v.description(
+          'What of this host the space reaches: nothing, its resolver and ping, or everything but its loopback. Default: dns.',
+        ),
+      ),
+    ),
+    metadata: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description("Whether the space reaches the cloud's metadata service. Default: false."),
+      ),
+    ),
     mtu: v.optional(
       v.pipe(
         v.number(),
         v.integer(),
         v.minValue(MTU.least),
         v.maxValue(MTU.most),
-        v.description('MTU of both ends, in bytes.'),
+        v.description('MTU of both ends, in bytes. Default: that of the uplink.'),
         v.examples([1500]),
       ),
     ),

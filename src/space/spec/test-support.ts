@@ -2,7 +2,38 @@
 
 import fc from 'fast-check'
 import { NatspaceError } from '../errors.ts'
-import type { Publish } from './types.ts'
+import type { ResolveManyFacts } from './resolve.ts'
+import type { Publish, ResolvedSpace, SpaceSpec } from './types.ts'
+
+/** What a spec has where nothing is said. */
+export const plainSpec = {
+  ipv6: 'auto',
+  publish: [],
+  internal: false,
+  connect: [],
+  host: 'dns',
+  metadata: false,
+  fixFirewall: false,
+} satisfies Omit<SpaceSpec, 'name'>
+
+/** The same of a resolved space. */
+export const plainSpace = {
+  publish: [],
+  mtu: 1500,
+  internal: false,
+  connect: [],
+  host: 'dns',
+  metadata: false,
+  fixFirewall: false,
+} satisfies Partial<ResolvedSpace>
+
+/** A host on Ethernet without IPv6 and without other spaces. */
+export const plainFacts = {
+  hasIpv6: false,
+  prefix6: () => 'fd12:3456:789a::/48',
+  mtuOf: () => 1500,
+  peer: () => undefined,
+} satisfies Partial<ResolveManyFacts>
 
 /** The NatspaceError that `run` throws; anything else it throws, and nothing, fails the test. */
 export function faultOf(run: () => unknown): NatspaceError {

@@ -20,6 +20,25 @@ export type Publish = {
   port: PortRange
 }
 
+/** What a space may ask of this host itself: nothing, its resolver (and echo), or everything but its loopback. */
+export type HostAccess = 'none' | 'dns' | 'all'
+
+/** One destination that an egress list allows. */
+export type Egress = {
+  /** Canonical prefix with its host bits cleared, of either family; absent means any address. */
+  network?: string
+  /** Absent means any protocol. */
+  protocol?: Transport | 'icmp'
+  /** Absent means any port. */
+  port?: PortRange
+}
+
+/** Most that leaves and reaches a space, in bits per second. */
+export type Rate = { up?: number; down?: number }
+
+/** Addresses of this host that a space appears with, by family. */
+export type Source = { ipv4?: string; ipv6?: string }
+
 /** A validated request. Absent means: natspace chooses (see resolve.ts). */
 export type SpaceSpec = {
   name: string
@@ -33,13 +52,25 @@ export type SpaceSpec = {
   interface?: string
   /** Masquerade only what leaves by this link; absent means by any link that is not ours. */
   uplink?: string
+  /** Leave with this address of the host instead of the one that the route has. */
+  source?: Source
+  /** IPv6 beside IPv4; `auto`: where the host has it beyond link-local addresses. */
+  ipv6: 'auto' | 'on' | 'off'
   publish: Publish[]
   /** Canonical addresses of resolvers, in order. */
   dns?: string[]
   /** Bytes. */
   mtu?: number
+  rate?: Rate
   /** No way outside. */
   internal: boolean
+  /** Names of spaces that this one may open connections to. */
+  connect: string[]
+  /** The only destinations outside; absent means all. */
+  egress?: Egress[]
+  host: HostAccess
+  /** Whether the space may ask the cloud's metadata service. */
+  metadata: boolean
   /** Add the smallest reversible rule to a foreign firewall that would drop our traffic. */
   fixFirewall: boolean
 }
@@ -59,13 +90,28 @@ export type ResolvedSpace = {
   prefixLength: number
   /** That subnet with its host bits cleared, `192.168.45.0/24`. */
   network: string
+  /** Absent where the space has IPv4 only. */
+  ipv6?: Cable6
   uplink?: string
+  source?: Source
   publish: Publish[]
   dns?: string[]
-  mtu?: number
+  /** Bytes, of both ends. */
+  mtu: number
+  rate?: Rate
   internal: boolean
+  connect: Peer[]
+  egress?: Egress[]
+  host: HostAccess
+  metadata: boolean
   fixFirewall: boolean
 }
+
+/** The IPv6 addresses of a cable, unique local ones (RFC 4193): host end, inner end, and the subnet they share. */
+export type Cable6 = { gateway: string; address: string; prefixLength: number; network: string }
+
+/** Another space as far as one that may reach it needs to know it. */
+export type Peer = { name: string; hostInterface: string; address: string; address6?: string }
 
 /** A spec as it arrives from the options of the command or from a file: the right shapes, unchecked values. */
 export type RawSpec = {
@@ -74,9 +120,16 @@ export type RawSpec = {
   hostInterface?: string | undefined
   interface?: string | undefined
   uplink?: string | undefined
+  source?: readonly string[] | string | undefined
+  ipv6?: string | boolean | undefined
   publish?: readonly (string | number)[] | undefined
   dns?: readonly string[] | undefined
   mtu?: string | number | undefined
+  rate?: { up?: string | number | undefined; down?: string | number | undefined } | undefined
   internal?: boolean | undefined
+  connect?: readonly string[] | undefined
+  egress?: { allow?: readonly string[] | undefined } | undefined
+  host?: string | undefined
+  metadata?: boolean | undefined
   fixFirewall?: boolean | undefined
 }

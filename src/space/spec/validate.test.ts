@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { NatspaceError } from '../errors.ts'
 import { optionSite } from './fault.ts'
-import { faultOf, hostileText } from './test-support.ts'
+import { faultOf, hostileText, plainSpec } from './test-support.ts'
 import type { RawSpec } from './types.ts'
 import { validateSpec } from './validate.ts'
 
@@ -20,6 +20,7 @@ test('the space of the reference experiment', () => {
     mtu: '1400',
   })
   expect(spec).toEqual({
+    ...plainSpec,
     name: 'myspace',
     address: '192.168.45.3',
     gateway: '192.168.45.2/24',
@@ -29,16 +30,14 @@ test('the space of the reference experiment', () => {
     publish: [{ protocol: 'tcp', hostPort: { first: 8080, last: 8080 }, port: { first: 80, last: 80 } }],
     dns: ['fd00::53', '1.1.1.1'],
     mtu: 1400,
-    internal: false,
-    fixFirewall: false,
   })
 })
 
 test('nothing but a name', () => {
-  expect(validateSpec('web', {})).toEqual({ name: 'web', publish: [], internal: false, fixFirewall: false })
+  expect(validateSpec('web', {})).toEqual({ name: 'web', ...plainSpec })
   expect(validateSpec('web', { address: undefined, internal: true, fixFirewall: true })).toEqual({
+    ...plainSpec,
     name: 'web',
-    publish: [],
     internal: true,
     fixFirewall: true,
   })
@@ -82,7 +81,19 @@ describe('refused', () => {
     ['BAD_PORT', { publish: [80.5] }],
     ['BAD_PORT', { publish: [1e21] }],
     ['BAD_PUBLISH', { publish: ['80/icmp'] }],
-    ['BAD_PUBLISH', { publish: ['[fd00::1]:80'] }],
+    ['BAD_PUBLISH', { publish: ['[fd00::1]:80'], ipv6: 'off' }],
+    ['BAD_IPV6', { ipv6: 'yes' }],
+    ['BAD_HOST_ACCESS', { host: 'some' }],
+    ['BAD_SOURCE', { source: ['127.0.0.1'] }],
+    ['BAD_SOURCE', { source: ['192.0.2.1', '192.0.2.2'] }],
+    ['BAD_SOURCE', { source: ['2001:db8::1'], ipv6: 'off' }],
+    ['BAD_CONNECT', { connect: ['web'] }],
+    ['BAD_CONNECT', { connect: ['../x'] }],
+    ['BAD_EGRESS', { egress: { allow: ['host:80'] } }],
+    ['BAD_RATE', { rate: { up: '10' } }],
+    ['BAD_MTU', { mtu: 1279, ipv6: 'on' }],
+    ['CONFLICTING_VALUES', { internal: true, source: '192.0.2.1' }],
+    ['CONFLICTING_VALUES', { internal: true, egress: { allow: [] } }],
     ['DUPLICATE_PORT', { publish: ['80', '80:81'] }],
     ['DUPLICATE_PORT', { publish: ['127.0.0.1:80', '79-81'] }],
     ['BAD_DNS', { dns: ['dns.example'] }],
@@ -97,7 +108,7 @@ describe('refused', () => {
   test.each(cases)('%s: %j', (code, raw) => {
     const fault = faultOf(() => validateSpec('web', raw, optionSite))
     expect([fault.code, fault.exit]).toEqual([code, 2])
-    expect(fault.what).toMatch(/^Cannot use --[a-z-]+ '/)
+    expect(fault.what).toMatch(/^Cannot use --[a-z0-9-]+ '/)
     expect(fault.why).not.toBeEmpty()
     expect(fault.fix).not.toBeEmpty()
   })

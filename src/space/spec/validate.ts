@@ -13,6 +13,16 @@ import { findPublishClash } from './publish-clash.ts'
 import { quote } from './quote.ts'
 import type { Publish, RawSpec, SpaceSpec } from './types.ts'
 import { checkPair, parseAddress, parseGateway } from './validate-address.ts'
+import {
+  checkIpv6,
+  checkOutside,
+  parseConnect,
+  parseEgressList,
+  parseHostAccess,
+  parseIpv6,
+  parseRates,
+  parseSource,
+} from './validate-policy.ts'
 
 /** Smallest MTU of IPv4 (RFC 791) and the largest that a veth takes. */
 export const MTU = { least: 68, most: 65535 } as const
@@ -38,14 +48,23 @@ export function validateSpec(name: string, raw: RawSpec, siteOf: SiteOf = fieldS
     ...given('hostInterface', parseOwnInterface),
     ...given('interface', parseOwnInterface),
     ...given('uplink', parseUplink),
+    ...given('source', (values, _site) => parseSource([values].flat(), siteOf)),
+    ipv6: parseIpv6(raw.ipv6 ?? 'auto', siteOf(['ipv6'])),
     publish: parsePublishes(name, raw.publish ?? [], siteOf),
     ...given('dns', values => values.map((value, i) => parseDns(value, siteOf(['dns', i])))),
     ...given('mtu', parseMtu),
+    ...given('rate', (value, _site) => parseRates(value, siteOf)),
     internal: raw.internal ?? false,
+    connect: parseConnect(name, raw.connect ?? [], siteOf),
+    ...(raw.egress === undefined ? {} : { egress: parseEgressList(raw.egress.allow ?? [], siteOf) }),
+    host: parseHostAccess(raw.host ?? 'dns', siteOf(['host'])),
+    metadata: raw.metadata ?? false,
     fixFirewall: raw.fixFirewall ?? false,
   }
   checkPair(spec, siteOf)
   checkUplink(spec, siteOf)
+  checkOutside(spec, siteOf)
+  checkIpv6(spec, siteOf)
   return spec
 }
 
@@ -103,24 +122,11 @@ function parsePublishes(name: string, raw: readonly (string | number)[], siteOf:
   const entries = raw.map((value, i) => {
     const site = siteOf(['publish', i])
     const publish = parsePublish(String(value), site)
-    refuseIpv6(publish, site)
     return { space: name, publish, site }
   })
   const clash = findPublishClash(entries)
   if (clash !== undefined) throw duplicatePort(clash.earlier, clash.later)
   return entries.map(entry => entry.publish)
-}
-
-/** NAT does not translate between families, and a space has an IPv4 address only. */
-function refuseIpv6(publish: Publish, site: Site): void {
-  if (!publish.hostAddress?.includes(':')) return
-  throw badValue({
-    code: 'BAD_PUBLISH',
-    site,
-    value: formatPublish(publish),
-    why: 'the space has only an IPv4 address, and NAT cannot lead IPv6 connections to it',
-    fix: ['publish on an IPv4 address of the host, or leave the address out'],
-  })
 }
 
 /** The error for two ranges that want the same port, at the site of the later one: DUPLICATE_PORT. */

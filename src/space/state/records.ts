@@ -36,6 +36,8 @@ export type HostRecord = {
   bootId: string
   /** Set when natspace turned forwarding on: the values before, and the links that were there then. */
   forwarding?: { before: Record<string, string>; links: string[] }
+  /** The same for IPv6: every switch that was turned. */
+  forwarding6?: { before: Record<string, string>; links: string[] }
   /** Set when natspace made the folder of the namespaces, and the mount on it. */
   namespaceFolder?: true
 }
@@ -69,12 +71,24 @@ export const recordedNames = (kernel: Kernel, paths: StatePaths): string[] =>
     .map(name => name.slice(0, -'.json'.length))
 
 /** A space's record, or undefined when there is none. Throws NatspaceError STATE_UNREADABLE. */
-export const readSpaceRecord = (kernel: Kernel, paths: StatePaths, name: string): SpaceRecord | undefined =>
-  parse<SpaceRecord>(
+export const readSpaceRecord = (kernel: Kernel, paths: StatePaths, name: string): SpaceRecord | undefined => {
+  const record = parse<SpaceRecord>(
     kernel,
     recordPath(paths, name),
-    record => typeof record.space?.hostInterface === 'string',
+    found => typeof found.space?.hostInterface === 'string',
   )
+  if (record === undefined) return undefined
+  // A record of 0.1 says nothing of what came later.
+  const missing = Object.entries(defaults).filter(([key]) => !(key in record.space))
+  return { ...record, space: { ...record.space, ...Object.fromEntries(missing) } }
+}
+
+const defaults = {
+  mtu: 1500,
+  connect: [],
+  host: 'dns',
+  metadata: false,
+} as const satisfies Partial<ResolvedSpace>
 
 /** The host's record, or undefined when there is none. Throws NatspaceError STATE_UNREADABLE. */
 export const readHostRecord = (kernel: Kernel, paths: StatePaths): HostRecord | undefined =>

@@ -12,6 +12,10 @@ export const articleSpace: ResolvedSpace = {
   network: '192.168.45.0/24',
   uplink: 'eth0',
   publish: [{ protocol: 'tcp', hostPort: { first: 8080, last: 8080 }, port: { first: 80, last: 80 } }],
+  mtu: 1500,
   internal: false,
+  connect: [],
+  host: 'dns',
+  metadata: false,
   fixFirewall: false,
 }

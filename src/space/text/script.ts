@@ -99,7 +99,7 @@ const linksPutUnderGuard = (firewall: readonly Operation[]): string[] =>
   firewall.flatMap(({ change }) =>
     change.type === 'nftables.commit'
       ? change.commands.flatMap(command =>
-          command.type === 'element.add' && command.set.name === 'preexisting'
+          command.type === 'element.add' && command.set.name === 'preexisting4'
             ? command.elements.map(({ key }) => String(key[0]))
             : [],
         )

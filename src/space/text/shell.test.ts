@@ -48,6 +48,26 @@ const cases: [Change, string[]][] = [
     ['ip route delete 10.0.0.0/8 dev eth0'],
   ],
   [
+    {
+      type: 'qdisc.replace',
+      ...{ where, name: 'veth2', index: 2, handle: 0x6e73 },
+      ...{ rate: 1_500_000_000, burst: 750_000, limit: 10_125_000 },
+    },
+    ['tc -n myspace qdisc replace dev veth2 root handle 6e73: tbf rate 1500mbit burst 750000 latency 50ms'],
+  ],
+  [
+    {
+      type: 'qdisc.replace',
+      ...{ where: undefined, name: 'veth1', index: 7, handle: 0x8001 },
+      ...{ rate: 8008, burst: 1518, limit: 1000 },
+    },
+    ['tc qdisc replace dev veth1 root handle 8001: tbf rate 8008bit burst 1518 limit 1000'],
+  ],
+  [
+    { type: 'qdisc.delete', where: '/proc/7/ns/net', name: 'x', index: 1, handle: 0x6e73 },
+    ['nsenter --net=/proc/7/ns/net tc qdisc delete dev x root handle 6e73:'],
+  ],
+  [
     { type: 'sysctl.set', where: undefined, key: 'net.ipv4.conf.eth0/100.rp_filter', value: '1' },
     ['sysctl -q -w net.ipv4.conf.eth0/100.rp_filter=1'],
   ],
@@ -96,7 +116,9 @@ describe('the command of a change', () => {
     const commands = tableCommands()
     const texts = shellOf({ type: 'nftables.commit', where: undefined, commands, generation: undefined })
     expect(texts).toHaveLength(commands.length)
-    expect(texts.every(text => /^nft 'add (table|set|map|chain|rule) inet natspace/.test(text))).toBe(true)
+    expect(texts.every(text => /^nft 'add (table|set|map|element|chain|rule) inet natspace/.test(text))).toBe(
+      true,
+    )
   })
 })
 

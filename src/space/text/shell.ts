@@ -1,5 +1,8 @@
 import type { Change, VethEnd, Where } from '../../linux/change.ts'
 import { commandText, type NftCommand } from '../../linux/nftables/index.ts'
+import { latencyOfLimit } from '../../linux/rtnetlink/token-bucket.ts'
+import { formatRate } from '../spec/rate.ts'
+import { flowCommands } from './conntrack.ts'
 import { shellCommand } from './quote-shell.ts'
 
 /**
@@ -15,12 +18,15 @@ const nameOf = (where: string): string | undefined =>
   where.startsWith(pinnedAt) ? where.slice(pinnedAt.length) : undefined
 
 /** `ip …`, in the namespace. */
-const ip = (where: Where, ...words: readonly (string | number)[]): string => {
-  if (where === undefined) return shellCommand('ip', ...words)
+const ip = (where: Where, ...words: readonly (string | number)[]): string => iproute2('ip', where, words)
+
+/** One of iproute2's programs, which enter a namespace themselves. */
+const iproute2 = (program: 'ip' | 'tc', where: Where, words: readonly (string | number)[]): string => {
+  if (where === undefined) return shellCommand(program, ...words)
   const name = nameOf(where)
   return name === undefined
-    ? shellCommand('nsenter', `--net=${where}`, 'ip', ...words)
-    : shellCommand('ip', '-n', name, ...words)
+    ? shellCommand('nsenter', `--net=${where}`, program, ...words)
+    : shellCommand(program, '-n', name, ...words)
 }
 
 /** Any other program, in the namespace. */
@@ -81,18 +87,30 @@ export const shellOf = (change: Change): string[] => {
     }
     case 'route.add':
     case 'route.delete': {
-      const { where, name, destination, gateway } = change
+      const { where, name, destination, gateway, local } = change
       const verb = change.type === 'route.add' ? 'add' : 'delete'
-      const target = destination === '0.0.0.0/0' ? ['default'] : [destination]
+      const target = destination.endsWith('/0') ? ['default'] : [destination]
       const via = gateway === undefined ? [] : ['via', gateway]
-      return [ip(where, 'route', verb, ...target, ...via, 'dev', name)]
+      if (local !== undefined)
+        return [ip(where, 'route', verb, 'local', ...target, 'dev', name, 'metric', `${local.priority}`)]
+      const family = destination === '::/0' ? ['-6'] : []
+      return [ip(where, ...family, 'route', verb, ...target, ...via, 'dev', name)]
     }
+    case 'qdisc.replace':
+    case 'qdisc.delete':
+      return [disciplineCommand(change)]
     case 'sysctl.set':
       return [inside(change.where, 'sysctl', '-q', '-w', `${change.key}=${change.value}`)]
     case 'nftables.commit':
       return change.commands.map(command => nftCommand(change.where, nftText(command)))
     case 'nftables.delete-rules':
       return [deleteRules(change)]
+    case 'program.run':
+      return [shellCommand(change.program, ...change.arguments)]
+    case 'conntrack.delete':
+      return change.flows.flatMap(selector =>
+        flowCommands(selector, (...words) => inside(change.where, ...words)),
+      )
     case 'directory.add':
     case 'directory.delete':
     case 'file.write':
@@ -101,6 +119,17 @@ export const shellOf = (change: Change): string[] => {
     case 'mount.delete':
       return []
   }
+}
+
+/** `tc qdisc …`; tc(8) takes what may wait as a time too, which says more where it is a whole one. */
+const disciplineCommand = (change: Extract<Change, { type: 'qdisc.replace' | 'qdisc.delete' }>): string => {
+  const place = ['dev', change.name, 'root', 'handle', `${change.handle.toString(16)}:`]
+  if (change.type === 'qdisc.delete') return iproute2('tc', change.where, ['qdisc', 'delete', ...place])
+  const { where, rate, burst, limit } = change
+  const latency = latencyOfLimit({ rate, burst, limit })
+  const waiting = latency === undefined ? ['limit', limit] : ['latency', `${latency}ms`]
+  const bucket = ['tbf', 'rate', formatRate(rate), 'burst', burst, ...waiting]
+  return iproute2('tc', where, ['qdisc', 'replace', ...place, ...bucket])
 }
 
 const namespaceCommand = (add: boolean, path: string): string => {

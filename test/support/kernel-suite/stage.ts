@@ -3,6 +3,8 @@ import type { Kernel } from '../../../src/linux/kernel.ts'
 import type { Link } from '../../../src/linux/rtnetlink/link.ts'
 import type { Route } from '../../../src/linux/rtnetlink/route.ts'
 import type { TestMachine } from '../kernel-suite.ts'
+import type { Listening } from '../listen.ts'
+import type { Track } from '../track.ts'
 
 export type NewStage = () => Stage
 
@@ -12,6 +14,7 @@ export class Stage {
   readonly #machine: TestMachine
   readonly #opened: Kernel[] = []
   readonly #namespaces = new Set<string>()
+  readonly #sockets: Disposable[] = []
 
   constructor(machine: TestMachine) {
     this.#machine = machine
@@ -69,9 +72,20 @@ export class Stage {
     return this.kernel.links(where).find(link => link.name === name)
   }
 
+  /** Listens until it is disposed of, or the test ends. */
+  listen(listening: Listening): Disposable {
+    const socket = this.#machine.listen(listening)
+    this.#sockets.push(socket)
+    return socket
+  }
+
+  /** Lets connection tracking know a flow; it goes with its namespace. */
+  readonly track: Track = (flow, where) => this.#machine.track(flow, where)
+
   /** Removes what the test made, and waits until it is gone: the kernel ends a namespace some time after its last user. */
   async clean(): Promise<void> {
     const { kernel } = this
+    for (const socket of this.#sockets) socket[Symbol.dispose]()
     const links = new Set(
       kernel.links(undefined).flatMap(({ kind, name }) => (kind === 'veth' ? [name] : [])),
     )

@@ -20,6 +20,8 @@ export type NamedSet = {
   /** At most so many elements. */
   size?: number
   policy?: 'memory'
+  /** Every element counts packets and bytes. */
+  counter?: true
   comment?: string
 }
 
@@ -96,6 +98,7 @@ export const setAttributes = (table: string, set: NamedSet, id: number): SetMess
         : {}),
     id,
     ...(set.policy === 'memory' ? { policy: 1 } : {}),
+    ...(set.counter ? { expression: { name: 'counter', data: { bytes: 0n, packets: 0n } } as const } : {}),
     ...(Object.keys(description).length > 0 ? { description } : {}),
     ...(set.timeout === undefined ? {} : { timeout: BigInt(set.timeout) }),
     userdata: writeUserdata([

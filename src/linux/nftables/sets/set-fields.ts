@@ -14,6 +14,7 @@ export const asState = (set: NamedSet): SetState => {
     anonymous: false,
     keyBytes: fieldsLength(keyFields(set)),
     ...(data.length > 0 ? { dataBytes: fieldsLength(data) } : {}),
+    ...(set.counter ? { stateful: [{ name: 'counter', data: {} }] } : {}),
     elements: [],
   }
 }

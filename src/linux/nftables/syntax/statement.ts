@@ -205,12 +205,19 @@ export const dnat = (
   flags: natFlags(options),
 })
 
-/** `snat FAMILY to ADDRESS` */
-export const snat = (family: 'ip' | 'ip6', address: string, options: NatOptions = {}): Statement => ({
+/** `snat FAMILY to ADDRESS`, where ADDRESS may be a map. */
+export const snat = (
+  family: 'ip' | 'ip6',
+  address: Operand | string,
+  options: NatOptions = {},
+): Statement => ({
   kind: 'nat',
   type: 'snat',
   family,
-  address: { kind: 'value', value: address, types: [family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'] },
+  address:
+    typeof address === 'string'
+      ? { kind: 'value', value: address, types: [family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'] }
+      : address,
   flags: natFlags(options),
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { mountsBelow } from './mounts.ts'
+import { mountsBelow } from './keep-mounts.ts'
 
 test('the outermost mounts below a folder, with blanks as they are', () => {
   const line = (point: string) => `36 35 98:0 /x ${point} rw,noatime master:1 - ext3 /dev/root rw`

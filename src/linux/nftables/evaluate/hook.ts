@@ -1,0 +1,225 @@
+import type { HookName } from '../hook.ts'
+import type { Chain, Ruleset, Table } from '../read/model.ts'
+import { Walk } from './chain.ts'
+import type { ChainOutcome, Decider, Outcome, Possibility, RuleRef, Translation, Verdict } from './outcome.ts'
+import type { Packet } from './packet.ts'
+import { joinOptional, packetOf, type State, startState, withPacket } from './state.ts'
+
+/**
+ * Theory of operation. At a hook the kernel runs the base chains of all tables in order of their priorities; an accept
+ * ends only its own chain, a drop ends everything. Chains of type nat are different: connection tracking runs all of
+ * them together at one place (dstnat, or srcnat), for the first packet of a connection only, until one of them
+ * translates. Conntrack itself has its place too: chains in front of it (raw) see no connection yet.
+ */
+
+export type HookQuestion = {
+  hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
+  /** Only chains of these types. */
+  types?: readonly ('filter' | 'nat' | 'route')[]
+  /** Only these base chains. */
+  chains?: (table: Table, chain: Chain) => boolean
+}
+
+type BaseChain = { table: Table; chain: Chain; type: 'filter' | 'nat' | 'route'; priority: number }
+
+/** Where nat chains run, whatever their own priority, which only orders them: NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC. */
+const natPriority: Partial<Record<HookName, number>> = {
+  prerouting: -100,
+  output: -100,
+  input: 100,
+  postrouting: 100,
+}
+
+/** NF_IP_PRI_CONNTRACK, at the two hooks where packets come into being for this host. */
+const conntrackPriority = -200
+
+/** What the base chains at a hook do with a packet. Pure: it asks nothing of the kernel. */
+export const evaluateHook = (ruleset: Ruleset, question: HookQuestion, packet: Packet): Outcome => {
+  const { hook } = question
+  const steps: ChainOutcome[] = []
+  let state: State | undefined = startState(atHook(packet, hook))
+  let last: State = state
+  for (const stage of stagesOf(baseChains(ruleset, question, packet.family), hook)) {
+    last = state
+    state = Array.isArray(stage) ? runNat(stage, hook, state, steps) : runFilter(stage, hook, state, steps)
+    if (state === undefined) break
+  }
+  return outcomeOf(steps, state, last)
+}
+
+/** Interfaces that a packet cannot have at a hook. */
+const atHook = (packet: Packet, hook: HookName): Packet => {
+  if (hook === 'prerouting' || hook === 'input') return { ...packet, oifname: '', oif: 0 }
+  return hook === 'output' ? { ...packet, iifname: '', iif: 0 } : packet
+}
+
+/** The base chains that a packet of a family meets at a hook, in the kernel's order. */
+export const baseChains = (
+  ruleset: Ruleset,
+  { hook, types, chains }: HookQuestion,
+  family: 4 | 6,
+): BaseChain[] =>
+  ruleset.tables
+    .filter(table => table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
+    .filter(table => !table.flags.includes('dormant'))
+    .flatMap(table =>
+      table.chains.flatMap(chain => {
+        const { type, priority = 0 } = chain
+        if (chain.hook !== hook || type === undefined || types?.includes(type) === false) return []
+        return chains?.(table, chain) === false ? [] : [{ table, chain, type, priority }]
+      }),
+    )
+    // Of equal priority the one that was made later comes first.
+    .sort(
+      (a, b) =>
+        a.priority - b.priority ||
+        Number(b.table.handle - a.table.handle) ||
+        Number(b.chain.handle - a.chain.handle),
+    )
+
+/** Filter chains one by one, and all nat chains as one stage at their place. */
+const stagesOf = (chains: readonly BaseChain[], hook: HookName): (BaseChain | BaseChain[])[] => {
+  const nat = chains.filter(({ type }) => type === 'nat')
+  const others = chains.filter(({ type }) => type !== 'nat')
+  if (nat.length === 0) return others
+  const place = natPriority[hook] ?? 0
+  return [
+    ...others.filter(({ priority }) => priority < place),
+    nat,
+    ...others.filter(({ priority }) => priority >= place),
+  ]
+}
+
+/** Runs one base chain, its policy included. The state behind it, if the packet may get there. */
+const run = (
+  { table, chain, type, priority }: BaseChain,
+  hook: HookName,
+  state: State,
+): { walk: Walk; outcome: ChainOutcome } => {
+  const walk = new Walk(hook, table)
+  const end = walk.chain(chain, state, [])
+  if (end !== undefined) {
+    const verdict = chain.policy ?? 'accept'
+    const forks = walk.possible.flatMap(({ forks: found }) => found)
+    walk.possible.push({ verdict, by: { ...walk.refOf(chain), rule: 'policy' }, forks })
+    if (verdict === 'accept') walk.accepted = joinOptional(walk.accepted, end)
+  }
+  const verdict = verdictOf(walk.possible)
+  const decidedBy = verdict === 'unknown' ? undefined : walk.possible.at(-1)?.by
+  const outcome: ChainOutcome = {
+    ...walk.refOf(chain),
+    hook,
+    type,
+    priority,
+    verdict,
+    ...(decidedBy === undefined ? {} : { decidedBy }),
+    possible: walk.possible,
+    maybe: verdict === 'unknown' ? distinct(walk.possible.flatMap(({ forks }) => forks)) : [],
+    visits: walk.visits,
+  }
+  return { walk, outcome }
+}
+
+const runFilter = (
+  base: BaseChain,
+  hook: HookName,
+  state: State,
+  steps: ChainOutcome[],
+): State | undefined => {
+  const early = (hook === 'prerouting' || hook === 'output') && base.priority < conntrackPriority
+  const { walk, outcome } = run(base, hook, early ? withoutConnection(state) : state)
+  steps.push(outcome)
+  const { accepted } = walk
+  if (!early || accepted === undefined) return accepted
+  const { ctState } = accepted.packet
+  return withPacket(accepted, { ctState: ctState === 'untracked' ? ctState : state.packet.ctState })
+}
+
+/** In front of connection tracking a packet looks invalid to rules, unless it comes from this host by loopback. */
+const withoutConnection = (state: State): State => {
+  const { iifname, ctState } = state.packet
+  if (iifname === 'lo' || ctState === 'untracked') return state
+  return withPacket(state, { ctState: iifname === undefined ? undefined : 'invalid' })
+}
+
+const runNat = (
+  chains: readonly BaseChain[],
+  hook: HookName,
+  state: State,
+  steps: ChainOutcome[],
+): State | undefined => {
+  const { ctState } = state.packet
+  if (ctState !== undefined && ctState !== 'new') return state
+  let untranslated: State | undefined = state
+  // Without a known state of the connection it may be that no nat chain is asked at all.
+  let behind: State | undefined = ctState === undefined ? state : undefined
+  for (const base of chains) {
+    if (untranslated === undefined) break
+    const { walk, outcome } = run(base, hook, untranslated)
+    steps.push(outcome)
+    behind = joinOptional(behind, walk.translated)
+    untranslated = walk.accepted
+  }
+  return joinOptional(behind, untranslated)
+}
+
+/** The one verdict that all possible ones agree in, or `unknown`. */
+const verdictOf = (possible: readonly Pick<Possibility, 'verdict'>[]): Verdict => {
+  const verdicts = new Set(possible.map(({ verdict }) => (verdict === 'queue' ? 'unknown' : verdict)))
+  const [first = 'unknown', ...more] = verdicts
+  return more.length === 0 ? first : 'unknown'
+}
+
+const outcomeOf = (steps: readonly ChainOutcome[], end: State | undefined, last: State): Outcome => {
+  const stops = steps.flatMap(({ possible }) => possible.filter(({ verdict }) => verdict !== 'accept'))
+  const verdict = verdictOf(end === undefined ? stops : [...stops, { verdict: 'accept' }])
+  const translations = translationsOf(steps)
+  const decidedBy = verdict === 'unknown' ? undefined : decider(steps, verdict, stops)
+  const certain = certainTranslation(steps, translations)
+  return {
+    verdict,
+    ...(decidedBy === undefined ? {} : { decidedBy }),
+    passes: passesOf(stops, end),
+    steps,
+    maybe: verdict === 'unknown' ? distinct(steps.flatMap(({ maybe }) => maybe)) : [],
+    ...(certain === undefined ? {} : { nat: certain }),
+    translations,
+    after: packetOf(end ?? last),
+  }
+}
+
+const passesOf = (stops: readonly Possibility[], end: State | undefined): boolean | 'unknown' => {
+  if (stops.some(({ verdict }) => verdict === 'queue' || verdict === 'unknown')) return 'unknown'
+  return stops.length === 0 ? true : end === undefined ? false : 'unknown'
+}
+
+const decider = (
+  steps: readonly ChainOutcome[],
+  verdict: Verdict,
+  stops: readonly Possibility[],
+): Decider | undefined => {
+  if (verdict !== 'accept') return stops.at(-1)?.by
+  const accepting = steps.flatMap(({ decidedBy }) => (decidedBy === undefined ? [] : [decidedBy]))
+  return accepting.findLast(({ rule }) => rule !== 'policy') ?? accepting.at(-1)
+}
+
+const translationsOf = (steps: readonly ChainOutcome[]): Translation[] =>
+  steps.flatMap(({ possible }) => possible.flatMap(({ nat }) => (nat === undefined ? [] : [nat])))
+
+/** A translation that happens on every way. */
+const certainTranslation = (
+  steps: readonly ChainOutcome[],
+  translations: readonly Translation[],
+): Translation | undefined => {
+  const [only, ...more] = translations
+  if (only === undefined || more.length > 0) return undefined
+  const step = steps.find(({ possible }) => possible.some(({ nat }) => nat === only))
+  return step?.possible.length === 1 ? only : undefined
+}
+
+const distinct = (refs: readonly RuleRef[]): RuleRef[] => {
+  const byPlace = new Map(
+    refs.map(ref => [`${ref.family} ${ref.table} ${ref.chain} ${ref.rule.handle}`, ref]),
+  )
+  return [...byPlace.values()]
+}

@@ -1,0 +1,17 @@
+/**
+ * What a ruleset would do with a packet that is described: pure, three-valued, and true to the kernel's order of things.
+ * @module
+ */
+export { evaluateHook, type HookQuestion } from './hook.ts'
+export type {
+  ChainOutcome,
+  Decider,
+  Outcome,
+  Possibility,
+  RuleRef,
+  Translation,
+  Verdict,
+  Visit,
+} from './outcome.ts'
+export type { ConnectionState, FibAnswer, FibQuestion, Packet, Tuple } from './packet.ts'
+export type { NatAction } from './step.ts'

@@ -1,0 +1,69 @@
+import { createRequire } from 'node:module'
+
+/**
+ * Other people's firewalls are changed, and some can only be read, by their own programs. Nothing else of natspace runs a
+ * program; so what it takes to run one is loaded when it is first needed.
+ */
+
+/** The programs that may be run: front ends of firewalls. */
+export type ProgramName = 'ufw' | 'firewall-cmd' | 'iptables-legacy' | 'ip6tables-legacy'
+
+/** Where the system keeps them. The PATH of whoever runs natspace has no say in what root executes. */
+const path = '/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Milliseconds: ufw and firewalld need up to a second on a small machine, and wait for a lock of their own. */
+const patience = 30_000
+
+/** What a program gave back that did not succeed. */
+export class ProgramError extends Error {
+  override readonly name = 'ProgramError'
+  readonly program: ProgramName
+  /** Its exit status; undefined when it could not be started, or was ended. */
+  readonly status: number | undefined
+  /** Symbolic errno of starting it ('ENOENT': it is not installed; 'ETIMEDOUT'), or 'EXIT' when it ended with a status. */
+  readonly code: string
+
+  constructor(program: ProgramName, facts: { words: string; status?: number; code?: string }) {
+    super(`${program}: ${facts.words}`)
+    this.program = program
+    this.status = facts.status
+    this.code = facts.code ?? 'EXIT'
+  }
+}
+
+type ChildProcess = Pick<typeof import('node:child_process'), 'spawnSync'>
+
+let loaded: ChildProcess | undefined
+
+/** The bundler of the command needs the call in Bun's own form; Node knows it only by this detour in a module. */
+const childProcess = (): ChildProcess => {
+  loaded ??= process.versions.bun
+    ? (require('node:child_process') as ChildProcess)
+    : (createRequire(import.meta.url)('node:child_process') as ChildProcess)
+  return loaded
+}
+
+/**
+ * Runs a program of the host to its end, without a shell, and returns what it printed to its standard output. Throws
+ * ProgramError with its own words when it cannot be started, takes too long, or ends with another status than 0.
+ */
+export const runProgram = (program: ProgramName, words: readonly string[]): string => {
+  const { status, stdout, stderr, error } = childProcess().spawnSync(program, [...words], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: patience,
+    killSignal: 'SIGKILL',
+    // Their words in English, as they are searched and shown beside ours.
+    env: { PATH: path, LC_ALL: 'C.UTF-8' },
+  })
+  if (error !== undefined) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'EIO'
+    throw new ProgramError(program, { words: code === 'ENOENT' ? 'not installed' : error.message, code })
+  }
+  if (status !== 0) {
+    const said = `${stderr}\n${stdout}`.trim().split(/\n+/).join('; ')
+    const words = said || `ended with status ${status}`
+    throw new ProgramError(program, status === null ? { words } : { words, status })
+  }
+  return stdout
+}

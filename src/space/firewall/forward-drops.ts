@@ -1,0 +1,60 @@
+import { type Decider, evaluateHook, type Packet } from '../../linux/nftables/evaluate/index.ts'
+import type { Chain, RuleState, Ruleset, Table } from '../../linux/nftables/index.ts'
+import { tableName } from '../marks.ts'
+import type { Observation } from '../reconcile/observation.ts'
+
+/**
+ * Which chains of others would drop a packet that is forwarded. An accept in our table cannot beat a drop in another,
+ * so each of their base chains is asked by itself, also those behind one that drops.
+ */
+
+/** A base chain that drops, the rule or policy that does, and the base chain's own rule that led there. */
+export type ForwardDrop = {
+  table: Table
+  chain: Chain
+  /** The chain of the rule that drops; the base chain itself when its policy decides. */
+  decider: Chain
+  rule: RuleState | undefined
+  /** The rule of the base chain, or a jump to where the packet is dropped; undefined when the policy decides. */
+  top: RuleState | undefined
+}
+
+/** Tables of others with a base chain that forwarded packets meet, whole; rules are read only where there is one. */
+export const forwardTables = (seen: Observation): Table[] =>
+  seen
+    .ruleset({ only: 'chains' })
+    .tables.filter(
+      ({ family, name, chains }) =>
+        (family === 'inet' || family === 'ip' || family === 'ip6') &&
+        name !== tableName &&
+        chains.some(({ hook, type }) => hook === 'forward' && type === 'filter'),
+    )
+    .flatMap(({ family, name }) => seen.ruleset({ family, table: name }).tables)
+
+/** Who drops the packet, in the order in which it meets them. */
+export const forwardDrops = (tables: Table[], packet: Packet): ForwardDrop[] => {
+  const ruleset: Ruleset = { generation: 0, tables }
+  return tables.flatMap(table =>
+    table.chains
+      .filter(({ hook, type }) => hook === 'forward' && type === 'filter')
+      .flatMap(chain => {
+        const only = (itsTable: Table, itsChain: Chain) => itsTable === table && itsChain === chain
+        const question = { hook: 'forward', types: ['filter'], chains: only } as const
+        const [step] = evaluateHook(ruleset, question, packet).steps
+        // What no rule is sure to apply to meets the last of all ends: that of a packet without peculiarities.
+        const end = step?.possible.at(-1)
+        if (end?.verdict !== 'drop' && end?.verdict !== 'reject') return []
+        const top = step?.visits.findLast(({ by }) => by.chain === chain.name)
+        return [dropBy(table, chain, end.by, top?.by)]
+      }),
+  )
+}
+
+const dropBy = (table: Table, chain: Chain, by: Decider, top: Decider | undefined): ForwardDrop => {
+  const decider = table.chains.find(({ name }) => name === by.chain) ?? chain
+  if (by.rule === 'policy') return { table, chain, decider, rule: undefined, top: undefined }
+  return { table, chain, decider, rule: ruleAt(decider, by), top: top && ruleAt(chain, top) }
+}
+
+const ruleAt = (chain: Chain, { rule }: Decider): RuleState | undefined =>
+  rule === 'policy' ? undefined : chain.rules.find(({ handle }) => handle === rule.handle)

@@ -1,0 +1,266 @@
+import {
+  accept,
+  concat,
+  counter,
+  ct,
+  dnat,
+  drop,
+  fib,
+  goTo,
+  inSet,
+  ip,
+  ip6,
+  jump,
+  leave,
+  mapLookup,
+  masquerade,
+  match,
+  meta,
+  notInSet,
+  type Operand,
+  payload,
+  type Rule,
+  range,
+  reject,
+  rt,
+  rule,
+  type Statement,
+  set,
+  snat,
+  tcp,
+  tcpOption,
+  th,
+} from '../../linux/nftables/index.ts'
+
+/** A chain and its rules; one without a hook is only jumped to. */
+export type ChainDefinition = {
+  name: string
+  /** Base chains only. */
+  base?: {
+    type: 'filter' | 'nat'
+    hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
+    priority: number
+  }
+  rules: Rule[]
+}
+
+/** A map by its name, with the datatypes of its values. */
+type MapNamed = (name: string) => { name: string; data?: string[] }
+
+const iif = meta('iifname')
+const oif = meta('oifname')
+const protocol = meta('l4proto')
+const bothLinks = concat(iif, oif)
+const fromSpace = match(iif, inSet('spaces'))
+const toSpace = match(oif, inSet('spaces'))
+const notToSpace = match(oif, notInSet('spaces'))
+const ipv4 = match(meta('nfproto'), 'ipv4')
+const ipv6 = match(meta('nfproto'), 'ipv6')
+const transport = concat(protocol, th('dport'))
+const loopback = '127.0.0.0/8'
+const refuse = reject('icmpx', 'admin-prohibited')
+
+/** Solicitations and advertisements of neighbours: what ARP is to IPv4 (RFC 4861). */
+const neighbourDiscovery = match(
+  payload('icmpv6', 'type'),
+  range('nd-neighbor-solicit', 'nd-neighbor-advert'),
+)
+
+/** The largest segment that fits the route, in both directions: a smaller link elsewhere would swallow larger ones. */
+const clamp = set(tcpOption('maxseg', 'size'), rt('mtu'))
+
+/** The address in the packet is one of this host: without it, packets that only pass through would be redirected. */
+const addressedToHost = match(fib(['daddr'], 'type'), 'local')
+
+/** The more specific map first. */
+const publishRules = (map: MapNamed): Rule[] =>
+  [
+    { family: 'ip', of: ipv4, address: ip('daddr'), name: 'publish4' } as const,
+    { family: 'ip6', of: ipv6, address: ip6('daddr'), name: 'publish6' } as const,
+  ].flatMap(({ family, of, address, name }) => {
+    const at = concat(address, protocol, th('dport'))
+    return [
+      rule([of, dnat(family, mapLookup(at, map(`${name}_at`)))]),
+      rule([of, dnat(family, mapLookup(transport, map(name)))]),
+      rule([of, dnat(family, mapLookup(at, map(`${name}_range_at`)))]),
+      rule([of, dnat(family, mapLookup(transport, map(`${name}_range`)))]),
+    ]
+  })
+
+/**
+ * Ports that a translation chooses as sources lie where the host's own programs get theirs, and are chosen at random:
+ * a space that could choose might take one that answers for somebody else (CVE-2021-3773).
+ */
+const sourcePorts = { first: 32768, last: 60999 }
+
+const withPorts = (name: string): Statement => match(protocol, name)
+
+/** Links that were there before are not routed between; a bridge hands its own frames through, not to another link. */
+const routerGuard = (family: Statement, name: string): Rule =>
+  rule([
+    family,
+    match(iif, inSet(name)),
+    match(oif, inSet(name)),
+    match(bothLinks, notInSet('bridges')),
+    match(ct('state'), 'new'),
+    drop(),
+  ])
+
+/** All chains, those that are only jumped to before those that jump. */
+export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
+  {
+    // Whatever comes out of a cable: only what bears the space's own address.
+    name: 'from_space',
+    rules: [
+      rule([match(payload('icmp', 'type'), 'redirect'), drop()]),
+      rule([match(concat(iif, ip('saddr')), inSet('source4')), leave()]),
+      rule([match(concat(iif, ip6('saddr')), inSet('source6')), leave()]),
+      rule([match(ip6('saddr'), 'fe80::/10'), neighbourDiscovery, leave()]),
+      rule([drop()]),
+    ],
+  },
+  { name: 'publish', rules: publishRules(map) },
+  {
+    // What a space asks of this host itself.
+    name: 'to_host',
+    rules: [
+      rule([match(ct('state'), ['established', 'related']), accept()]),
+      rule([neighbourDiscovery, accept()]),
+      rule([match(iif, inSet('host_all')), accept()]),
+      rule([match(iif, inSet('host_none')), counter(), refuse]),
+      rule([match(payload('icmp', 'type'), 'echo-request'), accept()]),
+      rule([match(payload('icmpv6', 'type'), 'echo-request'), accept()]),
+      rule([match(payload('udp', 'dport'), 53), accept()]),
+      rule([match(tcp('dport'), 53), accept()]),
+      rule([counter(), refuse]),
+    ],
+  },
+  {
+    // Some clouds have their resolver at the same address.
+    name: 'to_metadata',
+    rules: [
+      rule([match(iif, inSet('metadata')), leave()]),
+      rule([match(payload('udp', 'dport'), 53), leave()]),
+      rule([match(tcp('dport'), 53), leave()]),
+      rule([counter(), refuse]),
+    ],
+  },
+  {
+    // What a space begins, to wherever: refused here or not at all.
+    name: 'leaving',
+    rules: [
+      rule([match(bothLinks, inSet('connected')), leave()]),
+      rule([match(iif, inSet('internal')), counter(), refuse]),
+      rule([match(ip('daddr'), inSet('metadata4')), jump('to_metadata')]),
+      rule([match(ip6('daddr'), inSet('metadata6')), jump('to_metadata')]),
+      rule([match(iif, inSet('pinned')), notToSpace, match(bothLinks, notInSet('via')), counter(), refuse]),
+      rule([match(iif, notInSet('limited')), leave()]),
+      rule([match(concat(iif, ip('daddr'), protocol, th('dport')), inSet('egress4')), leave()]),
+      rule([match(concat(iif, ip6('daddr'), protocol, th('dport')), inSet('egress6')), leave()]),
+      rule([match(iif, inSet('rejected')), refuse]),
+      rule([drop()]),
+    ],
+  },
+  {
+    name: 'to_space',
+    rules: [
+      rule([match(ct('state'), ['established', 'related']), accept()]),
+      rule([match(ct('status'), 'dnat'), accept()]),
+      rule([match(bothLinks, inSet('connected')), accept()]),
+      rule([counter(), refuse]),
+    ],
+  },
+  {
+    // The address a packet leaves with. ICMP keeps its identifier where it can (RFC 5508, section 3.1).
+    name: 'translate',
+    rules: [
+      rule([snat('ip', mapLookup(ip('saddr'), map('snat4')), { fullyRandom: true })]),
+      rule([snat('ip6', mapLookup(ip6('saddr'), map('snat6')), { fullyRandom: true })]),
+      ...['tcp', 'udp', 'sctp'].map(name =>
+        rule([withPorts(name), masquerade({ ports: sourcePorts, fullyRandom: true })]),
+      ),
+      rule([masquerade()]),
+    ],
+  },
+  {
+    name: 'guard',
+    base: { type: 'filter', hook: 'prerouting', priority: -300 },
+    rules: [
+      rule([match(iif, 'lo', '!='), match(ip('daddr'), loopback), drop()]),
+      rule([fromSpace, goTo('from_space')]),
+      rule([match(ip('daddr'), inSet('inside4')), match(iif, 'lo', '!='), drop()]),
+      rule([match(ip6('daddr'), inSet('inside6')), match(iif, 'lo', '!='), drop()]),
+    ],
+  },
+  {
+    name: 'prerouting',
+    base: { type: 'nat', hook: 'prerouting', priority: -90 },
+    rules: [rule([addressedToHost, goTo('publish')])],
+  },
+  {
+    name: 'output',
+    base: { type: 'nat', hook: 'output', priority: -90 },
+    rules: [rule([addressedToHost, goTo('publish')])],
+  },
+  {
+    name: 'input',
+    base: { type: 'filter', hook: 'input', priority: 0 },
+    rules: [rule([fromSpace, goTo('to_host')])],
+  },
+  {
+    name: 'forward',
+    base: { type: 'filter', hook: 'forward', priority: 0 },
+    rules: [
+      // A late FIN or RST has no translation any more and would leave with the inside address.
+      rule([fromSpace, match(ct('state'), ['invalid', 'untracked']), drop()]),
+      rule([toSpace, match(ct('state'), ['invalid', 'untracked']), drop()]),
+      rule([fromSpace, match(tcp('flags'), 'syn'), clamp]),
+      rule([toSpace, match(tcp('flags'), 'syn'), clamp]),
+      // Each packet that goes the way of the first, so that a policy that changes holds for what is under way.
+      rule([fromSpace, match(ct('direction'), 'original'), jump('leaving')]),
+      rule([toSpace, goTo('to_space')]),
+      rule([fromSpace, accept()]),
+      routerGuard(ipv4, 'preexisting4'),
+      routerGuard(ipv6, 'preexisting6'),
+    ],
+  },
+  {
+    // A host that sees a packet leave by the cable it came from would tell the space a better way.
+    name: 'redirects',
+    base: { type: 'filter', hook: 'output', priority: 0 },
+    rules: [
+      rule([toSpace, match(payload('icmp', 'type'), 'redirect'), drop()]),
+      rule([toSpace, match(payload('icmpv6', 'type'), 'nd-redirect'), drop()]),
+    ],
+  },
+  {
+    name: 'postrouting',
+    base: { type: 'nat', hook: 'postrouting', priority: 110 },
+    rules: [
+      rule([match(ip('saddr'), inSet('outbound4')), notToSpace, goTo('translate')]),
+      rule([match(ip6('saddr'), inSet('outbound6')), notToSpace, goTo('translate')]),
+      // A space that reaches itself through a published port must be answered by way of the host.
+      rule([match(bothLinks, inSet('hairpin')), masquerade()]),
+      // An internal space can answer nobody but the host end of its cable.
+      rule([match(oif, inSet('internal')), masquerade()]),
+      // So must this host when it used 127.0.0.1 or ::1, addresses that cannot leave it.
+      rule([match(ip('saddr'), loopback), toSpace, masquerade()]),
+      rule([match(ip6('saddr'), '::1'), toSpace, masquerade()]),
+    ],
+  },
+  {
+    // A translation that took a port that answers for somebody else is given up; the next attempt gets another.
+    name: 'claims',
+    base: { type: 'filter', hook: 'postrouting', priority: 120 },
+    rules: [
+      ...[
+        [concat(protocol, th('sport')), 'claimed'] as const,
+        [concat(protocol, th('sport')), 'listened'] as const,
+        [concat(ip('saddr'), protocol, th('sport')), 'claimed4'] as const,
+        [concat(ip6('saddr'), protocol, th('sport')), 'claimed6'] as const,
+      ].map(([key, name]: readonly [Operand, string]) =>
+        rule([fromSpace, notToSpace, match(ct('state'), 'new'), match(key, inSet(name)), drop()]),
+      ),
+    ],
+  },
+]
