@@ -22,18 +22,21 @@ export type { ErrorFacts, ExitStatus } from './space/errors.ts'
 export { NatspaceError } from './space/errors.ts'
 export { down, planDown } from './space/reconcile/down.ts'
 export type { Drift, Operation } from './space/reconcile/operation.ts'
+export { publish, unpublish } from './space/reconcile/publish.ts'
 export { status } from './space/reconcile/status.ts'
 export type {
   Context,
   DownResult,
   Plan,
   PlanOptions,
+  PublishResult,
   SpaceStatus,
   UpResult,
   Warning,
 } from './space/reconcile/types.ts'
 export { planUp, up } from './space/reconcile/up.ts'
 export { parseSpecFile } from './space/spec/file.ts'
+export type { PublishedPort } from './space/spec/published-port.ts'
 export type { Publish, RawSpec, ResolvedSpace, SpaceSpec } from './space/spec/types.ts'
 export { validateSpec } from './space/spec/validate.ts'
 export type { StatePaths } from './space/state/records.ts'

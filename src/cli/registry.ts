@@ -13,6 +13,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import('./commands/plan.ts')).planCommand,
   ls: async () => (await import('./commands/ls.ts')).lsCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
+  publish: async () => (await import('./commands/publish.ts')).publishCommand,
+  unpublish: async () => (await import('./commands/unpublish.ts')).unpublishCommand,
   exec: async () => (await import('./commands/exec.ts')).execCommand,
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   lab: async () => (await import('./commands/lab.ts')).labCommand,

@@ -25,6 +25,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Both ends of the cable must be in one subnet: otherwise the space cannot find its gateway (ARP).',
     'Choose an address in the subnet of --gateway, or leave out --address.',
   ),
+  AMBIGUOUS_PORT: code(
+    'Several published ports are meant',
+    'What natspace unpublish leaves out may be anything, but one published port alone must be meant; here it is published on several addresses of this host.',
+    'Write which of them, with its address: natspace unpublish NAME 127.0.0.1:8080.',
+  ),
   APPLY_FAILED: code(
     'The kernel refused a change',
     'One operation failed; all operations before it were undone, so that everything is as it was.',
@@ -174,6 +179,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'The host has no such link',
     'A space that may leave by this link only could not leave at all.',
     'Name one of the links in the message, or leave --uplink out: then the space leaves wherever a route leads.',
+  ),
+  NOT_PUBLISHED: code(
+    'The space does not publish this port',
+    'Only what is published can be taken away. A range is published and taken away as a whole.',
+    'Write it as the message lists it, or as natspace status shows it.',
   ),
   'NS-STALE': code(
     'What stands in the place of the namespace is none',

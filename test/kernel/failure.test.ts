@@ -71,7 +71,8 @@ beforeAll(() => {
   if (existsSync('/run/netns')) run('sh', ['-c', 'umount /run/netns 2>/dev/null; rmdir /run/netns'])
   ip('link add eth0 type veth peer name eth0-peer')
   for (const name of ['eth0', 'eth0-peer']) {
-    run('sysctl', ['-qw', `net.ipv6.conf.${name}.disable_ipv6=1`])
+    // No check for duplicates, which would change the state a second after an address was given.
+    run('sysctl', ['-qw', `net.ipv6.conf.${name}.disable_ipv6=1`, `net.ipv6.conf.${name}.accept_dad=0`])
     ip(`link set ${name} up`)
   }
   ip('address add 192.168.1.32/24 dev eth0')
@@ -89,8 +90,9 @@ describe('a refused change leaves nothing behind', () => {
     test(scenario.title, async () => {
       const { before, harm, specs } = scenario
       const first = snapshot()
-      must(preparations(scenario))
-      const start = snapshot()
+      const uplink = kernel.links(undefined).find(link => link.name === 'eth0')
+      must(preparations(scenario, uplink?.index ?? 0))
+      const start = scenario.ipv6 ? await lasting() : snapshot()
       for (const list of before) await up({ kernel, paths }, list)
       if (harm !== undefined) {
         must(harmful(kernel, harm))
@@ -122,6 +124,7 @@ describe('a refused change leaves nothing behind', () => {
       // A namespace whose record was lost may be anybody's, and stays.
       if (harm === 'record') must([{ type: 'namespace.delete', path: '/run/netns/myspace' }])
       else expect(difference(start, await settled(start))).toBe('')
+      if (scenario.ipv6) run('sysctl', ['-qw', 'net.ipv6.conf.eth0.disable_ipv6=1'])
       if (scenario.firewall) run('nft', ['delete', 'table', 'ip', 'filter'])
       for (const name of scenario.foreign ?? []) ip(`netns delete ${name}`)
       if (existsSync('/run/netns')) run('sh', ['-c', 'umount /run/netns 2>/dev/null; rmdir /run/netns'])

@@ -65,6 +65,7 @@ export const flowSelector = fc.record(
     originalDestinationPort: range,
     replySource: address,
     replySourcePort: range,
+    replyDestination: address,
     notReplySource: address,
     originalNotTranslated: fc.boolean(),
     destinationTranslated: fc.boolean(),

@@ -61,7 +61,7 @@ table inet zz_probe {
     add @came6 { ip6 flowlabel }
   }
   chain out { type filter hook postrouting priority 500;
-    fib saddr type local return
+    meta iif 0 return
     add @gone4 { ip id }
     add @gone6 { ip6 flowlabel }
     meta nfproto ipv4 add @to4 { th sport . ip daddr . th dport }

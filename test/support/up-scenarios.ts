@@ -1,6 +1,7 @@
 /** Changes of the desired state that `up` must make whole or not at all, on the fake kernel and on the real one. */
 import type { Change } from '../../src/linux/change.ts'
 import type { Kernel } from '../../src/linux/kernel.ts'
+import { parseEgress } from '../../src/space/spec/egress.ts'
 import type { Publish, SpaceSpec } from '../../src/space/spec/types.ts'
 
 /** A spec with what is not asked for left out. */
@@ -42,6 +43,8 @@ export type Scenario = {
   before: SpaceSpec[][]
   /** Names of namespaces that somebody else made before. */
   foreign?: string[]
+  /** Whether the host has IPv6 beyond link-local addresses on its uplink. */
+  ipv6?: true
   /** Whether somebody else's firewall drops what is forwarded. */
   firewall?: true
   /** What is taken away or changed behind natspace's back before `up`. */
@@ -137,6 +140,76 @@ export const scenarios: readonly Scenario[] = [
     firewall: true,
     specs: [article],
   },
+  { title: 'both families', before: [], ipv6: true, specs: [article, spec('b')] },
+  {
+    title: 'IPv6 on a living space',
+    before: [[{ ...article, ipv6: 'off' }]],
+    ipv6: true,
+    specs: [article],
+  },
+  {
+    title: 'no more IPv6 on a living space',
+    before: [[article]],
+    ipv6: true,
+    specs: [{ ...article, ipv6: 'off' }],
+  },
+  {
+    title: 'ports of both families on a living space',
+    before: [[spec('a')]],
+    ipv6: true,
+    specs: [
+      spec('a', {
+        publish: [
+          publish(8080, 80),
+          { ...publish(5353, 53, 'udp'), hostAddress: '::1' },
+          { ...publish({ first: 9000, last: 9003 }), hostAddress: '192.168.1.32' },
+        ],
+      }),
+    ],
+  },
+  {
+    title: 'no more ports on a living space',
+    before: [[article]],
+    ipv6: true,
+    specs: [{ ...article, publish: [] }],
+  },
+  {
+    title: 'every policy',
+    before: [],
+    ipv6: true,
+    specs: [
+      spec('a', {
+        connect: ['b'],
+        egress: ['10.0.0.0/8', '10.1.0.0/16:53/udp', '[2001:db8::/32]:443/tcp', 'any/icmp'].map(text =>
+          parseEgress(text),
+        ),
+        host: 'all',
+        metadata: true,
+        source: { ipv4: '192.168.1.32', ipv6: '2001:db8::32' },
+      }),
+      spec('b', { internal: true, connect: ['a'], host: 'none' }),
+    ],
+  },
+  {
+    title: 'other policies on a living space',
+    before: [
+      [
+        spec('a', { egress: [parseEgress('10.0.0.0/8'), parseEgress('any:53')], connect: ['b'] }),
+        spec('b', { internal: true, connect: ['a'] }),
+      ],
+    ],
+    specs: [spec('a', { egress: [parseEgress('10.0.0.0/9')], host: 'none' }), spec('b', { internal: true })],
+  },
+  {
+    title: 'limits of rate',
+    before: [],
+    specs: [spec('a', { rate: { up: 10_000_000, down: 50_000_000 } })],
+  },
+  {
+    title: 'other limits of rate',
+    before: [[spec('a', { rate: { up: 10_000_000, down: 50_000_000 } })]],
+    specs: [spec('a', { rate: { up: 20_000_000 } })],
+  },
   ...harms.map(harm => ({
     title: `the article after harm: ${harm}`,
     before: [[article]],
@@ -203,7 +276,20 @@ export const droppingFirewall = (): Change => {
 }
 
 /** What is there before natspace does anything: changes by somebody else. */
-export const preparations = ({ foreign = [], firewall }: Scenario): Change[] => [
+export const preparations = ({ foreign = [], firewall, ipv6 }: Scenario, uplinkIndex: number): Change[] => [
+  ...(ipv6
+    ? [
+        { type: 'sysctl.set', where: undefined, key: 'net.ipv6.conf.eth0.disable_ipv6', value: '0' } as const,
+        {
+          type: 'address.add',
+          where: undefined,
+          name: 'eth0',
+          index: uplinkIndex,
+          address: '2001:db8::32',
+          prefixLength: 64,
+        } as const,
+      ]
+    : []),
   ...(foreign.length > 0 ? [{ type: 'directory.add', path: '/run/netns', mode: 0o755 } as const] : []),
   ...foreign.map(name => ({ type: 'namespace.add', path: `/run/netns/${name}` }) as const),
   ...(firewall ? [droppingFirewall()] : []),

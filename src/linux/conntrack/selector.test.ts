@@ -67,6 +67,7 @@ const cases: [FlowSelector, Name[]][] = [
   [{ family: 4, protocol: 17 }, ['published']],
   [{ protocol: 1 }, ['ping', 'renumbered']],
   [{ originalSource: '192.168.45.3' }, ['masqueraded']],
+  [{ replyDestination: '192.168.1.32' }, ['masqueraded']],
   [{ originalDestination: '192.168.1.32' }, ['published']],
   [{ originalDestinationPort: { first: 8080, last: 8080 } }, ['published']],
   [{ originalDestinationPort: { first: 53, last: 443 } }, ['masqueraded', 'plain', 'redirected']],

@@ -16,6 +16,8 @@ export type FlowSelector = {
   originalDestinationPort?: PortRange
   replySource?: string
   replySourcePort?: PortRange
+  /** Where the answers go: the address that the original source was translated to, if it was. */
+  replyDestination?: string
   /** Any source of the answers but this one. */
   notReplySource?: string
   /** Whether the reply tuple is the mirror of the original: no NAT at all. */
@@ -36,6 +38,7 @@ export const matchesFlow = (selector: FlowSelector, flow: Flow): boolean => {
     isWithin(selector.originalDestinationPort, original.destinationPort) &&
     isSame(selector.replySource, reply.source) &&
     isWithin(selector.replySourcePort, reply.sourcePort) &&
+    isSame(selector.replyDestination, reply.destination) &&
     (notReplySource === undefined || notReplySource !== reply.source) &&
     (originalNotTranslated === undefined || originalNotTranslated === isUntranslated(flow)) &&
     (destinationTranslated === undefined || destinationTranslated !== keepsDestination(flow))
@@ -52,10 +55,10 @@ export const isEmpty = (selector: FlowSelector): boolean =>
 
 /** The family that a selector's flows are of: the given one, or that of its addresses; undefined when it may be either. */
 export const familyOf = (selector: FlowSelector): 4 | 6 | undefined => {
-  const { family, originalSource, originalDestination, replySource } = selector
+  const { family, originalSource, originalDestination, replySource, replyDestination } = selector
   if (family !== undefined) return family
   // Not that of notReplySource: a flow of the other family has another source too.
-  const address = originalSource ?? originalDestination ?? replySource
+  const address = originalSource ?? originalDestination ?? replySource ?? replyDestination
   return address === undefined ? undefined : ipFamily(address)
 }
 

@@ -41,8 +41,7 @@ export const forwardDrops = (tables: Table[], packet: Packet): ForwardDrop[] => 
         const only = (itsTable: Table, itsChain: Chain) => itsTable === table && itsChain === chain
         const question = { hook: 'forward', types: ['filter'], chains: only } as const
         const [step] = evaluateHook(ruleset, question, packet).steps
-        // What no rule is sure to apply to meets the last of all ends: that of a packet without peculiarities.
-        const end = step?.possible.at(-1)
+        const end = step?.otherwise
         if (end?.verdict !== 'drop' && end?.verdict !== 'reject') return []
         const top = step?.visits.findLast(({ by }) => by.chain === chain.name)
         return [dropBy(table, chain, end.by, top?.by)]

@@ -4,6 +4,7 @@ import { ProgramError, type ProgramName } from '../../linux/program.ts'
 import { commentOf } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import { type LegacyDrop, type LegacyTable, parseLegacyTable } from './legacy-table.ts'
+import type { Owner } from './owner.ts'
 import { readableFile } from './readable.ts'
 import { type Way, wayKey } from './way.ts'
 
@@ -115,12 +116,11 @@ export const restoreLegacyRule = (program: ProgramName, { chain, words }: Legacy
   run(program, '-A', chain, ...words)
 
 /** Whose table it is, as its chains tell. */
-export const legacyOwner = ({ chains }: LegacyTable): 'Docker' | 'ufw' | 'iptables-legacy' =>
-  chains.has(dockerChain)
-    ? 'Docker'
-    : [...chains.keys()].some(name => /^ufw6?-/.test(name))
-      ? 'ufw'
-      : 'iptables-legacy'
+export const legacyOwner = (program: ProgramName, { chains }: LegacyTable): Owner => {
+  if (chains.has(dockerChain)) return { program: 'docker', name: 'Docker' }
+  if ([...chains.keys()].some(name => /^ufw6?-/.test(name))) return { program: 'ufw', name: 'ufw' }
+  return { program, name: program }
+}
 
 /** Who drops, in the words of iptables. */
 export const legacyCause = (table: LegacyTable, { path }: LegacyDrop): string => {

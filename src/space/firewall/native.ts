@@ -84,12 +84,24 @@ export const addNativeRule = (
 /** A rule of ours in a chain of others. */
 export type NativeOwnRule = { table: Table; chain: Chain; rule: RuleState }
 
+/**
+ * The comment of a rule: as nft keeps it, or as a match of x_tables, which iptables makes of it when somebody saves and
+ * restores the rules.
+ */
+const commentIn = ({ comment, instructions }: RuleState): string | undefined => {
+  if (comment !== undefined) return comment
+  for (const item of instructions)
+    if (item.name === 'match' && item.data.name === 'comment' && item.data.info !== undefined)
+      return Buffer.from(item.data.info).toString().replace(/\0.*$/s, '')
+  return undefined
+}
+
 /** Every rule of a space in these tables. */
 export const nativeRulesOf = (tables: readonly Table[], space: string): NativeOwnRule[] =>
   tables.flatMap(table =>
     table.chains.flatMap(chain =>
       chain.rules
-        .filter(item => item.comment === commentOf(space))
+        .filter(item => commentIn(item) === commentOf(space))
         .map(item => ({ table, chain, rule: item })),
     ),
   )

@@ -1,23 +1,13 @@
 import { contextOf, ruleText } from '../../linux/nftables/index.ts'
-import type { ProgramName } from '../../linux/program.ts'
 import { type Route, routeTable } from '../../linux/rtnetlink/route.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
-import { forwardsStrictly, isBoundForGood, isBoundToZone } from './firewalld.ts'
 import { type ForwardDrop, forwardDrops, forwardTables } from './forward-drops.ts'
-import { jumpOf } from './jump.ts'
-import {
-  type LegacyFilter,
-  type LegacyPlace,
-  legacyCause,
-  legacyFilter,
-  legacyOwner,
-  legacyPlace,
-} from './legacy.ts'
+import { type LegacyFilter, legacyCause, legacyFilter, legacyOwner, legacyPlace } from './legacy.ts'
 import { legacyDrop } from './legacy-table.ts'
-import { beforeReturn, type NativePlace } from './native.ts'
-import { chainOwner, type Owner } from './owner-of-chain.ts'
-import { allowedByUfw } from './ufw.ts'
+import type { Owner } from './owner.ts'
+import { ownerOfDrop } from './owner-of-chain.ts'
+import { type Remedy, remedyFor, ufwRemedy } from './remedy.ts'
 import { type Traffic, trafficOf, type Way, wayKey } from './way.ts'
 
 /**
@@ -39,14 +29,6 @@ export type Obstacle = {
   remedy: Remedy
 }
 
-export type Remedy =
-  | { kind: 'native'; place: NativePlace }
-  | { kind: 'legacy'; program: ProgramName; place: LegacyPlace }
-  | { kind: 'ufw' }
-  | { kind: 'firewalld'; link: string }
-  /** Nothing that natspace may do: what is in the way, and what a person could do. */
-  | { kind: 'none'; why: string; advice: string[] }
-
 /** The link by which packets to the outside leave, as far as the main table tells: the lowest metric wins. */
 const defaultUplink = (seen: Observation): string | undefined => {
   const metric = ({ priority }: Route) => priority ?? 0
@@ -66,9 +48,7 @@ export const obstaclesOf = (seen: Observation, space: ResolvedSpace): Obstacle[]
   const traffic = trafficOf(space, defaultUplink(seen))
   return merge([
     ...traffic.flatMap(item =>
-      item.packets.flatMap(packet =>
-        forwardDrops(tables, packet).map(drop => nativeObstacle(seen, space, item, drop)),
-      ),
+      forwardDrops(tables, item.packet).map(drop => nativeObstacle(seen, space, item, drop)),
     ),
     ...legacy.flatMap(filter => legacyObstacles(seen, space, traffic, filter)),
   ])
@@ -81,97 +61,24 @@ const nativeObstacle = (
   drop: ForwardDrop,
 ): Obstacle => {
   const { table, chain, decider, rule } = drop
-  const owner = chainOwner(drop)
-  const text = rule === undefined ? undefined : ruleText(rule, contextOf(table))
+  const text = rule === undefined ? undefined : plainText(ruleText(rule, contextOf(table)))
   return {
     place: `chain ${table.family} ${table.name} ${chain.name}`,
-    owner,
+    owner: ownerOfDrop(drop),
     ways: [traffic.way],
     what: [traffic.what],
-    cause: text === undefined ? 'drops it by policy' : `drops it by the rule "${text}"`,
+    cause: text === undefined ? 'drops it by policy' : `drops it by the rule: ${text}`,
     evidence: [
       `chain ${chain.name} { type filter hook forward; policy ${chain.policy ?? 'accept'}; }`,
       ...(text === undefined ? [] : [`chain ${decider.name} { ${text} }`]),
     ],
-    remedy: nativeRemedy(seen, space, traffic, drop, owner),
+    remedy: remedyFor(seen, space, traffic.way, drop),
   }
 }
 
-const nativeRemedy = (
-  seen: Observation,
-  space: ResolvedSpace,
-  { way }: Traffic,
-  drop: ForwardDrop,
-  owner: Owner,
-): Remedy => {
-  const { table, chain, decider, rule, top } = drop
-  if (owner === 'ufw') return ufwRemedy(seen, space, way)
-  if (owner === 'firewalld') return firewalldRemedy(seen, space, way, drop)
-  if (table.flags.includes('owner'))
-    return {
-      kind: 'none',
-      why: `the table ${table.name} belongs to one process, and nobody else may change it`,
-      advice: ['have that program accept the space'],
-    }
-  const docker = table.chains.find(({ name }) => name === 'DOCKER-USER')
-  const toDocker = docker && chain.rules.findIndex(item => jumpOf(item) === 'DOCKER-USER')
-  const blocking = top === undefined ? chain.rules.length : chain.rules.indexOf(top)
-  if (docker !== undefined && toDocker !== undefined && toDocker >= 0 && toDocker <= blocking)
-    return {
-      kind: 'native',
-      place:
-        decider === docker && rule !== undefined
-          ? { table, chain: docker, before: rule.handle }
-          : beforeReturn(table, docker),
-    }
-  return { kind: 'native', place: { table, chain, before: top?.handle } }
-}
-
-const ufwRemedy = (seen: Observation, { name }: ResolvedSpace, way: Way): Remedy =>
-  allowedByUfw(seen, name).some(allowed => wayKey(allowed) === wayKey(way))
-    ? {
-        kind: 'none',
-        why: 'ufw has a rule for this space, and another rule of it comes first',
-        advice: ['ufw status numbered shows the rules in their order'],
-      }
-    : { kind: 'ufw' }
-
-const firewalldRemedy = (
-  seen: Observation,
-  { hostInterface, address, publish }: ResolvedSpace,
-  { from }: Way,
-  { table }: ForwardDrop,
-): Remedy => {
-  if (from !== hostInterface) {
-    const [first] = publish
-    const port =
-      first &&
-      `port=${first.hostPort.first}:proto=${first.protocol}:toport=${first.port.first}:toaddr=${address}`
-    return {
-      kind: 'none',
-      why: forwardsStrictly(seen)
-        ? 'StrictForwardPorts=yes in /etc/firewalld/firewalld.conf: firewalld forwards to ports that it was told of itself, and to no others'
-        : 'no zone lets others begin connections to the space',
-      advice:
-        port === undefined
-          ? []
-          : [`firewall-cmd --add-forward-port=${port} opens one port in firewalld itself`],
-    }
-  }
-  if (isBoundForGood(seen, hostInterface))
-    return {
-      kind: 'none',
-      why: `${hostInterface} is bound to a zone in /etc/firewalld, which decides`,
-      advice: [`firewall-cmd --get-zone-of-interface=${hostInterface} tells the zone`],
-    }
-  if (isBoundToZone(table, hostInterface))
-    return {
-      kind: 'none',
-      why: `${hostInterface} is in a zone that forwards, and a policy or rule of firewalld drops it all the same`,
-      advice: ['firewall-cmd --list-all-policies shows them'],
-    }
-  return { kind: 'firewalld', link: hostInterface }
-}
+/** Without counters, and with targets of iptables by their names. */
+const plainText = (text: string): string =>
+  text.replace(/counter packets \d+ bytes \d+ ?/g, '').replace(/xt target "(\w+)"/g, '$1')
 
 const legacyObstacles = (
   seen: Observation,
@@ -185,7 +92,7 @@ const legacyObstacles = (
     return [
       {
         place,
-        owner: 'iptables-legacy',
+        owner: { program, name: program },
         ways: [],
         what: [],
         cause: 'may drop it, and cannot be read',
@@ -197,37 +104,35 @@ const legacyObstacles = (
         },
       },
     ]
-  const owner = legacyOwner(table)
-  return traffic.flatMap(({ way, what, packets }) =>
-    packets
-      .filter(packet => packet.family === family)
-      .flatMap((packet): Obstacle[] => {
-        const drop = legacyDrop(table, {
-          ...(packet.iifname === undefined ? {} : { from: packet.iifname }),
-          ...(packet.oifname === undefined ? {} : { to: packet.oifname }),
-          ...(packet.source === undefined ? {} : { source: packet.source }),
-          ...(packet.destination === undefined ? {} : { destination: packet.destination }),
-          state: packet.ctState === 'new' ? 'NEW' : 'ESTABLISHED',
-          dnat: packet.ctStatus?.dnat === true,
-        })
-        if (drop === undefined) return []
-        const cause = legacyCause(table, drop)
-        return [
-          {
-            place,
-            owner,
-            ways: [way],
-            what: [what],
-            cause: drop.path.length === 0 ? 'drops it by policy' : `drops it by the rule "${cause}"`,
-            evidence: [`${program} -S: ${cause}`],
-            remedy:
-              owner === 'ufw'
-                ? ufwRemedy(seen, space, way)
-                : { kind: 'legacy', program, place: legacyPlace(table, drop) },
-          },
-        ]
-      }),
-  )
+  const owner = legacyOwner(filter.program, table)
+  return traffic
+    .filter(({ packet }) => packet.family === family)
+    .flatMap(({ way, what, packet }): Obstacle[] => {
+      const drop = legacyDrop(table, {
+        ...(packet.iifname === undefined ? {} : { from: packet.iifname }),
+        ...(packet.oifname === undefined ? {} : { to: packet.oifname }),
+        ...(packet.source === undefined ? {} : { source: packet.source }),
+        ...(packet.destination === undefined ? {} : { destination: packet.destination }),
+        state: packet.ctState === 'new' ? 'NEW' : 'ESTABLISHED',
+        dnat: packet.ctStatus?.dnat === true,
+      })
+      if (drop === undefined) return []
+      const cause = legacyCause(table, drop)
+      return [
+        {
+          place,
+          owner,
+          ways: [way],
+          what: [what],
+          cause: drop.path.length === 0 ? 'drops it by policy' : `drops it by the rule: ${cause}`,
+          evidence: [`${program} -S: ${cause}`],
+          remedy:
+            owner.program === 'ufw'
+              ? ufwRemedy(seen, space, way)
+              : { kind: 'legacy', program, place: legacyPlace(table, drop) },
+        },
+      ]
+    })
 }
 
 /** Obstacles of one place and cause become one. */

@@ -1,22 +1,20 @@
-import type { Table } from '../../linux/nftables/index.ts'
 import type { ForwardDrop } from './forward-drops.ts'
 import { jumpOf } from './jump.ts'
+import { type Owner, ownerOfChain, ownerOfRule, ownersOfTable } from './owner.ts'
 
-/** Whose chain it is that drops, which decides where a remedy belongs. */
-export type Owner = 'Docker' | 'ufw' | 'firewalld' | 'libvirt' | 'iptables' | 'iptables-legacy' | 'nftables'
-
-/** By the names of chains, as their makers choose them: first those on the way of the packet, then those beside it. */
-export const chainOwner = ({ table, chain, decider, top }: ForwardDrop): Owner => {
-  const isUfw = (name: string | undefined) => name !== undefined && /^ufw6?-/.test(name)
-  if (table.name === 'firewalld' || has(table, /^FWD[IO]?_|^FORWARD_(?:direct|POLICIES_pre|ZONES)$/))
-    return 'firewalld'
-  if (isUfw(decider.name) || (top !== undefined && isUfw(jumpOf(top)))) return 'ufw'
-  // A policy is set by whoever is there; of the two, ufw remembers what it was told over a reload.
-  if (top === undefined && chain.rules.some(rule => isUfw(jumpOf(rule)))) return 'ufw'
-  if (has(table, /^DOCKER-USER$/)) return 'Docker'
-  if (/^LIBVIRT_/.test(decider.name)) return 'libvirt'
-  const isIptables = table.name === 'filter' && (table.family === 'ip' || table.family === 'ip6')
-  return isIptables && chain.name === 'FORWARD' ? 'iptables' : 'nftables'
+/**
+ * Who has to be asked that a packet is not dropped. Mostly whoever made the rule or chain that drops it; but what stands
+ * in the very chain FORWARD of a shared table bears no sign of its maker.
+ */
+export const ownerOfDrop = ({ table, chain, decider, rule, top }: ForwardDrop): Owner => {
+  const programs = ownersOfTable(table)
+  const named = (program: string) => programs.find(item => item.program === program)
+  // All of the table is made by firewalld where any of it is, whichever backend it uses.
+  const firewalld = named('firewalld')
+  if (firewalld !== undefined) return firewalld
+  const ufw = named('ufw')
+  const leadsToUfw = (item: typeof top) => item !== undefined && /^ufw6?-/.test(jumpOf(item) ?? '')
+  // A policy may be set by any of several; ufw remembers what it was told over a reload.
+  if (ufw !== undefined && (top === undefined ? chain.rules.some(leadsToUfw) : leadsToUfw(top))) return ufw
+  return rule === undefined ? ownerOfChain(table, chain) : ownerOfRule(table, decider, rule)
 }
-
-const has = ({ chains }: Table, pattern: RegExp): boolean => chains.some(({ name }) => pattern.test(name))

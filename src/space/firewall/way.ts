@@ -1,5 +1,6 @@
 import type { Packet } from '../../linux/nftables/evaluate/index.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
+import { type FlowKind, flowsOf } from './flows.ts'
 
 /**
  * A way of a space's packets through the forwarding of the host. `from` and `to` are the names of links; absent means
@@ -11,10 +12,8 @@ export type Way = { from?: string; to?: string }
 /** What tells one way from another. */
 export const wayKey = ({ from, to }: Way): string => `${from ?? ''} ${to ?? ''}`
 
-/** A way, what takes it in words, and packets that stand for all that do. */
-export type Traffic = { way: Way; what: string; packets: Packet[] }
-
-type Families = { family: 4 | 6; address: string }[]
+/** A packet that stands for all of its kind, what it is in words, and the way that it takes. */
+export type Traffic = { way: Way; what: string; packet: Packet }
 
 const wayOut = ({ hostInterface: from, uplink: to }: ResolvedSpace): Way => ({
   from,
@@ -43,77 +42,45 @@ const wayFrom = (space: ResolvedSpace, link: string): Way =>
 /** More published ports than these are taken to fare like them: each is looked for in every rule. */
 const mostPorts = 32
 
+/** The way that each kind of flow takes, and its name. */
+const flowTexts: Record<FlowKind, { wayOf: (space: ResolvedSpace) => Way; what: (name: string) => string }> =
+  {
+    outbound: { wayOf: wayOut, what: name => `what ${name} sends` },
+    reply: { wayOf: wayIn, what: name => `the answers to ${name}` },
+    published: { wayOf: wayIn, what: name => `what comes to the published ports of ${name}` },
+    'published-reply': { wayOf: wayOut, what: name => `the answers of the published ports of ${name}` },
+  }
+
 /**
  * All that a space sends and receives through this host. `anyUplink` is the link by which packets leave that are not
  * bound to one; where there is none, rules that ask for it have no certain answer.
  */
 export const trafficOf = (space: ResolvedSpace, anyUplink: string | undefined): Traffic[] => {
-  const { hostInterface: cable, internal, publish, connect } = space
+  const { name, hostInterface, address, ipv6, internal, publish, connect } = space
+  const addresses = { 4: address, ...(ipv6 === undefined ? {} : { 6: ipv6.address }) }
   const uplink = space.uplink ?? anyUplink
-  const families: Families = [
-    { family: 4, address: space.address },
-    ...(space.ipv6 === undefined ? [] : [{ family: 6 as const, address: space.ipv6.address }]),
-  ]
-  const out = (link: string | undefined) => ({
-    iifname: cable,
-    ...(link === undefined ? {} : { oifname: link }),
+  const published = publish
+    .slice(0, mostPorts)
+    .map(({ protocol, hostPort, port }) => ({ protocol, hostPort: hostPort.first, port: port.first }))
+  const outside = flowsOf({
+    hostInterface,
+    ...(uplink === undefined ? {} : { uplink }),
+    addresses,
+    published,
+  }).flatMap(({ kind, packet }): Traffic[] => {
+    if (internal && (kind === 'outbound' || kind === 'reply')) return []
+    const { wayOf, what } = flowTexts[kind]
+    return [{ way: wayOf(space), what: what(name), packet }]
   })
-  const into = (link: string | undefined) => ({
-    ...(link === undefined ? {} : { iifname: link }),
-    oifname: cable,
-  })
-  const each = (packetOf: (family: Families[number]) => Omit<Packet, 'family'>[]): Packet[] =>
-    families.flatMap(item => packetOf(item).map(packet => ({ family: item.family, ...packet })))
-  const begun = { ctState: 'new', ctDirection: 'original' } as const
-  const answered = { ctState: 'established', ctDirection: 'reply' } as const
-  const protocols = { tcp: 6, udp: 17, sctp: 132 }
-  const outside: Traffic[] = [
-    {
-      way: wayOut(space),
-      what: `what ${space.name} sends`,
-      packets: each(({ address }) => [{ ...out(uplink), source: address, ...begun }]),
-    },
-    {
-      way: wayIn(space),
-      what: `the answers to ${space.name}`,
-      packets: each(({ address }) => [{ ...into(uplink), destination: address, ...answered }]),
-    },
-  ]
-  const published: Traffic[] = [
-    {
-      way: wayIn(space),
-      what: `what comes to the published ports of ${space.name}`,
-      packets: each(({ address }) =>
-        publish.slice(0, mostPorts).map(({ protocol, hostPort, port }) => ({
-          ...into(uplink),
-          destination: address,
-          protocol: protocols[protocol],
-          destinationPort: port.first,
-          ...begun,
-          ctStatus: { dnat: true },
-          ctOriginal: { destinationPort: hostPort.first },
-        })),
-      ),
-    },
-    {
-      way: wayOut(space),
-      what: `the answers of the published ports of ${space.name}`,
-      packets: each(({ address }) => [
-        { ...out(uplink), source: address, ...answered, ctStatus: { dnat: true } },
-      ]),
-    },
-  ]
-  const peers = connect.flatMap((peer): Traffic[] => [
-    {
-      way: wayTo(space, peer.hostInterface),
-      what: `what ${space.name} sends to ${peer.name}`,
-      packets: each(({ address }) => [{ ...out(peer.hostInterface), source: address, ...begun }]),
-    },
-    {
-      way: wayFrom(space, peer.hostInterface),
-      what: `the answers of ${peer.name} to ${space.name}`,
-      packets: each(({ address }) => [{ ...into(peer.hostInterface), destination: address, ...answered }]),
-    },
-  ])
-  return [...(internal ? [] : outside), ...(publish.length > 0 ? published : []), ...peers]
+  const peers = connect.flatMap(peer =>
+    flowsOf({ hostInterface, uplink: peer.hostInterface, addresses }).map(({ kind, packet }): Traffic => {
+      const isOut = kind === 'outbound'
+      return {
+        way: isOut ? wayTo(space, peer.hostInterface) : wayFrom(space, peer.hostInterface),
+        what: isOut ? `what ${name} sends to ${peer.name}` : `the answers of ${peer.name} to ${name}`,
+        packet,
+      }
+    }),
+  )
+  return [...outside, ...peers]
 }

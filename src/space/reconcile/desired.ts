@@ -17,6 +17,7 @@ import {
 import { phases, type Resource } from '../resources/resource.ts'
 import { loopbackRouteResources, routeResources } from '../resources/route.ts'
 import { routerGuardResource } from '../resources/router-guard.ts'
+import { releasedFlowsResource, staleFlowResources } from '../resources/stale-flows.ts'
 import { tableResource } from '../resources/table.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { HostRecord, SpaceRecord, StatePaths } from '../state/records.ts'
@@ -59,10 +60,12 @@ export const spaceResources = (
   return [
     spaceRecordResource(paths, record),
     namespaceResource(space, ownsNamespace),
+    releasedFlowsResource(space),
     ...(ownsNamespace ? [loopbackResource(space)] : []),
     ...cableResources(space, previous),
     ...elementResources(space, previous),
     ...foreignForwardResources(space, previous),
+    ...staleFlowResources(space, previous),
   ]
 }
 

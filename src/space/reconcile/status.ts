@@ -1,3 +1,4 @@
+import { isLinkLocal } from '../../linux/net/ip.ts'
 import { type Route, routeProtocol, routeScope, routeTable } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import { formatPublish } from '../spec/publish.ts'
@@ -24,6 +25,7 @@ const routeText = (route: Route, device: string): string =>
     ...(route.protocol === routeProtocol.kernel ? ['proto kernel'] : []),
     ...(route.scope === routeScope.link ? ['scope link'] : []),
     ...(route.preferredSource === undefined ? [] : [`src ${route.preferredSource}`]),
+    // `ip -6 route` prints the metric of every route, as all have one.
     ...(route.priority ? [`metric ${route.priority}`] : []),
   ].join(' ')
 
@@ -36,16 +38,18 @@ const statusOf = (
   const { namespacePath: where, hostInterface, interface: inner } = space
   const host = seen.link(undefined, hostInterface)
   const peer = seen.link(where, inner)
-  const main = (route: Route) => route.family === 4 && route.table === routeTable.main
+  // Link-local routes and the like, which the kernel keeps for every link with IPv6, tell nobody anything.
+  const main = ({ table, destination }: Route) =>
+    table === routeTable.main && !/^(fe80|ff00):/.test(destination)
   const counters = peer?.counters
   return {
     name: space.name,
     namespace: where,
     healthy: drift.length === 0,
     interface: { host: hostInterface, inner },
-    addresses: (peer === undefined ? [] : (seen.addresses(where).get(peer.index) ?? [])).map(
-      address => `${address.address}/${address.prefixLength}`,
-    ),
+    addresses: (peer === undefined ? [] : (seen.addresses(where).get(peer.index) ?? []))
+      .filter(({ address }) => !isLinkLocal(address))
+      .map(({ address, prefixLength }) => `${address}/${prefixLength}`),
     gateway: space.gateway,
     uplink: space.internal ? undefined : (space.uplink ?? anyUplink),
     publish: space.publish.map(formatPublish),
@@ -94,7 +98,8 @@ export const status = ({ kernel, paths }: Context, names?: readonly string[]): S
   })
 }
 
-const notFound = (name: string, known: readonly string[]): NatspaceError =>
+/** The error for a name without a record. */
+export const notFound = (name: string, known: readonly string[]): NatspaceError =>
   new NatspaceError({
     code: 'NOT_FOUND',
     exit: 1,

@@ -24,7 +24,8 @@ export const stageOf = async (scenario: Scenario) => {
   const { before, harm } = scenario
   const host = newHost()
   const { kernel, context } = host
-  meanwhile(kernel, preparations(scenario))
+  const uplink = kernel.links(undefined).find(link => link.name === 'eth0')
+  meanwhile(kernel, preparations(scenario, uplink?.index ?? 0))
   const start = kernel.snapshot()
   for (const specs of before) await up(context, specs)
   if (harm !== undefined) meanwhile(kernel, harmful(kernel, harm))

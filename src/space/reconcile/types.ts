@@ -1,6 +1,6 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import type { NatspaceError } from '../errors.ts'
-import type { ResolvedSpace } from '../spec/types.ts'
+import type { Publish, ResolvedSpace } from '../spec/types.ts'
 import type { StatePaths } from '../state/records.ts'
 import type { Drift, Operation } from './operation.ts'
 
@@ -34,6 +34,9 @@ export type PlanOptions = {
 
 /** What `up` did. */
 export type UpResult = { plan: Plan; changes: number }
+
+/** What `publish` or `unpublish` did: the space as it is now, and the ports that came or went. */
+export type PublishResult = UpResult & { space: ResolvedSpace; changed: Publish[] }
 
 /** What `down` did. `problems` are things that could not be taken away; everything else was. */
 export type DownResult = {

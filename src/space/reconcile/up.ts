@@ -200,12 +200,20 @@ export const planUp = (context: Context, specs: readonly SpaceSpec[], options: P
  * Brings spaces up: all of them as their specs say, or everything as it was before. Does nothing at all when all is
  * right already. Throws NatspaceError.
  */
-export const up = async (
+export const up = (
   context: Context,
   specs: readonly SpaceSpec[],
   options: PlanOptions & { lockPatience?: number } = {},
+): Promise<UpResult> => upAsChosen(context, () => specs, options)
+
+/** As `up`, of specs that are chosen under the lock: from what is there when nobody else can change it any more. */
+export const upAsChosen = async (
+  context: Context,
+  choose: () => readonly SpaceSpec[],
+  options: PlanOptions & { lockPatience?: number } = {},
 ): Promise<UpResult> => {
   using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
+  const specs = choose()
   for (let attempt = 1; ; attempt++) {
     try {
       return attemptUp(context, specs, options)

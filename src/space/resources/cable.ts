@@ -128,6 +128,8 @@ const settings6 = ({
     host('accept_redirects', '0'),
     // Nobody else is on the cable, and until the check were over neighbours could not be asked for.
     host('accept_dad', '0'),
+    // Where the kernel has it: forwards what comes out of the cable, though the host forwards nothing else.
+    host('force_forwarding', '1'),
     inside('accept_ra', '0'),
     inside('accept_dad', '0'),
     host('disable_ipv6', '0'),

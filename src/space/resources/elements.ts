@@ -135,7 +135,8 @@ export const checkPublishedElsewhere = (
 ): void => {
   for (const space of spaces) {
     // Elements that lead to any address this space has or had are its own.
-    const own = new Set([space.address, previous.get(space.name)?.address])
+    const before = previous.get(space.name)
+    const own = new Set([space.address, space.ipv6?.address, before?.address, before?.ipv6?.address])
     for (const { set, element, step } of membershipsOf(space)) {
       if (step !== 'publish') continue
       const other = seenElements(seen, set).get(keyText(element.key))
@@ -148,7 +149,8 @@ export const checkPublishedElsewhere = (
 
 /** The host end of the cable whose inside address this is. */
 const ownerOf = (seen: Observation, address: string): string | undefined => {
-  for (const { key } of seenElements(seen, 'source4').values())
+  const sources = address.includes(':') ? 'source6' : 'source4'
+  for (const { key } of seenElements(seen, sources).values())
     if (key[1] === address) return seen.link(undefined, String(key[0]))?.alias?.replace(/^natspace:/, '')
   return undefined
 }

@@ -83,7 +83,12 @@ const nativeResource = (space: ResolvedSpace, previous: ResolvedSpace | undefine
       if (added.length === 0 && useless.length === 0) return []
       const touched = [...added.map(({ place }) => place), ...useless]
       const chains = [...new Map(touched.map(item => [item.chain, item])).values()]
-      const before = own.filter(({ chain }) => chains.some(item => item.chain === chain))
+      // Those that iptables restored bear their comment otherwise, and stay.
+      const before = own.filter(
+        item =>
+          chains.some(({ chain }) => chain === item.chain) &&
+          (item.rule.comment !== undefined || useless.includes(item)),
+      )
       return [
         operation(
           seen,
@@ -121,11 +126,11 @@ export const foreignForwardWarnings = (seen: Observation, space: ResolvedSpace):
     .map(({ place, owner, what, cause, evidence, remedy }) => ({
       code: 'FORWARD_DROP',
       space: space.name,
-      what: `the firewall of this host may drop ${what.join(', and ') || `what ${space.name} sends`}`,
+      what: `the firewall of this host may drop ${inWords(what) || `what ${space.name} sends`}`,
       why:
         remedy.kind === 'none' && remedy.why !== evidence[0]
-          ? `${place} (${owner}) ${cause}; ${remedy.why}`
-          : `${place} (${owner}) ${cause}`,
+          ? `${place} (${owner.name}) ${cause}; ${remedy.why}`
+          : `${place} (${owner.name}) ${cause}`,
       evidence,
       fix:
         remedy.kind === 'none'
@@ -134,6 +139,10 @@ export const foreignForwardWarnings = (seen: Observation, space: ResolvedSpace):
               `natspace up ${space.name} --fix-firewall with the same options ${remedyText(remedy)}, and down takes it back`,
             ],
     }))
+
+/** 'a', 'a and b', 'a, b and c'. */
+const inWords = (parts: readonly string[]): string =>
+  [parts.slice(0, -1).join(', '), ...parts.slice(-1)].filter(Boolean).join(' and ')
 
 const remedyText = (remedy: Exclude<Obstacle['remedy'], { kind: 'none' }>): string => {
   switch (remedy.kind) {

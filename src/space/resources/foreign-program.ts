@@ -56,7 +56,7 @@ export const foreignProgramResources = (space: ResolvedSpace, previous?: Resolve
 
 /** A remedy that is not there, or no more. */
 export const driftOf = ({ place, owner, what, cause }: Obstacle, space: string): Drift => ({
-  resource: `${place} (${owner})`,
+  resource: `${place} (${owner.name})`,
   step: 'forward',
   space,
   expected: `accepts ${what.join(', ')}`,

@@ -33,6 +33,7 @@ export const phases = [
   'route',
   'firewall',
   'foreign-firewall',
+  'flows',
   'foreign-program',
   'forwarding',
 ] as const

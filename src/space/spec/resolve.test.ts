@@ -215,3 +215,60 @@ describe('many', () => {
     expect(performance.now() - start).toBeLessThan(1500)
   })
 })
+
+describe('both families', () => {
+  const host6 = { ...facts, hasIpv6: true }
+  const of = (raw: RawSpec, host: ResolveManyFacts = host6) =>
+    resolveSpecs([validateSpec('web', raw)], host)[0]
+
+  test('auto is on where the host has IPv6, and stays on', () => {
+    const first = of({})
+    expect(first?.ipv6).toEqual({
+      gateway: 'fd12:3456:789a::ac8:1',
+      address: 'fd12:3456:789a::ac8:2',
+      prefixLength: 126,
+      network: 'fd12:3456:789a::ac8:0/126',
+    })
+    expect(of({}, facts)?.ipv6).toBeUndefined()
+    expect(of({ ipv6: 'on' }, facts)?.ipv6?.address).toBe('fd12:3456:789a::ac8:2')
+    expect(of({ ipv6: false })?.ipv6).toBeUndefined()
+    const previous = new Map(first === undefined ? [] : [['web', first]])
+    const moved = { ...facts, previous, prefix6: () => 'fd99::/48' }
+    expect(of({}, moved)?.ipv6).toEqual(first?.ipv6)
+  })
+
+  test('auto is off where the uplink is too small for it', () => {
+    expect(of({}, { ...host6, mtuOf: () => 1000 })).toMatchObject({ mtu: 1000 })
+    expect(of({}, { ...host6, mtuOf: () => 1000 })?.ipv6).toBeUndefined()
+  })
+
+  test('what needs IPv6 is refused where there is none', () => {
+    expect(faultOf(() => of({ publish: ['[::1]:80'] }, facts)).code).toBe('BAD_PUBLISH')
+    expect(faultOf(() => of({ source: '2001:db8::1' }, facts)).code).toBe('BAD_SOURCE')
+  })
+})
+
+test('the MTU is that of the uplink unless it is given', () => {
+  const host = { ...facts, mtuOf: (uplink: string | undefined) => (uplink === 'wg0' ? 1420 : 9000) }
+  const mtus = [{}, { uplink: 'wg0' }, { mtu: 1300 }].map(
+    raw => resolveSpecs([validateSpec('web', raw)], host)[0]?.mtu,
+  )
+  expect(mtus).toEqual([9000, 1420, 1300])
+})
+
+describe('connected spaces', () => {
+  test('of one file, and one that is up', () => {
+    const up = { name: 'up', hostInterface: 'veth-up', address: '10.200.9.2' }
+    const host = { ...facts, peer: (name: string) => (name === 'up' ? up : undefined) }
+    const wanted = [validateSpec('web', { connect: ['up', 'db'] }), validateSpec('db', {})]
+    expect(resolveSpecs(wanted, host)[0]?.connect).toEqual([
+      { name: 'db', hostInterface: 'veth-db', address: '10.200.0.6' },
+      up,
+    ])
+  })
+
+  test('one that is not there', () => {
+    const fault = faultOf(() => resolve({ connect: ['db'] }))
+    expect([fault.code, fault.exit]).toEqual(['NO_SUCH_PEER', 2])
+  })
+})

@@ -15,6 +15,9 @@ describe('the command that deletes flows', () => {
     expect(commandsOf({ protocol: 99, originalSource: '10.0.0.1', replySource: '10.0.0.2' })).toEqual([
       'conntrack -D -p 99 --orig-src 10.0.0.1 --reply-src 10.0.0.2 || true',
     ])
+    expect(commandsOf({ originalSource: '10.0.0.1', replyDestination: '192.0.2.1' })).toEqual([
+      'conntrack -D --orig-src 10.0.0.1 --reply-dst 192.0.2.1 || true',
+    ])
   })
 
   test('names the family where no address of IPv4 does, and is there for each family it may be', () => {

@@ -41,13 +41,14 @@ const ipv6 = ['-f', 'ipv6']
 
 /** What conntrack(8) has options for. Those for ports need a protocol. */
 const optionsOf = (selector: FlowSelector): (string | number)[] => {
-  const { protocol, originalSource, originalDestination, replySource } = selector
+  const { protocol, originalSource, originalDestination, replySource, replyDestination } = selector
   const [destinationPort, sourcePort] = [selector.originalDestinationPort, selector.replySourcePort]
   return [
     ...(protocol === undefined ? [] : ['-p', protocolName(protocol) ?? protocol]),
     ...(originalSource === undefined ? [] : ['--orig-src', originalSource]),
     ...(originalDestination === undefined ? [] : ['--orig-dst', originalDestination]),
     ...(replySource === undefined ? [] : ['--reply-src', replySource]),
+    ...(replyDestination === undefined ? [] : ['--reply-dst', replyDestination]),
     ...(isOption(destinationPort, protocol) ? ['--orig-port-dst', destinationPort.first] : []),
     ...(isOption(sourcePort, protocol) ? ['--reply-port-src', sourcePort.first] : []),
   ]

@@ -2,7 +2,7 @@ import type { HookName } from '../hook.ts'
 import type { Chain, Table } from '../read/model.ts'
 import type { Possibility, RuleRef, Visit } from './outcome.ts'
 import { evaluateRule } from './rule.ts'
-import { joinOptional, type State } from './state.ts'
+import { joinOptional, joinStates, type State } from './state.ts'
 import type { End } from './step.ts'
 
 /**
@@ -18,6 +18,18 @@ const deepestJump = 16
 
 /** More rules than any packet meets: a ruleset that branches so widely gets no certain answer. */
 const mostVisits = 200_000
+
+/** How a packet gets to a rule: its state, the uncertain rules before, and whether it gets there if none of them applies. */
+export type Way = { state: State; forks: readonly RuleRef[]; plain: boolean }
+
+const joinWays = (one: Way | undefined, other: Way | undefined): Way | undefined => {
+  if (one === undefined || other === undefined) return one ?? other
+  return {
+    state: joinStates(one.state, other.state),
+    forks: [...new Set([...one.forks, ...other.forks])],
+    plain: one.plain || other.plain,
+  }
+}
 
 /** One walk through a base chain: what is collected on the way. */
 export class Walk {
@@ -37,33 +49,36 @@ export class Walk {
     this.#chains = new Map(table.chains.map(chain => [chain.name, chain]))
   }
 
-  /** Walks a chain; returns the state with which it is left at its end or by `return`, if that can happen. */
-  chain(chain: Chain, entry: State, forks: readonly RuleRef[], depth = 0): State | undefined {
-    let state: State | undefined = entry
-    let left: State | undefined
-    // Uncertain rules before that would have ended the chain stay in the way of everything behind them.
-    let way = forks
+  /** Walks a chain; returns how it is left at its end or by `return`, if that can happen. */
+  chain(chain: Chain, entry: Way, depth = 0): Way | undefined {
+    let way: Way | undefined = entry
+    let left: Way | undefined
     for (const [index, rule] of chain.rules.entries()) {
-      if (state === undefined) break
+      if (way === undefined) break
       const by = { ...this.refOf(chain), rule: { handle: rule.handle, index } }
       if (--this.#left < 0) {
-        this.#end('unknown', by, way, state)
-        return joinOptional(left, state)
+        this.#end('unknown', by, way)
+        break
       }
-      const result = evaluateRule(rule, { hook: this.hook, table: this.table, state })
+      const result = evaluateRule(rule, { hook: this.hook, table: this.table, state: way.state })
       if (result.match === false) continue
       this.visits.push({ by, match: result.match })
       const certain = result.next === undefined && result.ends.length === 1
-      const inside = certain ? way : [...way, by]
-      state = result.next
-      for (const { end, state: then } of result.ends) {
-        const back = this.#follow(end, by, inside, then, depth)
-        if (back.next !== undefined) state = joinOptional(state, back.next)
-        left = joinOptional(left, back.left)
+      const { forks, plain }: Pick<Way, 'forks' | 'plain'> = way
+      const inside: readonly RuleRef[] = certain ? forks : [...forks, by]
+      // Uncertain rules that might have ended the chain stay in the way of everything behind them.
+      way =
+        result.next === undefined
+          ? undefined
+          : { state: result.next, forks: result.ends.length > 0 ? inside : forks, plain }
+      for (const [i, { end, state }] of result.ends.entries()) {
+        const isPlain = plain && result.next === undefined && i === result.ends.length - 1
+        const back = this.#follow(end, by, { state, forks: inside, plain: isPlain }, depth)
+        way = joinWays(way, back.next)
+        left = joinWays(left, back.left)
       }
-      if (!certain && result.ends.length > 0) way = inside
     }
-    return joinOptional(left, state)
+    return joinWays(left, way)
   }
 
   /** The chain's own part of a reference to one of its rules. */
@@ -76,39 +91,44 @@ export class Walk {
   #follow(
     end: End,
     by: RuleRef,
-    way: readonly RuleRef[],
-    state: State,
+    way: Way,
     depth: number,
-  ): { next?: State | undefined; left?: State | undefined } {
+  ): { next?: Way | undefined; left?: Way | undefined } {
     switch (end.verdict) {
       case 'return':
-        return { left: state }
+        return { left: way }
       case 'jump':
       case 'goto': {
         const target = this.#chains.get(end.chain)
         if (target === undefined || depth >= deepestJump) {
-          this.#end('unknown', by, way, state)
-          return { next: state }
+          this.#end('unknown', by, way)
+          return { next: way }
         }
-        const back = this.chain(target, state, way, depth + 1)
+        const back = this.chain(target, way, depth + 1)
         return end.verdict === 'jump' ? { next: back } : { left: back }
       }
       case 'nat':
-        this.translated = joinOptional(this.translated, state)
-        this.possible.push({ verdict: 'accept', by, forks: way, nat: { ...end.action, by } })
+        this.translated = joinOptional(this.translated, way.state)
+        this.possible.push({
+          verdict: 'accept',
+          by,
+          forks: way.forks,
+          plain: way.plain,
+          nat: { ...end.action, by },
+        })
         return {}
       case 'unknown':
-        this.#end('unknown', by, way, state)
-        return { next: state }
+        this.#end('unknown', by, { ...way, plain: false })
+        return { next: way }
       default:
-        this.#end(end.verdict, by, way, state)
+        this.#end(end.verdict, by, way)
         return {}
     }
   }
 
   /** Notes a verdict. */
-  #end(verdict: Possibility['verdict'], by: RuleRef, forks: readonly RuleRef[], state: State): void {
-    this.possible.push({ verdict, by, forks })
+  #end(verdict: Possibility['verdict'], by: RuleRef, { state, forks, plain }: Way): void {
+    this.possible.push({ verdict, by, forks, plain })
     if (verdict === 'accept' || verdict === 'queue' || verdict === 'unknown')
       this.accepted = joinOptional(this.accepted, state)
   }

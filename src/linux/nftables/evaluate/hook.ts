@@ -97,13 +97,14 @@ const run = (
   state: State,
 ): { walk: Walk; outcome: ChainOutcome } => {
   const walk = new Walk(hook, table)
-  const end = walk.chain(chain, state, [])
+  const end = walk.chain(chain, { state, forks: [], plain: true })
   if (end !== undefined) {
-    const verdict = chain.policy ?? 'accept'
-    const forks = walk.possible.flatMap(({ forks: found }) => found)
-    walk.possible.push({ verdict, by: { ...walk.refOf(chain), rule: 'policy' }, forks })
-    if (verdict === 'accept') walk.accepted = joinOptional(walk.accepted, end)
+    const policy = chain.policy ?? 'accept'
+    const { forks, plain } = end
+    walk.possible.push({ verdict: policy, by: { ...walk.refOf(chain), rule: 'policy' }, forks, plain })
+    if (policy === 'accept') walk.accepted = joinOptional(walk.accepted, end.state)
   }
+  const otherwise = walk.possible.find(({ plain }) => plain)
   const verdict = verdictOf(walk.possible)
   const decidedBy = verdict === 'unknown' ? undefined : walk.possible.at(-1)?.by
   const outcome: ChainOutcome = {
@@ -114,6 +115,7 @@ const run = (
     verdict,
     ...(decidedBy === undefined ? {} : { decidedBy }),
     possible: walk.possible,
+    ...(otherwise === undefined ? {} : { otherwise }),
     maybe: verdict === 'unknown' ? distinct(walk.possible.flatMap(({ forks }) => forks)) : [],
     visits: walk.visits,
   }
@@ -175,7 +177,7 @@ const outcomeOf = (steps: readonly ChainOutcome[], end: State | undefined, last:
   const verdict = verdictOf(end === undefined ? stops : [...stops, { verdict: 'accept' }])
   const translations = translationsOf(steps)
   const decidedBy = verdict === 'unknown' ? undefined : decider(steps, verdict, stops)
-  const certain = certainTranslation(steps, translations)
+  const certain = last.packet.ctState === 'new' ? certainTranslation(steps, translations) : undefined
   return {
     verdict,
     ...(decidedBy === undefined ? {} : { decidedBy }),

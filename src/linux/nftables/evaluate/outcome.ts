@@ -26,6 +26,8 @@ export type Possibility = {
   verdict: 'accept' | 'drop' | 'reject' | 'queue' | 'unknown'
   by: Decider
   forks: readonly RuleRef[]
+  /** Whether it is the end of a packet to which none of the uncertain rules applies. */
+  plain: boolean
   nat?: Translation
 }
 
@@ -42,10 +44,12 @@ export type ChainOutcome = {
   type: 'filter' | 'nat' | 'route'
   priority: number
   verdict: Verdict
-  /** Present when the verdict is known. */
+  /** Present when the verdict is known; where several ways agree in it, the last of them. */
   decidedBy?: Decider
   /** All ways in which it may end. One, when everything is known. */
   possible: readonly Possibility[]
+  /** How it ends for a packet without peculiarities: one to which none of the uncertain rules applies. */
+  otherwise?: Possibility
   /** Rules that may apply or not, where it matters. */
   maybe: readonly RuleRef[]
   visits: readonly Visit[]
@@ -55,7 +59,10 @@ export type ChainOutcome = {
 export type Outcome = {
   /** A definite one only where all ways lead to it. */
   verdict: Verdict
-  /** Who stops the packet; who accepted it last, when nobody does. Absent when the verdict is unknown. */
+  /**
+   * Who stops the packet; who accepted it last, when nobody does. Absent when the verdict is unknown; where several ways
+   * agree in it, the last of them.
+   */
   decidedBy?: Decider
   /** Whether it goes on behind the hook: also known where only drop and reject are possible. */
   passes: boolean | 'unknown'

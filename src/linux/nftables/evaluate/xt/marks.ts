@@ -32,13 +32,15 @@ export const setMark = (info: Info, state: State): State =>
 const modes = { set: 0, save: 1, restore: 2 } as const
 
 /**
- * struct xt_connmark_tginfo1, linux/netfilter/xt_connmark.h; in revision 2 a shift follows. Equivalent to: `-j CONNMARK`
+ * struct xt_connmark_tginfo1, linux/netfilter/xt_connmark.h: value, two masks and a mode; in revision 2 a shift stands in
+ * front of the mode. Equivalent to: `-j CONNMARK`
  */
 export const setConnectionMark = (info: Info, state: State, revision: number): State => {
-  const shifted = revision === 2 && info.has(15) && info.u8(14) !== 0
-  if (!info.has(13) || shifted)
+  const modeAt = revision === 2 ? 14 : 12
+  const isShifted = revision === 2 && info.has(15) && info.u8(13) !== 0
+  if (!info.has(modeAt + 1) || revision > 2 || isShifted)
     return { ...state, mark: integerBits(undefined, 4), ctMark: integerBits(undefined, 4) }
-  const [value, ctMask, mask, mode] = [info.u32(0), info.u32(4), info.u32(8), info.u8(12)]
+  const [value, ctMask, mask, mode] = [info.u32(0), info.u32(4), info.u32(8), info.u8(modeAt)]
   if (mode === modes.set) return { ...state, ctMark: changed(state.ctMark, ctMask, integerBits(value, 4)) }
   if (mode === modes.save)
     return { ...state, ctMark: changed(state.ctMark, ctMask, and(state.mark, integerBits(mask, 4))) }

@@ -1,0 +1,28 @@
+/** The inverse of resolving: what would have to be asked for to get exactly this space. */
+
+import type { ResolvedSpace, SpaceSpec } from './types.ts'
+
+/**
+ * A spec in which nothing is left to be chosen: resolved again, with the space itself as what is up already, it gives
+ * the same space. Pure.
+ */
+export const specOf = (space: ResolvedSpace): SpaceSpec => ({
+  name: space.name,
+  address: space.address,
+  gateway: `${space.gateway}/${space.prefixLength}`,
+  hostInterface: space.hostInterface,
+  interface: space.interface,
+  ...(space.uplink === undefined ? {} : { uplink: space.uplink }),
+  ...(space.source === undefined ? {} : { source: space.source }),
+  ipv6: space.ipv6 === undefined ? 'off' : 'on',
+  publish: space.publish,
+  ...(space.dns === undefined ? {} : { dns: space.dns }),
+  mtu: space.mtu,
+  ...(space.rate === undefined ? {} : { rate: space.rate }),
+  internal: space.internal,
+  connect: space.connect.map(peer => peer.name),
+  ...(space.egress === undefined ? {} : { egress: space.egress }),
+  host: space.host,
+  metadata: space.metadata,
+  fixFirewall: space.fixFirewall,
+})

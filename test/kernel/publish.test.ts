@@ -1,0 +1,144 @@
+/** Ports that are published and taken away while a space lives: what changes, and what must not notice. */
+import { describe, expect } from 'bun:test'
+import { expectOnNewHost, onNewHost } from '../support/host.ts'
+import { requireTool } from '../support/tools.ts'
+
+const test = requireTool('ip', 'nft', 'iptables-save', 'sysctl', 'nc', 'awk', 'cmp')
+
+/** Commands for the scripts below. */
+const helpers = `
+# reach CLIENT-NAMESPACE ADDRESS PORT INSIDE-PORT: whether a line gets from there to the port of the space.
+reach() {
+  : >/run/got
+  ip netns exec myspace timeout 3 nc -l\${4+n} $family $4 >/run/got & server=$!
+  for attempt in $(seq 100); do
+    ip netns exec myspace ss -Hltn "sport = :$4" | grep -q . && break; sleep 0.01
+  done
+  echo "by $2 $3" | $1 timeout 2 nc -N -w1 $2 $3 || true
+  sleep 0.1; kill $server 2>/run/ignored || true; wait $server || true
+  grep -q "by $2 $3" /run/got && echo "$2 $3 reaches $4" || echo "$2 $3 reaches nothing"
+}
+family=
+host2="ip netns exec host2"
+retransmitted() { ip netns exec $1 awk '/^Tcp:/ { line = $0 } END { split(line, field); print field[13] }' /proc/net/snmp; }
+`
+
+describe('publish and unpublish', () => {
+  test('open and close ports from outside, from the host and on its loopback, for a space that had none', () => {
+    const output = expectOnNewHost(`${helpers}
+      natspace up -q myspace
+      snapshot >/run/before
+      natspace publish myspace 8080:80 9000-9003
+      reach "$host2" 192.168.1.32 8080 80
+      reach "" 127.0.0.1 8080 80
+      reach "$host2" 192.168.1.32 9002 9002
+      natspace status -q myspace >/run/status && echo healthy
+      natspace unpublish myspace 8080
+      reach "$host2" 192.168.1.32 8080 80
+      reach "$host2" 192.168.1.32 9002 9002
+      natspace unpublish myspace 9000-9003/tcp
+      snapshot >/run/after
+      diff /run/before /run/after && echo EQUAL`)
+    expect(output.split('\n').filter(line => /reaches|healthy|EQUAL/.test(line))).toEqual([
+      '192.168.1.32 8080 reaches 80',
+      '127.0.0.1 8080 reaches 80',
+      '192.168.1.32 9002 reaches 9002',
+      'healthy',
+      '192.168.1.32 8080 reaches nothing',
+      '192.168.1.32 9002 reaches 9002',
+      'EQUAL',
+    ])
+    expect(output).toContain('myspace: published 8080 of this host -> 80 inside, tcp\n')
+    expect(output).toContain('myspace: closed 8080 of this host -> 80 inside, tcp\n')
+  })
+
+  test('do so with IPv6', () => {
+    const output = expectOnNewHost(`${helpers}
+      ip address add fd99::32/64 dev eth0 nodad
+      ip -n host2 address add fd99::15/64 dev eth0 nodad
+      ip -6 route add default via fd99::15
+      natspace up -q myspace
+      snapshot >/run/before
+      natspace publish -q myspace 8080:80
+      family=-6
+      reach "$host2" fd99::32 8080 80
+      reach "" ::1 8080 80
+      natspace unpublish -q myspace 8080
+      snapshot >/run/after
+      diff /run/before /run/after && echo EQUAL`)
+    expect(output.trim().split('\n')).toEqual(['fd99::32 8080 reaches 80', '::1 8080 reaches 80', 'EQUAL'])
+  })
+
+  test('change nothing when all is as asked, and say what is there when it is not', () => {
+    const { status, stdout, stderr } = onNewHost(`
+      natspace up -q myspace $article
+      natspace publish myspace 8080:80/tcp
+      natspace publish -j myspace 8080:80
+      natspace unpublish myspace 8080:81 && exit 9
+      natspace unpublish myspace 8080:81 || exit $?`)
+    expect(stdout).toContain('myspace publishes that already; nothing to do')
+    expect(stdout).toContain('"published":[],"changes":0')
+    expect(stderr).toContain('published: 8080:80')
+    expect(stderr).toContain('NOT_PUBLISHED')
+    expect(status).toBe(2)
+  })
+
+  test('refuse a space that is not there, and leave no trace', () => {
+    const { status, stdout, stderr } = onNewHost(`
+      snapshot >/run/before
+      status=0; natspace publish nobody 80 || status=$?
+      snapshot >/run/after; diff /run/before /run/after && echo EQUAL
+      exit $status`)
+    expect(stdout).toBe('EQUAL\n')
+    expect(stderr).toContain('NOT_FOUND')
+    expect(status).toBe(1)
+  })
+})
+
+/** A connection with data in both directions until /run/stop; what is sent late must have been lost, not delayed. */
+const flowing = (meanwhile: string) => `${helpers}
+  natspace up -q myspace $article
+  for place in "ip -n host2 route change 192.168.1.0/24 dev eth0" \\
+               "ip -n myspace route change default via 192.168.45.2 dev veth2"; do
+    $place rto_min 3s
+  done
+  for place in host2 myspace; do
+    # No probes in advance of a loss, which a busy machine would provoke.
+    ip netns exec $place sysctl -qw net.ipv4.tcp_early_retrans=0
+  done
+  stream() { while [ ! -e /run/stop ]; do head -c 20000 /dev/urandom; sleep 0.002; done; }
+  stream | tee /run/sent-in | timeout 30 ip netns exec myspace nc -lnN 80 >/run/got-out & server=$!
+  for attempt in $(seq 100); do ip netns exec myspace ss -Hltn "sport = :80" | grep -q . && break; sleep 0.01; done
+  stream | tee /run/sent-out | timeout 30 ip netns exec host2 nc -N 192.168.1.32 8080 >/run/got-in & client=$!
+  for attempt in $(seq 100); do [ -s /run/got-out ] && [ -s /run/got-in ] && break; sleep 0.01; done
+  before=$(stat -c %s /run/got-out)
+  ${meanwhile}
+  sleep 0.2; touch /run/stop; wait $client $server
+  cmp /run/sent-in /run/got-in && cmp /run/sent-out /run/got-out && echo ALL-CAME
+  after=$(stat -c %s /run/got-out)
+  [ $((after - before)) -gt 1000000 ] && echo MUCH
+  echo "retransmitted $(retransmitted host2) $(retransmitted myspace)"`
+
+describe('a connection through another published port', () => {
+  test('loses nothing while ports are published and closed again', () => {
+    const output = expectOnNewHost(
+      flowing(`
+      for round in $(seq 25); do
+        natspace publish -q myspace 8081:80 9000-9010:9100-9110 5353/udp 127.0.0.1:7000
+        natspace unpublish -q myspace 8081 9000-9010 5353/udp 7000
+      done`),
+    )
+    expect(output.trim().split('\n')).toEqual(['ALL-CAME', 'MUCH', 'retransmitted 0 0'])
+  })
+
+  test('is seen to lose something when it does', () => {
+    const output = expectOnNewHost(
+      flowing(`
+      nft 'add table inet hole; add chain inet hole forward { type filter hook forward priority 5; policy drop; }'
+      sleep 0.05
+      nft delete table inet hole; sleep 4`),
+    )
+    const [, out, back] = /retransmitted (\d+) (\d+)/.exec(output) ?? []
+    expect(Number(out) + Number(back)).toBeGreaterThan(0)
+  })
+})
