@@ -2,14 +2,20 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cold } from './cold.ts'
+import { connections } from './connections.ts'
 import { writeSection } from './lib/document.ts'
 import type { BenchOptions } from './lib/options.ts'
 import { BenchFailure } from './lib/process.ts'
 import { asMarkdown, asText, type Report } from './lib/report.ts'
 import { isInside, makeHost1, runInside } from './lib/sandbox.ts'
+import { throughput } from './throughput.ts'
 
 /** Every benchmark is a file of its own beside this one; all run when none is named. */
-const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report>>> = { cold }
+const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report>>> = {
+  cold,
+  connections,
+  throughput,
+}
 
 const usage = `npm run bench -- [NAME...] [options]
   NAME              ${Object.keys(benches).join(', ')}; all when none is named

@@ -25,11 +25,14 @@ export type { Drift, Operation } from './space/reconcile/operation.ts'
 export { publish, unpublish } from './space/reconcile/publish.ts'
 export { status } from './space/reconcile/status.ts'
 export type {
+  Blockade,
   Context,
   DownResult,
   Plan,
   PlanOptions,
+  PublishedStatus,
   PublishResult,
+  Reach,
   SpaceStatus,
   UpResult,
   Warning,

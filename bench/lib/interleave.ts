@@ -2,7 +2,7 @@ import { BenchFailure } from './process.ts'
 
 /**
  * Something to be timed again and again. `before` and `after` are not timed; `after` leaves the sandbox as `before`
- * found it. `timed` returns milliseconds.
+ * found it. `timed` returns the figure that is wanted, such as milliseconds.
  */
 export type Task = {
   readonly name: string
@@ -21,7 +21,7 @@ const settleMilliseconds = 50
 
 /**
  * Runs the tasks in turn, A B C A B C …, so that a drift of the machine's speed hits all alike. Returns the
- * milliseconds of each task by its name, one for each round after the warm-ups. `onRound` is told of each beginning.
+ * figures of each task by its name, one for each round after the warm-ups. `onRound` is told of each beginning.
  * Throws a BenchFailure that names the task when one fails.
  */
 export function interleave(
@@ -34,8 +34,8 @@ export function interleave(
   for (let round = 0; round < total; round++) {
     onRound(round + 1, total)
     for (const task of tasks) {
-      const milliseconds = once(task)
-      if (round >= warmUps) times.get(task.name)?.push(milliseconds)
+      const figure = once(task)
+      if (round >= warmUps) times.get(task.name)?.push(figure)
     }
   }
   return times
@@ -44,10 +44,10 @@ export function interleave(
 function once({ name, before, timed, after }: Task): number {
   try {
     before?.()
-    const milliseconds = timed()
+    const figure = timed()
     after?.()
     Bun.sleepSync(settleMilliseconds)
-    return milliseconds
+    return figure
   } catch (error) {
     if (!(error instanceof BenchFailure)) throw error
     throw new BenchFailure(`${name}: ${error.message}`, { cause: error })

@@ -7,8 +7,8 @@
  *     all of which lead to PORT in the namespace file SERVER. Prints the median of their times in nanoseconds.
  *   load packets CLIENT SERVER ADDRESS PORT NUMBER
  *     NUMBER datagrams of one UDP flow from CLIENT to ADDRESS in SERVER, one after another; prints the same.
- *   load stream CLIENT SERVER ADDRESS PORT MILLISECONDS
- *     One TCP stream from CLIENT to ADDRESS in SERVER, for so long. Prints the bytes that arrived in a second.
+ *   load stream CLIENT SERVER ADDRESS PORT NUMBER
+ *     NUMBER pieces of 64 kB of one TCP stream from CLIENT to ADDRESS in SERVER, one after another; prints the same.
  *
  * A connection is ended by a reset from either side (SO_LINGER 0): it leaves no TIME_WAIT behind that would use up the
  * client's ports. The next port is far from the one before, so that a list of rules is not searched in its own order.
@@ -18,20 +18,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 /* A stride without a factor in common with any number of ports that is measured. */
 #define STRIDE 7919
-#define BUFFER (256 * 1024)
+#define PIECE (64 * 1024)
 
 static void check(int failed, const char *what)
 {
@@ -142,11 +139,18 @@ static void packets(char **words)
 	int server = listen_in(words[1], SOCK_DGRAM, port), client;
 	int64_t *times = calloc(number, sizeof(*times));
 	char data[64] = "";
+	struct sockaddr_in from;
+	socklen_t length = sizeof(from);
 
 	check(times == NULL, "calloc");
 	enter(words[0]);
 	client = new_socket(SOCK_DGRAM);
 	connect_to(client, endpoint(words[2], port));
+	/* To connection tracking a flow is new until it was answered. */
+	check(send(client, data, sizeof(data), 0) < 0, "send");
+	check(recvfrom(server, data, sizeof(data), 0, (struct sockaddr *)&from, &length) < 0, "recvfrom");
+	check(sendto(server, data, sizeof(data), 0, (struct sockaddr *)&from, length) < 0, "sendto");
+	check(recv(client, data, sizeof(data), 0) < 0, "recv");
 	for (int i = 0; i < number; i++) {
 		int64_t start = nanoseconds();
 
@@ -157,57 +161,41 @@ static void packets(char **words)
 	print_median(times, number);
 }
 
-/* A processor of its own for each end; where there is only one, both stay on it. */
-static void stay_on(int processor)
-{
-	cpu_set_t only;
-
-	CPU_ZERO(&only);
-	CPU_SET(processor, &only);
-	sched_setaffinity(0, sizeof(only), &only);
-}
-
 static void stream(char **words)
 {
-	int port = atoi(words[3]);
-	int64_t length = atoi(words[4]) * INT64_C(1000000), start, bytes = 0;
-	int server = listen_in(words[1], SOCK_STREAM, port), accepted;
-	static char data[BUFFER];
-	pid_t sender = fork();
+	int port = atoi(words[3]), number = atoi(words[4]), room = 4 * PIECE;
+	int server = listen_in(words[1], SOCK_STREAM, port), client, accepted;
+	int64_t *times = calloc(number, sizeof(*times));
+	static char data[PIECE];
 
-	check(sender < 0, "fork");
-	if (sender == 0) {
-		int client;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		stay_on(0);
-		enter(words[0]);
-		client = new_socket(SOCK_STREAM);
-		connect_to(client, endpoint(words[2], port));
-		while (send(client, data, sizeof(data), MSG_NOSIGNAL) > 0)
-			;
-		_exit(0);
-	}
-	stay_on(1);
+	check(times == NULL, "calloc");
+	setsockopt(server, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	enter(words[0]);
+	client = new_socket(SOCK_STREAM);
+	setsockopt(client, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	connect_to(client, endpoint(words[2], port));
 	accepted = accept(server, NULL, NULL);
 	check(accepted < 0, "accept");
-	start = nanoseconds();
-	while (nanoseconds() - start < length) {
-		/* MSG_TRUNC: the bytes are thrown away where they are, as copying them would only hide what is measured. */
-		ssize_t received = recv(accepted, data, sizeof(data), MSG_TRUNC);
+	for (int i = 0; i < number; i++) {
+		int64_t start = nanoseconds();
 
-		check(received <= 0, "recv");
-		bytes += received;
+		check(send(client, data, PIECE, 0) != PIECE, "send");
+		/* MSG_TRUNC throws the bytes away where they are: to copy them would only hide what is measured. */
+		for (ssize_t received, rest = PIECE; rest > 0; rest -= received) {
+			received = recv(accepted, data, rest, MSG_TRUNC);
+			check(received <= 0, "recv");
+		}
+		times[i] = nanoseconds() - start;
 	}
-	printf("%.0f\n", bytes * 1e9 / (nanoseconds() - start));
+	reset(client);
 	reset(accepted);
-	waitpid(sender, NULL, 0);
+	print_median(times, number);
 }
 
 int main(int count, char **words)
 {
 	/* A connection that does not come about fails instead of waiting for long. */
-	alarm(60);
+	alarm(30);
 	if (count == 9 && strcmp(words[1], "connections") == 0)
 		connections(words + 2);
 	else if (count == 7 && strcmp(words[1], "packets") == 0)

@@ -3,8 +3,8 @@ import { relative } from 'node:path'
 import { ask, timed } from '../lib/process.ts'
 import type { Contender } from './contender.ts'
 
-const space = [
-  'myspace',
+/** The options that make the space of the reference experiment, with its published port. */
+export const articleSpace = [
   ...['--gateway', '192.168.45.2/24', '--address', '192.168.45.3'],
   ...['--host-interface', 'veth1', '--interface', 'veth2', '--uplink', 'eth0', '-p', '8080:80'],
 ] as const
@@ -16,7 +16,7 @@ export const natspace = (program: string) =>
     what: 'natspace up',
     missing: () =>
       existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
-    up: () => timed({ run: [program, 'up', ...space] }).milliseconds,
+    up: () => timed({ run: [program, 'up', 'myspace', ...articleSpace] }).milliseconds,
     down: () => void ask(program, 'down', 'myspace'),
     versions: () => ({ natspace: ask(program, '--version').replace('natspace ', '') }),
     timedDown: () => timed({ run: [program, 'down', 'myspace'] }).milliseconds,

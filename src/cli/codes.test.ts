@@ -7,7 +7,7 @@ const src = join(import.meta.dirname, '..')
 
 /** Names in capitals that are no codes: variables of the environment, capabilities, and the like. */
 const others =
-  /^(NATSPACE[_-]|NO_COLOR$|CAP_|SUDO_|LD_|E[A-Z]+$|SIG|LANG$|PATH$|TERM$|HOME$|SHELL$|USER$|LOGNAME$|CLONE_|RLIMIT_|ICMP_)/
+  /^(NATSPACE[_-]|NO_COLOR$|CAP_|SUDO_|LD_|E[A-Z]+$|SIG|LANG$|PATH$|TERM$|HOME$|SHELL$|USER$|LOGNAME$|CLONE_|RLIMIT_|ICMP_|DOCKER-)/
 
 /** Literals that stand where a code stands, or look like one. */
 const codesIn = (text: string): string[] => [

@@ -142,8 +142,8 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
   ),
   FORWARD_DROP: code(
     'A firewall of somebody else may drop the packets of the space',
-    'A FORWARD chain drops by policy what none of its rules accepts, and an accept in the table of natspace cannot beat that. natspace changes nothing of theirs unasked.',
-    'natspace up with --fix-firewall appends the two smallest rules that accept the space; down takes them back.',
+    'A forward chain drops what the space sends or receives, by its policy or by a rule, and an accept in the table of natspace cannot beat that. natspace changes nothing of theirs unasked.',
+    'natspace up with --fix-firewall has it accepted where the owner of the chain wants that: by rules in DOCKER-USER or FORWARD, by ufw route allow, or by a zone of firewalld; down takes it back. Where that cannot help, the warning says what is in the way.',
   ),
   INTERFACE_TAKEN: code(
     'There is a link of that name already',
@@ -201,9 +201,9 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Give a network with --gateway A/LEN.',
   ),
   PORT_TAKEN: code(
-    'The port is taken, by another space or by a program of this host',
-    'One port of the host leads to one place. Published for a second space it could reach one of them only; and a program that listens on it would hear nothing more, as what is published is translated before the programs of the host are asked.',
-    'Choose another port of the host, or take it away from the other space or the program, which the message names.',
+    'The port is taken: by another space, a program of this host, or another tool that publishes it',
+    'One port of the host leads to one place. Published for a second space it could reach one of them only; and a program that listens on it would hear nothing more, as what is published is translated before the programs of the host are asked. Where another tool (Docker, Podman, a firewall) leads it elsewhere by a rule of its own, only the rule that comes first would count.',
+    'Choose another port of the host, or take it away from the other space, program or tool, which the message names.',
   ),
   QDISC_TAKEN: code(
     'The cable has a queueing discipline already',

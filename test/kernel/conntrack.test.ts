@@ -207,6 +207,7 @@ const selectors: [FlowSelector, number][] = [
   [{ replySource: '10.2.0.2', replySourcePort: { first: 1, last: 100 } }, 3],
   [{ protocol: 17, originalDestination: '10.1.0.1', notReplySource: '10.2.0.2' }, 2],
   [{ protocol: 17, notReplySource: '10.2.0.2' }, 4],
+  [{ originalSource: '10.1.0.2', replyDestination: '10.2.0.1' }, 6],
   [{ originalNotTranslated: true }, 2],
   [{ originalNotTranslated: false }, 8],
   [{ destinationTranslated: true }, 6],

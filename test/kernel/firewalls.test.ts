@@ -248,6 +248,48 @@ END
     })
 })
 
+describe('two of them on one host', () => {
+  const both = [
+    ['ufw and then Docker', 'ufw_start; docker_start', 'ufw_reload'],
+    ['Docker and then ufw', 'docker_start; ufw_start', 'ufw_reload'],
+    [
+      'Docker and then firewalld',
+      'docker_start; firewalld_start; docker_reload',
+      'firewalld_reload; docker_reload',
+    ],
+  ] as const
+  for (const [name, start, reload] of both)
+    test(name, () => {
+      const output = expectOnFirewallHost(
+        script(`
+          ${start}
+          theirs >/run/before
+          natspace up -q myspace $fixed
+          traffic
+          natspace down -q myspace
+          ${reload}
+          theirs >/run/after
+          diff /run/before /run/after && echo EQUAL`),
+      )
+      expect(output).toBe('outbound\ninbound\nEQUAL\n')
+    })
+
+  test('what ufw was told to drop is not opened, and up says so', () => {
+    const { stdout, stderr } = onFirewallHost(
+      script(`
+        ufw_start
+        ufw route deny in on veth1 >/dev/null
+        natspace up -q myspace $fixed
+        ufw show added | grep -c natspace
+        traffic
+        natspace down -q myspace
+        ufw show added | grep -c natspace || true`),
+    )
+    expect(stderr).toContain('ufw was told to, and rules that are added later come behind that one')
+    expect(stdout).toBe('1\nno outbound\ninbound\n0\n')
+  })
+})
+
 describe('IPv6', () => {
   const addresses = `
     ip address add 2001:db8:1::32/64 dev eth0 nodad

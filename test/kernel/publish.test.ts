@@ -83,6 +83,19 @@ describe('publish and unpublish', () => {
     expect(status).toBe(2)
   })
 
+  test('do not forget what others do at the same time', () => {
+    const output = expectOnNewHost(`
+      natspace up -q myspace -p 1:1
+      for port in 2 3 4 5 6 7 8 9; do natspace publish -q myspace $port & done
+      natspace unpublish -q myspace 1 &
+      wait
+      natspace status myspace >/run/status && echo healthy
+      natspace status -j myspace`)
+    const [healthy, json] = output.trim().split('\n')
+    expect(healthy).toBe('healthy')
+    expect(JSON.parse(json ?? '').data.publish.sort()).toEqual(['2', '3', '4', '5', '6', '7', '8', '9'])
+  })
+
   test('refuse a space that is not there, and leave no trace', () => {
     const { status, stdout, stderr } = onNewHost(`
       snapshot >/run/before
@@ -92,6 +105,68 @@ describe('publish and unpublish', () => {
     expect(stdout).toBe('EQUAL\n')
     expect(stderr).toContain('NOT_FOUND')
     expect(status).toBe(1)
+  })
+})
+
+const withIptables = requireTool('ip', 'nft', 'nc', 'iptables-nft')
+
+describe('a port of another tool', () => {
+  withIptables('is refused with its name, and published where it stays free', () => {
+    const { stdout, stderr } = onNewHost(`
+      ip address add 192.168.1.33/24 dev eth0
+      iptables-nft -t nat -N DOCKER
+      iptables-nft -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+      iptables-nft -t nat -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+      iptables-nft -t nat -A DOCKER ! -i docker0 -p tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+      iptables-nft -t nat -A DOCKER -d 192.168.1.33 ! -i docker0 -p tcp --dport 9000 -j DNAT --to-destination 172.17.0.2:90
+      iptables-save >/run/before
+      natspace up -q myspace -p 8080:80 || echo "status $?"
+      natspace up -q myspace
+      natspace publish -q myspace 9000 || echo "status $?"
+      natspace publish -q myspace 127.0.0.1:8080:80 192.168.1.32:9000 8080/udp && echo free
+      iptables-save >/run/after; cmp /run/before /run/after && echo EQUAL`)
+    expect(stdout).toBe('status 2\nstatus 2\nfree\nEQUAL\n')
+    expect(stderr).toContain('a rule of Docker leads 192.168.1.32:8080/tcp to 172.17.0.2:80 already')
+    expect(stderr).toContain('a rule of Docker leads 192.168.1.33:9000/tcp to 172.17.0.2:90 already')
+    expect(stderr).toContain('code: PORT_TAKEN')
+  })
+})
+
+describe('status tells who reaches a port', () => {
+  const seenBy = (output: string) => output.split('\n').filter(line => /from|reaches/.test(line))
+
+  test('as it is: without a firewall, with one, and where that was told to accept it', () => {
+    const output = expectOnNewHost(`${helpers}
+      natspace up -q other
+      natspace up -q myspace -p 8080:80 -p 127.0.0.1:81
+      all() {
+        natspace status myspace | grep -o 'from .*'
+        for place in "" "$host2" "ip netns exec other"; do
+          reach "$place" 192.168.1.32 8080 80
+        done
+      }
+      echo from: nobody else; all
+      nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
+      echo from: a firewall; all
+      natspace up -q myspace -p 8080:80 -p 127.0.0.1:81 --fix-firewall
+      echo from: one that accepts it; all`)
+    // For this host, the LAN, and another space.
+    const [yes, no] = ['192.168.1.32 8080 reaches 80', '192.168.1.32 8080 reaches nothing']
+    expect(seenBy(output)).toEqual([
+      'from: nobody else',
+      'from this host, the LAN and other spaces',
+      'from this host only',
+      ...[yes, yes, yes],
+      'from: a firewall',
+      'from this host',
+      'from the LAN and other spaces: chain ip filter FORWARD (iptables), policy drop',
+      'from this host only',
+      ...[yes, no, no],
+      'from: one that accepts it',
+      'from this host, the LAN and other spaces',
+      'from this host only',
+      ...[yes, yes, yes],
+    ])
   })
 })
 

@@ -1,3 +1,4 @@
+import type { IpFamily } from '../../linux/net/ip.ts'
 import { planDown } from '../../space/reconcile/down.ts'
 import type { Operation } from '../../space/reconcile/operation.ts'
 import type { Context } from '../../space/reconcile/types.ts'
@@ -34,7 +35,8 @@ type Planned = {
   operations: readonly Operation[]
   spaces: readonly ResolvedSpace[]
   findings: Finding[]
-  guarded?: readonly string[]
+  former?: readonly ResolvedSpace[]
+  guarded?: readonly IpFamily[]
 }
 
 const run = async (input: PlanInput): Promise<number> => {
@@ -78,6 +80,10 @@ const plannedUp = async ({ options, positionals, environment }: PlanInput): Prom
     title: `natspace up ${namesText(plan.spaces)}`,
     operations: plan.operations,
     spaces: plan.spaces,
+    former: recorded(
+      context,
+      plan.spaces.map(space => space.name),
+    ),
     findings: plan.warnings.map(warningFinding),
   }
 }
@@ -98,12 +104,13 @@ const plannedDown = async ({ options, positionals, environment }: PlanInput): Pr
   using _kernel = context.kernel
   const names = named ?? recordedNames(context.kernel, context.paths)
   const spaces = recorded(context, names)
+  const host = readHostRecord(context.kernel, context.paths)
   return {
     title: `natspace down ${names.join(' ')}`,
     operations: planDown(context, names),
     spaces,
     findings: [],
-    guarded: readHostRecord(context.kernel, context.paths)?.forwarding?.links ?? [],
+    guarded: [...(host?.forwarding ? [4 as const] : []), ...(host?.forwarding6 ? [6 as const] : [])],
   }
 }
 

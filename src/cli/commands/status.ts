@@ -10,6 +10,7 @@ import { stepOf } from '../../space/steps.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import type { Options } from '../options.ts'
+import { reachLines } from '../reach-text.ts'
 import type { Style } from '../style.ts'
 import { upCommandOf } from '../summary.ts'
 
@@ -51,7 +52,7 @@ const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style
     ['address', space.addresses],
     ['gateway', [space.gateway]],
     ['uplink', [space.uplink ?? '']],
-    ['published', space.publish],
+    ['published', reachLines(space.published)],
     ['routes inside', space.routes.inner],
     ['routes here', space.routes.host],
     ['received', [`${receivedPackets} packets, ${receivedBytes} bytes`]],
@@ -82,6 +83,7 @@ export const statusCommand = defineCommand({
   usage: ['[NAME]...'],
   about: [
     'Reads everything from the kernel and compares it with what was asked for; changes nothing. Exit status 3 when something differs. With one NAME, the data of --json is an object; otherwise a list.',
+    'Of published ports it tells who can reach them, by the address of this host that they are published on and by the firewalls of others; whether a program listens inside is not looked at.',
     'Counters are those of the inner end: what the space received and sent.',
   ],
   options,

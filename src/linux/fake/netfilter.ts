@@ -5,6 +5,7 @@ import type { NftCommand } from '../nftables/batch/command.ts'
 import { encodeCommand } from '../nftables/batch/encode-command.ts'
 import { BatchError, GenerationChangedError, type Refusal } from '../nftables/batch/errors.ts'
 import { familyNumber } from '../nftables/family.ts'
+import { isAddressList } from '../nftables/read/address-list.ts'
 import { toChain, toRule, toSet, toTable } from '../nftables/read/decode.ts'
 import type { Ruleset, Table } from '../nftables/read/model.ts'
 import type { RulesetFilter } from '../nftables/read/read-ruleset.ts'
@@ -73,13 +74,13 @@ export class FakeNetfilter {
           (family === undefined || message.header.family === familyNumber(family)) &&
           (name === undefined || message.attributes.name === name),
       )
-      .flatMap(table => readTable(table, only === 'chains' ? 'chains' : elements !== false) ?? [])
+      .flatMap(table => readTable(table, only === 'chains' ? 'chains' : (elements ?? true)) ?? [])
     return { generation: this.#generation, tables: structuredClone(tables) }
   }
 }
 
-/** A table whole, without the elements of its sets, or with nothing but its chains. */
-const readTable = (table: FakeTable, what: boolean | 'chains'): Table | undefined => {
+/** A table whole, without the elements of its sets or of some of them, or with nothing but its chains. */
+const readTable = (table: FakeTable, what: boolean | 'without-addresses' | 'chains'): Table | undefined => {
   const value = toTable(table.message)
   if (value === undefined) return undefined
   if (what === 'chains')
@@ -88,7 +89,8 @@ const readTable = (table: FakeTable, what: boolean | 'chains'): Table | undefine
     ...value,
     sets: [...table.sets.values()].map(({ message, entries }) => {
       const set = toSet(message)
-      return what ? { ...set, elements: decodeElements(set, [...entries.values()].flat()) } : set
+      const isRead = what === 'without-addresses' ? !isAddressList(set) : what
+      return isRead ? { ...set, elements: decodeElements(set, [...entries.values()].flat()) } : set
     }),
     chains: [...table.chains.values()].map(({ message, rules }) => ({
       ...toChain(message),

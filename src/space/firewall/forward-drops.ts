@@ -1,5 +1,6 @@
 import { type Decider, evaluateHook, type Packet } from '../../linux/nftables/evaluate/index.ts'
 import type { Chain, RuleState, Ruleset, Table } from '../../linux/nftables/index.ts'
+import { isAddressList } from '../../linux/nftables/read/address-list.ts'
 import { tableName } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 
@@ -19,7 +20,11 @@ export type ForwardDrop = {
   top: RuleState | undefined
 }
 
-/** Tables of others with a base chain that forwarded packets meet, whole; rules are read only where there is one. */
+/**
+ * Tables of others with a base chain that forwarded packets meet; rules are read only where there is one. Lists of
+ * addresses are left empty: mostly they hold who is blocked, and tens of thousands of them would cost more time than all
+ * the rest.
+ */
 export const forwardTables = (seen: Observation): Table[] =>
   seen
     .ruleset({ only: 'chains' })
@@ -29,25 +34,39 @@ export const forwardTables = (seen: Observation): Table[] =>
         name !== tableName &&
         chains.some(({ hook, type }) => hook === 'forward' && type === 'filter'),
     )
-    .flatMap(({ family, name }) => seen.ruleset({ family, table: name }).tables)
+    .flatMap(
+      ({ family, name }) => seen.ruleset({ family, table: name, elements: 'without-addresses' }).tables,
+    )
 
-/** Who drops the packet, in the order in which it meets them. */
-export const forwardDrops = (tables: Table[], packet: Packet): ForwardDrop[] => {
-  const ruleset: Ruleset = { generation: 0, tables }
-  return tables.flatMap(table =>
-    table.chains
-      .filter(({ hook, type }) => hook === 'forward' && type === 'filter')
-      .flatMap(chain => {
-        const only = (itsTable: Table, itsChain: Chain) => itsTable === table && itsChain === chain
-        const question = { hook: 'forward', types: ['filter'], chains: only } as const
-        const [step] = evaluateHook(ruleset, question, packet).steps
-        const end = step?.otherwise
-        if (end?.verdict !== 'drop' && end?.verdict !== 'reject') return []
-        const top = step?.visits.findLast(({ by }) => by.chain === chain.name)
-        return [dropBy(table, chain, end.by, top?.by)]
-      }),
-  )
+/** Which base chains of a table drop the packet. */
+const dropsOf = (table: Table, packet: Packet): ForwardDrop[] => {
+  const ruleset: Ruleset = { generation: 0, tables: [table] }
+  return table.chains
+    .filter(({ hook, type }) => hook === 'forward' && type === 'filter')
+    .flatMap(chain => {
+      const question = {
+        hook: 'forward',
+        types: ['filter'],
+        chains: (_: Table, item: Chain) => item === chain,
+      } as const
+      const [step] = evaluateHook(ruleset, question, packet).steps
+      const end = step?.otherwise
+      if (end?.verdict !== 'drop' && end?.verdict !== 'reject') return []
+      const top = step?.visits.findLast(({ by }) => by.chain === chain.name)
+      return [dropBy(table, chain, end.by, top?.by)]
+    })
 }
+
+/** Who of others drops the packet. */
+export const forwardDrops = (seen: Observation, packet: Packet): ForwardDrop[] =>
+  forwardTables(seen).flatMap(table => {
+    const drops = dropsOf(table, packet)
+    if (drops.length === 0 || !table.sets.some(isAddressList)) return drops
+    // Whoever seems to drop may accept those who are listed.
+    return seen
+      .ruleset({ family: table.family, table: table.name })
+      .tables.flatMap(whole => dropsOf(whole, packet))
+  })
 
 const dropBy = (table: Table, chain: Chain, by: Decider, top: Decider | undefined): ForwardDrop => {
   const decider = table.chains.find(({ name }) => name === by.chain) ?? chain

@@ -39,7 +39,7 @@ export const legacyFilter = (seen: Observation, family: IpFamily): LegacyFilter 
 /** A rule of ours as it is there: its chain, and the words that name it. */
 export type LegacyOwnRule = { chain: string; words: readonly string[] }
 
-const matchOf = ({ from, to }: Pick<Way, 'from' | 'to'>, space: string): string[] => [
+const matchOf = ({ from, to }: Way, space: string): string[] => [
   ...(from === undefined ? [] : ['-i', from]),
   ...(to === undefined ? [] : ['-o', to]),
   ...['-m', 'comment', '--comment', commentOf(space), '-j', 'ACCEPT'],
@@ -53,7 +53,7 @@ export const legacyRulesOf = (table: LegacyTable, space: string): (LegacyOwnRule
       .map(words => ({ chain, words, way: wayKey(waysIn(words)) })),
   )
 
-const waysIn = (words: readonly string[]): Pick<Way, 'from' | 'to'> => {
+const waysIn = (words: readonly string[]): Way => {
   const after = (option: string) => (words.includes(option) ? words[words.indexOf(option) + 1] : undefined)
   const [from, to] = [after('-i'), after('-o')]
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
@@ -62,7 +62,8 @@ const waysIn = (words: readonly string[]): Pick<Way, 'from' | 'to'> => {
 /** Where the accepting rule must stand to be met before the drop. */
 export type LegacyPlace = { chain: string; number: number | undefined }
 
-const dockerChain = 'DOCKER-USER'
+/** The chain that Docker leaves to others, and asks before its own. */
+export const dockerChain = 'DOCKER-USER'
 
 /** Docker leaves one chain to others; elsewhere the place is in front of what drops, or at the end of the chain. */
 export const legacyPlace = (table: LegacyTable, drop: LegacyDrop): LegacyPlace => {

@@ -13,7 +13,7 @@ import {
   type Table,
 } from '../../linux/nftables/index.ts'
 import { commentOf } from '../marks.ts'
-import type { Way } from './way.ts'
+import { type Way, wayKey } from './way.ts'
 
 /**
  * Rules of ours in a chain of somebody else's nftables, or of iptables-nft, whose chains are the same to the kernel:
@@ -21,7 +21,7 @@ import type { Way } from './way.ts'
  */
 
 /** The rule that accepts a way. `iptables -A FORWARD -i VETH -o UPLINK -m comment --comment natspace:NAME -j ACCEPT` */
-export const acceptingRule = ({ from, to }: Pick<Way, 'from' | 'to'>, space: string): Rule =>
+export const acceptingRule = ({ from, to }: Way, space: string): Rule =>
   rule(
     [
       ...(from === undefined ? [] : [match(meta('iifname'), from)]),
@@ -33,7 +33,7 @@ export const acceptingRule = ({ from, to }: Pick<Way, 'from' | 'to'>, space: str
   )
 
 /** Whether a rule that was found is the one for this way. Counters do not matter. */
-export const acceptsWay = (found: RuleState, way: Pick<Way, 'from' | 'to'>, table: Table): boolean =>
+export const acceptsWay = (found: RuleState, way: Way, table: Table): boolean =>
   matchKey(found.instructions) === matchKey(compile(acceptingRule(way, ''), table.family))
 
 /** What a rule of ours compares, in order: what tells it from another of the same space. */
@@ -49,6 +49,10 @@ const matchKey = (instructions: readonly { name: string; data?: unknown }[]): st
 
 /** Where a rule is to stand: in front of the rule with this handle, or at the end of the chain. */
 export type NativePlace = { table: Table; chain: Chain; before: bigint | undefined }
+
+/** What tells one chain from another, in whichever reading of the ruleset. */
+export const chainKey = ({ table, chain }: Pick<NativePlace, 'table' | 'chain'>): string =>
+  `${table.family} ${table.name} ${chain.name}`
 
 /** Whether a rule only says `return`, to every packet. */
 const isReturn = ({ instructions }: RuleState): boolean =>
@@ -68,12 +72,23 @@ export const beforeReturn = (table: Table, chain: Chain): NativePlace => ({
   before: chain.rules.find(isReturn)?.handle,
 })
 
+type Addition = { place: NativePlace; way: Way }
+
+/** One rule for each chain and way, where several rules drop it: in front of the first of them. */
+export const earliestNative = (additions: readonly Addition[]): Addition[] => {
+  const index = ({ chain, before }: NativePlace) =>
+    before === undefined ? chain.rules.length : chain.rules.findIndex(({ handle }) => handle === before)
+  const first = new Map<string, Addition>()
+  for (const item of additions) {
+    const key = `${chainKey(item.place)} ${wayKey(item.way)}`
+    const other = first.get(key)
+    if (other === undefined || index(item.place) < index(other.place)) first.set(key, item)
+  }
+  return [...first.values()]
+}
+
 /** The command that adds the rule for a way there. */
-export const addNativeRule = (
-  { table, chain, before }: NativePlace,
-  way: Pick<Way, 'from' | 'to'>,
-  space: string,
-): NftCommand => {
+export const addNativeRule = ({ table, chain, before }: NativePlace, way: Way, space: string): NftCommand => {
   const target = { family: table.family, table: table.name, chain: chain.name }
   const added = acceptingRule(way, space)
   return before === undefined

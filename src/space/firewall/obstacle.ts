@@ -6,7 +6,7 @@ import { type ForwardDrop, forwardDrops, forwardTables } from './forward-drops.t
 import { type LegacyFilter, legacyCause, legacyFilter, legacyOwner, legacyPlace } from './legacy.ts'
 import { legacyDrop } from './legacy-table.ts'
 import type { Owner } from './owner.ts'
-import { ownerOfDrop } from './owner-of-chain.ts'
+import { ownerOfDrop } from './owner-of-drop.ts'
 import { type Remedy, remedyFor, ufwRemedy } from './remedy.ts'
 import { type Traffic, trafficOf, type Way, wayKey } from './way.ts'
 
@@ -39,8 +39,18 @@ const defaultUplink = (seen: Observation): string | undefined => {
   return seen.linkName(undefined, best?.outputIndex)
 }
 
+const found = new WeakMap<Observation, WeakMap<ResolvedSpace, readonly Obstacle[]>>()
+
 /** Everything of others that drops what the space sends or receives; [] on a host without another firewall. */
-export const obstaclesOf = (seen: Observation, space: ResolvedSpace): Obstacle[] => {
+export const obstaclesOf = (seen: Observation, space: ResolvedSpace): readonly Obstacle[] => {
+  const known = found.get(seen) ?? new WeakMap<ResolvedSpace, readonly Obstacle[]>()
+  found.set(seen, known)
+  const obstacles = known.get(space) ?? findObstacles(seen, space)
+  known.set(space, obstacles)
+  return obstacles
+}
+
+const findObstacles = (seen: Observation, space: ResolvedSpace): Obstacle[] => {
   const tables = forwardTables(seen)
   const families = space.ipv6 === undefined ? ([4] as const) : ([4, 6] as const)
   const legacy = families.flatMap(family => legacyFilter(seen, family) ?? [])
@@ -48,7 +58,7 @@ export const obstaclesOf = (seen: Observation, space: ResolvedSpace): Obstacle[]
   const traffic = trafficOf(space, defaultUplink(seen))
   return merge([
     ...traffic.flatMap(item =>
-      forwardDrops(tables, item.packet).map(drop => nativeObstacle(seen, space, item, drop)),
+      forwardDrops(seen, item.packet).map(drop => nativeObstacle(seen, space, item, drop)),
     ),
     ...legacy.flatMap(filter => legacyObstacles(seen, space, traffic, filter)),
   ])
@@ -128,7 +138,7 @@ const legacyObstacles = (
           evidence: [`${program} -S: ${cause}`],
           remedy:
             owner.program === 'ufw'
-              ? ufwRemedy(seen, space, way)
+              ? ufwRemedy(seen, space, way, drop.path.at(-1)?.chain)
               : { kind: 'legacy', program, place: legacyPlace(table, drop) },
         },
       ]

@@ -1,4 +1,4 @@
-import type { Decider, RuleRef } from '../../linux/nftables/evaluate/index.ts'
+import { type Decider, type RuleRef, xtText } from '../../linux/nftables/evaluate/index.ts'
 import {
   type Chain,
   contextOf,
@@ -13,7 +13,7 @@ import { type Owner, ownerOfChain, ownerOfRule } from './owner.ts'
 /** A rule or a policy of somebody else, as it is shown to people. */
 export type Place = {
   by: Decider
-  /** As nft prints it: the rule, or `policy drop`. */
+  /** The rule as nft would print it, without its counter; or `policy drop`. */
   text: string
   owner: Owner
 }
@@ -40,5 +40,18 @@ export const placeOf = (ruleset: Ruleset, by: Decider, options: TextOptions = {}
     return { by, text: `policy ${chain.policy ?? 'accept'}`, owner: ownerOfChain(table, chain) }
   const rule = ruleOf(ruleset, { ...by, rule: by.rule })
   if (rule === undefined) throw new RangeError(`There is no rule with the handle ${by.rule.handle}`)
-  return { by, text: ruleText(rule, contextOf(table, options)), owner: ownerOfRule(table, chain, rule) }
+  return { by, text: textOf(rule, table, options), owner: ownerOfRule(table, chain, rule) }
+}
+
+/** nft prints no more than the names of what iptables made: each such part is put into words in its place. */
+const textOf = ({ instructions, comment }: RuleState, table: Table, options: TextOptions): string => {
+  const shown = instructions.filter(({ name }) => name !== 'counter')
+  const rule = { instructions: shown, ...(comment === undefined ? {} : { comment }) }
+  let text = ruleText(rule, contextOf(table, options))
+  for (const item of shown) {
+    const words = xtText(item, table.family === 'ip6' ? 6 : 4)
+    if (words !== undefined && (item.name === 'match' || item.name === 'target'))
+      text = text.replace(`xt ${item.name} "${item.data.name}"`, () => words)
+  }
+  return text
 }

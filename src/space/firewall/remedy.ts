@@ -4,9 +4,9 @@ import type { ResolvedSpace } from '../spec/types.ts'
 import { forwardsStrictly, isBoundForGood, isBoundToZone } from './firewalld.ts'
 import type { ForwardDrop } from './forward-drops.ts'
 import { jumpOf } from './jump.ts'
-import type { LegacyPlace } from './legacy.ts'
+import { dockerChain, type LegacyPlace } from './legacy.ts'
 import { beforeReturn, type NativePlace } from './native.ts'
-import { ownerOfDrop } from './owner-of-chain.ts'
+import { ownerOfDrop } from './owner-of-drop.ts'
 import { allowedByUfw } from './ufw.ts'
 import { type Way, wayKey } from './way.ts'
 
@@ -26,7 +26,7 @@ export type Remedy =
 /** The remedy for a way that a chain of nftables, or of iptables-nft, drops. */
 export const remedyFor = (seen: Observation, space: ResolvedSpace, way: Way, drop: ForwardDrop): Remedy => {
   const { program } = ownerOfDrop(drop)
-  if (program === 'ufw') return ufwRemedy(seen, space, way)
+  if (program === 'ufw') return ufwRemedy(seen, space, way, drop.decider.name)
   if (program === 'firewalld') return firewalldRemedy(seen, space, way, drop)
   if (drop.table.flags.includes('owner'))
     return {
@@ -39,8 +39,8 @@ export const remedyFor = (seen: Observation, space: ResolvedSpace, way: Way, dro
 
 /** Docker leaves one chain to others; elsewhere the place is in front of what drops, or at the end of the chain. */
 const nativePlace = ({ table, chain, decider, rule, top }: ForwardDrop): NativePlace => {
-  const docker = table.chains.find(({ name }) => name === 'DOCKER-USER')
-  const toDocker = docker && chain.rules.findIndex(item => jumpOf(item) === 'DOCKER-USER')
+  const docker = table.chains.find(({ name }) => name === dockerChain)
+  const toDocker = docker && chain.rules.findIndex(item => jumpOf(item) === dockerChain)
   const blocking = top === undefined ? chain.rules.length : chain.rules.indexOf(top)
   if (docker !== undefined && toDocker !== undefined && toDocker >= 0 && toDocker <= blocking)
     return decider === docker && rule !== undefined
@@ -49,15 +49,23 @@ const nativePlace = ({ table, chain, decider, rule, top }: ForwardDrop): NativeP
   return { table, chain, before: top?.handle }
 }
 
-/** `ufw route allow`, unless ufw has the rule and drops all the same. */
-export const ufwRemedy = (seen: Observation, { name }: ResolvedSpace, way: Way): Remedy =>
-  allowedByUfw(seen, name).some(allowed => wayKey(allowed) === wayKey(way))
-    ? {
-        kind: 'none',
-        why: 'ufw has a rule for this space, and another rule of it comes first',
-        advice: ['ufw status numbered shows the rules in their order'],
-      }
-    : { kind: 'ufw' }
+/** `ufw route allow`, unless ufw was told to drop it: rules that are added later come behind. `decider`: the chain that drops. */
+export const ufwRemedy = (
+  seen: Observation,
+  { name }: ResolvedSpace,
+  way: Way,
+  decider: string | undefined,
+): Remedy => {
+  const isAllowed = allowedByUfw(seen, name).some(allowed => wayKey(allowed) === wayKey(way))
+  if (!isAllowed && !/^ufw6?-user-/.test(decider ?? '')) return { kind: 'ufw' }
+  return {
+    kind: 'none',
+    why: isAllowed
+      ? 'ufw has a rule for this space, and another rule comes first'
+      : 'ufw was told to, and rules that are added later come behind that one',
+    advice: ['ufw status numbered shows the rules in their order'],
+  }
+}
 
 const firewalldRemedy = (
   seen: Observation,

@@ -12,7 +12,7 @@ import { type Way, wayKey } from './way.ts'
 const ruleFiles = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules']
 
 /** The rule for a way in ufw's words. */
-const wordsOf = ({ from, to }: Pick<Way, 'from' | 'to'>): string[] => [
+const wordsOf = ({ from, to }: Way): string[] => [
   'allow',
   ...(from === undefined ? [] : ['in', 'on', from]),
   ...(to === undefined ? [] : ['out', 'on', to]),
@@ -26,18 +26,18 @@ const run = (...words: string[]): ProgramRun => ({
 })
 
 /** `ufw route allow in on VETH out on UPLINK comment natspace:NAME` */
-export const allowByUfw = (way: Pick<Way, 'from' | 'to'>, space: string): ProgramRun =>
+export const allowByUfw = (way: Way, space: string): ProgramRun =>
   run(...wordsOf(way), 'comment', commentOf(space))
 
 /** `ufw route delete allow in on VETH out on UPLINK` */
-export const disallowByUfw = (way: Pick<Way, 'from' | 'to'>): ProgramRun => run('delete', ...wordsOf(way))
+export const disallowByUfw = (way: Way): ProgramRun => run('delete', ...wordsOf(way))
 
 /** A route rule without addresses and ports, as ufw keeps it: its interfaces, `in_VETH!out_UPLINK`, and a comment. */
 const tuple = /^### tuple ### route:allow any any \S+ any \S+ (\S+) comment=([0-9a-f]+)$/gm
 
 /** The ways that rules of this space allow, of one address family or of both. */
-export const allowedByUfw = (seen: Observation, space: string): Pick<Way, 'from' | 'to'>[] => {
-  const found = new Map<string, Pick<Way, 'from' | 'to'>>()
+export const allowedByUfw = (seen: Observation, space: string): Way[] => {
+  const found = new Map<string, Way>()
   for (const file of ruleFiles)
     for (const [, interfaces = '', comment = ''] of (readableFile(seen, file) ?? '').matchAll(tuple)) {
       if (Buffer.from(comment, 'hex').toString() !== commentOf(space)) continue

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { article, publish as port, spec } from '../../../test/support/up-scenarios.ts'
+import { failingKernel } from '../../linux/failing.ts'
 import type { FakeKernel } from '../../linux/fake.ts'
 import { NatspaceError } from '../errors.ts'
 import { parsePublish } from '../spec/publish.ts'
@@ -35,6 +36,8 @@ const faultOf = async (run: Promise<unknown>): Promise<NatspaceError> => {
 }
 
 const published = (context: Context, name: string) => status(context, [name])[0]?.publish
+
+const publish53 = port(53, 53, 'udp')
 
 const localnet = (kernel: FakeKernel, link: string) =>
   kernel.sysctl(undefined, `net.ipv4.conf.${link}.route_localnet`)
@@ -169,6 +172,31 @@ describe('unpublish', () => {
     // The folder of the state is not touched by a refusal either.
     expect(kernel.writes).toBe(writes)
   })
+})
+
+describe('every change that is refused leaves all as it was', () => {
+  const before = { ...article, publish: [publish53, ...article.publish] }
+  for (const [title, change] of [
+    ['publish', (context: Context) => publishing(context, 'myspace', '81', '9000-9003/udp')],
+    ['unpublish', (context: Context) => unpublishing(context, 'myspace', '8080', '53/udp')],
+  ] as const)
+    test(title, async () => {
+      for (let at = 1, tried = 1; at <= tried; at++) {
+        const { kernel, context } = newHost()
+        await up(context, [before])
+        const state = kernel.snapshot()
+        const failing = failingKernel(kernel, { at })
+        const outcome = await change({ ...context, kernel: failing }).catch((error: unknown) => error)
+        tried = failing.tried
+        // Beyond the last change nothing is refused, which ends the loop.
+        if (tried < at) break
+        expect((outcome as NatspaceError).code).toBe('APPLY_FAILED')
+        expect(kernel.snapshot()).toEqual(state)
+        await change(context)
+        expect(status(context)[0]?.healthy).toBe(true)
+        tried++
+      }
+    })
 })
 
 test('what others chose of a space stays as it is: nothing is chosen again', async () => {

@@ -14,7 +14,8 @@ import { forwardedOf, hostResources, spaceResources } from './desired.ts'
 import { defaultUplink } from './facts.ts'
 import { Observation } from './observation.ts'
 import type { Drift } from './operation.ts'
-import type { Context, SpaceStatus } from './types.ts'
+import { reachReader } from './reach.ts'
+import type { Context, PublishedStatus, SpaceStatus } from './types.ts'
 
 /** One route as `ip route` prints it. */
 const routeText = (route: Route, device: string): string =>
@@ -33,6 +34,7 @@ const statusOf = (
   seen: Observation,
   space: ResolvedSpace,
   anyUplink: string | undefined,
+  published: PublishedStatus[],
   drift: Drift[],
 ): SpaceStatus => {
   const { namespacePath: where, hostInterface, interface: inner } = space
@@ -53,6 +55,7 @@ const statusOf = (
     gateway: space.gateway,
     uplink: space.internal ? undefined : (space.uplink ?? anyUplink),
     publish: space.publish.map(formatPublish),
+    published,
     routes: {
       host: (host === undefined ? [] : seen.routesBy(undefined, host.index))
         .filter(main)
@@ -92,9 +95,10 @@ export const status = ({ kernel, paths }: Context, names?: readonly string[]): S
   const checked = shared.filter(item => item.phase !== 'record')
   const common = checked.flatMap(resource => resource.drift(seen))
   const anyUplink = defaultUplink(seen)
+  const reachOf = reachReader(seen)
   return records.map(record => {
     const own = spaceResources(paths, record).flatMap(resource => resource.drift(seen))
-    return statusOf(seen, record.space, anyUplink, [...common, ...own])
+    return statusOf(seen, record.space, anyUplink, reachOf(record.space), [...common, ...own])
   })
 }
 

@@ -48,6 +48,32 @@ export type DownResult = {
   problems: NatspaceError[]
 }
 
+/** Whether somebody reaches a port: `blocked` by a firewall of others, or `partly`, by one family alone. */
+export type Reach = 'yes' | 'no' | 'blocked' | 'partly'
+
+/** A rule or policy of somebody else that stops what comes to a published port, or the answer to it. */
+export type Blockade = {
+  /** 'ip filter FORWARD' */
+  chain: string
+  /** As nft or iptables prints it: 'policy drop'. */
+  rule: string
+  /** 'ufw' */
+  owner: string
+  /** Whom it keeps out. */
+  from: ('lan' | 'spaces')[]
+  families: (4 | 6)[]
+}
+
+/** A published port, and who reaches it: programs of this host, others by its uplinks, other spaces. */
+export type PublishedStatus = {
+  /** As in the spec: '8080:80'. */
+  publish: string
+  reach: { host: Reach; lan: Reach; spaces: Reach }
+  blockedBy: Blockade[]
+  /** The address it is published on, when no link of this host has it any more. */
+  missing?: string
+}
+
 /** A space as it is observed, for `status`. Fields as in the command's `--json`. */
 export type SpaceStatus = {
   name: string
@@ -59,6 +85,8 @@ export type SpaceStatus = {
   /** The link by which packets to the outside leave now; undefined when the host has no way out. */
   uplink: string | undefined
   publish: string[]
+  /** The same ports, and who reaches them. */
+  published: PublishedStatus[]
   routes: { host: string[]; inner: string[] }
   counters: { receivedPackets: number; sentPackets: number; receivedBytes: number; sentBytes: number }
   drift: Drift[]

@@ -36,6 +36,7 @@ import { checkSources, checkUplinks, resolveFacts } from './facts.ts'
 import { Observation } from './observation.ts'
 import type { Drift, Operation } from './operation.ts'
 import { checkListened } from './port-listened.ts'
+import { checkPublishedByOthers } from './port-published.ts'
 import type { Context, Plan, PlanOptions, UpResult } from './types.ts'
 
 /**
@@ -68,6 +69,7 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
   checkPublished(spaces)
   checkPublishedElsewhere(seen, spaces, previous)
   checkListened(seen, spaces, previous)
+  checkPublishedByOthers(seen, spaces, previous)
 
   const without = options.without ?? []
   const forwarded = without.includes(7) ? { ipv4: false, ipv6: false } : forwardedOf(spaces)

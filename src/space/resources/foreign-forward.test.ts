@@ -8,6 +8,8 @@ import {
   ct,
   drop,
   goTo,
+  inSet,
+  ip,
   jump,
   leave,
   match,
@@ -97,7 +99,11 @@ describe('rules in the chains of others', () => {
         code: 'FORWARD_DROP',
         space: 'myspace',
         why: 'chain ip filter FORWARD (iptables) drops it by policy',
-        evidence: ['chain FORWARD { type filter hook forward; policy drop; }'],
+        what: 'the firewall of this host may drop what myspace sends',
+        evidence: [
+          'chain FORWARD { type filter hook forward; policy drop; }',
+          'dropped there: what myspace sends, the answers to myspace, what comes to the published ports of myspace and the answers of the published ports of myspace',
+        ],
       },
     ])
     expect(rulesOf(kernel, 'filter', 'FORWARD')).toEqual([])
@@ -142,6 +148,55 @@ describe('rules in the chains of others', () => {
       outRule,
       'oifname "eth0" reject',
     ])
+  })
+
+  test('where several rules drop one way, the first of them is what counts', async () => {
+    const { kernel, context } = hostWith(
+      firewall('inet', 'admin', {
+        pass: {
+          policy: 'drop',
+          rules: [[match(ct('state'), 'established'), match(meta('oifname'), 'veth1'), drop()]],
+        },
+      }),
+    )
+    await up(context, [fixed])
+    expect(rulesOf(kernel, 'admin', 'pass')).toEqual([
+      inRule,
+      'ct state established oifname "veth1" drop',
+      outRule,
+    ])
+  })
+
+  test('a list of addresses is looked into before a drop is believed', () => {
+    const listed = (...elements: string[]): Change => {
+      const set = { name: 'lan', key: ['ipv4_addr'] }
+      const target = { family: 'inet', table: 'admin' } as const
+      return {
+        type: 'nftables.commit',
+        where: undefined,
+        generation: undefined,
+        commands: [
+          { type: 'table.add', ...target },
+          { type: 'set.add', ...target, set },
+          { type: 'element.add', ...target, set, elements: elements.map(key => ({ key: [key] })) },
+          {
+            type: 'chain.add',
+            ...target,
+            chain: { name: 'pass', hook: 'forward', type: 'filter', priority: 0, policy: 'drop' },
+          },
+          {
+            type: 'rule.add',
+            ...target,
+            chain: 'pass',
+            rule: rule([match(ip('saddr'), inSet('lan')), accept()]),
+          },
+          { type: 'rule.add', ...target, chain: 'pass', rule: rule(established) },
+        ],
+      }
+    }
+    const silent = { ...article, publish: [] }
+    expect(planUp(hostWith(listed('192.168.45.3')).context, [silent]).warnings).toEqual([])
+    expect(planUp(hostWith(listed('192.168.45.4')).context, [silent]).warnings).toHaveLength(1)
   })
 
   test('a drop behind a jump is met in the base chain', async () => {
@@ -311,8 +366,20 @@ describe('ufw', () => {
     const again = await up(context, [fixed])
     expect(again.changes).toBe(0)
     expect(calls).toHaveLength(2)
-    expect(again.plan.warnings[0]?.why).toContain('another rule of it comes first')
+    expect(again.plan.warnings[0]?.why).toContain('another rule comes first')
     expect(status(context)[0]?.drift).toEqual([])
+  })
+
+  test('what ufw was told to drop stays dropped, and the user is told', () => {
+    const { context } = hostWith(
+      firewall('ip', 'filter', {
+        FORWARD: { policy: 'drop', rules: [[jump('ufw-user-forward')]] },
+        'ufw-user-forward': { rules: [[match(meta('iifname'), 'veth1'), drop()]] },
+      }),
+    )
+    const plan = planUp(context, [{ ...fixed, publish: [] }])
+    expect(plan.operations.filter(({ change }) => change.type === 'program.run')).toHaveLength(1)
+    expect(plan.warnings).toMatchObject([{ why: expect.stringContaining('ufw was told to') }])
   })
 
   test('whichever change fails, all is as it was', async () => {

@@ -3,7 +3,9 @@ import { forwardTables } from '../firewall/forward-drops.ts'
 import {
   acceptsWay,
   addNativeRule,
+  chainKey,
   deleteNativeRule,
+  earliestNative,
   type NativeOwnRule,
   nativeRulesOf,
   takeBackNativeRules,
@@ -69,24 +71,28 @@ const nativeResource = (space: ResolvedSpace, previous: ResolvedSpace | undefine
     add(seen) {
       if (!space.fixFirewall) return previous?.fixFirewall ? removal(seen) : []
       const own = nativeRulesOf(forwardTables(seen), name)
-      const obstacles = obstaclesOf(seen, space)
-      const added = obstacles.flatMap(({ remedy, ways }) =>
-        remedy.kind === 'native' ? ways.map(way => ({ place: remedy.place, way })) : [],
+      const added = earliestNative(
+        obstaclesOf(seen, space).flatMap(({ remedy, ways }) =>
+          remedy.kind === 'native' ? ways.map(way => ({ place: remedy.place, way })) : [],
+        ),
       )
       // A rule for another cable or uplink is of no use any more, nor is one that is met too late.
       const ways = waysOf(space)
       const useless = own.filter(
         ({ table, chain, rule }) =>
           !ways.some(way => acceptsWay(rule, way, table)) ||
-          added.some(({ place, way }) => place.chain === chain && acceptsWay(rule, way, table)),
+          added.some(
+            ({ place, way }) =>
+              chainKey(place) === chainKey({ table, chain }) && acceptsWay(rule, way, table),
+          ),
       )
       if (added.length === 0 && useless.length === 0) return []
       const touched = [...added.map(({ place }) => place), ...useless]
-      const chains = [...new Map(touched.map(item => [item.chain, item])).values()]
+      const chains = [...new Map(touched.map(item => [chainKey(item), item])).values()]
       // Those that iptables restored bear their comment otherwise, and stay.
       const before = own.filter(
         item =>
-          chains.some(({ chain }) => chain === item.chain) &&
+          chains.some(touchedChain => chainKey(touchedChain) === chainKey(item)) &&
           (item.rule.comment !== undefined || useless.includes(item)),
       )
       return [
@@ -126,12 +132,12 @@ export const foreignForwardWarnings = (seen: Observation, space: ResolvedSpace):
     .map(({ place, owner, what, cause, evidence, remedy }) => ({
       code: 'FORWARD_DROP',
       space: space.name,
-      what: `the firewall of this host may drop ${inWords(what) || `what ${space.name} sends`}`,
+      what: `the firewall of this host may drop ${what[0] ?? `what ${space.name} sends`}`,
       why:
         remedy.kind === 'none' && remedy.why !== evidence[0]
           ? `${place} (${owner.name}) ${cause}; ${remedy.why}`
           : `${place} (${owner.name}) ${cause}`,
-      evidence,
+      evidence: what.length > 1 ? [...evidence, `dropped there: ${inWords(what)}`] : evidence,
       fix:
         remedy.kind === 'none'
           ? remedy.advice

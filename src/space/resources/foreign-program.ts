@@ -74,7 +74,7 @@ const additions = (seen: Observation, space: ResolvedSpace): Operation[] => {
   const { name } = space
   // What one front end does for both address families is asked for once.
   const done = new Set<string>()
-  return obstaclesOf(seen, space).flatMap(({ remedy, ways }) => {
+  return [...obstaclesOf(seen, space)].sort(byPlace).flatMap(({ remedy, ways }) => {
     switch (remedy.kind) {
       case 'ufw':
         return ways
@@ -85,18 +85,26 @@ const additions = (seen: Observation, space: ResolvedSpace): Operation[] => {
           ? [operation(name, bindToZone(remedy.link), unbindFromZone(remedy.link))]
           : []
       case 'legacy':
-        return ways.map(way =>
-          operation(
-            name,
-            addLegacyRule(remedy.program, remedy.place, way, name),
-            undoLegacyRule(remedy.program, remedy.place, way, name),
-          ),
-        )
+        return ways
+          .filter(way => once(done, `${remedy.program} ${remedy.place.chain} ${wayKey(way)}`))
+          .map(way =>
+            operation(
+              name,
+              addLegacyRule(remedy.program, remedy.place, way, name),
+              undoLegacyRule(remedy.program, remedy.place, way, name),
+            ),
+          )
       default:
         return []
     }
   })
 }
+
+/** Where several rules drop one way, what accepts it has to stand in front of the first. */
+const byPlace = (one: Obstacle, other: Obstacle): number => placeNumber(one) - placeNumber(other)
+
+const placeNumber = ({ remedy }: Obstacle): number =>
+  remedy.kind === 'legacy' ? (remedy.place.number ?? Number.MAX_SAFE_INTEGER) : 0
 
 const once = (done: Set<string>, key: string): boolean => !done.has(key) && done.add(key) !== undefined
 

@@ -46,8 +46,7 @@ export const forwarding6Resource = (record: HostRecord['forwarding6']): Resource
     },
     remove(seen) {
       if (record === undefined) return []
-      if (record.before[all] !== undefined && seen.sysctl(undefined, all) !== '1') return []
-      return restore(seen, record.before).map(change => ({ change, undo: [], ...common }))
+      return restore(seen, stillOurs(seen, record.before)).map(change => ({ change, undo: [], ...common }))
     },
   }
 }
@@ -87,6 +86,16 @@ export const forwarding6Before = (seen: Observation): Record<string, string> => 
   for (const { name } of seen.links(undefined).values())
     if (seen.sysctl(undefined, leafOf(name, 'forwarding')) === '1') note(leafOf(name, 'forwarding'))
   return before
+}
+
+/** Of what was before, that which nobody but natspace changed: a switch that somebody turned back is theirs. */
+const stillOurs = (seen: Observation, before: Record<string, string>): Record<string, string> => {
+  const isForwarding = before[all] === undefined || seen.sysctl(undefined, all) === '1'
+  return Object.fromEntries(
+    Object.entries(before).filter(([key]) =>
+      key.endsWith('.accept_ra') ? seen.sysctl(undefined, key) === '2' : isForwarding,
+    ),
+  )
 }
 
 /** The switch of all first, as it overwrites the others; then those that it does not put back by itself. */

@@ -66,6 +66,9 @@ const neighbourDiscovery = match(
   range('nd-neighbor-solicit', 'nd-neighbor-advert'),
 )
 
+/** A late FIN or RST has no translation any more and would leave with the inside address. */
+const unknown = match(ct('state'), ['invalid', 'untracked'])
+
 /** The largest segment that fits the route, in both directions: a smaller link elsewhere would swallow larger ones. */
 const clamp = set(tcpOption('maxseg', 'size'), rt('mtu'))
 
@@ -95,14 +98,17 @@ const sourcePorts = { first: 32768, last: 60999 }
 
 const withPorts = (name: string): Statement => match(protocol, name)
 
-/** Links that were there before are not routed between; a bridge hands its own frames through, not to another link. */
-const routerGuard = (family: Statement, name: string): Rule =>
+/**
+ * Links that were there before are not routed between, whatever connection tracking makes of a packet: nothing began
+ * there that could go on. A bridge hands its own frames through, not to another link.
+ */
+const routerGuard = (family: 4 | 6): Rule =>
   rule([
-    family,
-    match(iif, inSet(name)),
-    match(oif, inSet(name)),
+    family === 4 ? ipv4 : ipv6,
+    match(iif, inSet(`preexisting${family}`)),
+    match(oif, inSet(`preexisting${family}`)),
+    match(iif, notInSet(`forwarding${family}`)),
     match(bothLinks, notInSet('bridges')),
-    match(ct('state'), 'new'),
     drop(),
   ])
 
@@ -130,6 +136,8 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
       rule([match(iif, inSet('host_none')), counter(), refuse]),
       rule([match(payload('icmp', 'type'), 'echo-request'), accept()]),
       rule([match(payload('icmpv6', 'type'), 'echo-request'), accept()]),
+      // A resolver asks others, so it would be a way out (CVE-2024-29018).
+      rule([match(iif, inSet('internal')), counter(), refuse]),
       rule([match(payload('udp', 'dport'), 53), accept()]),
       rule([match(tcp('dport'), 53), accept()]),
       rule([counter(), refuse]),
@@ -153,7 +161,7 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
       rule([match(iif, inSet('internal')), counter(), refuse]),
       rule([match(ip('daddr'), inSet('metadata4')), jump('to_metadata')]),
       rule([match(ip6('daddr'), inSet('metadata6')), jump('to_metadata')]),
-      rule([match(iif, inSet('pinned')), notToSpace, match(bothLinks, notInSet('via')), counter(), refuse]),
+      rule([match(iif, inSet('pinned')), match(bothLinks, notInSet('via')), notToSpace, counter(), refuse]),
       rule([match(iif, notInSet('limited')), leave()]),
       rule([match(concat(iif, ip('daddr'), protocol, th('dport')), inSet('egress4')), leave()]),
       rule([match(concat(iif, ip6('daddr'), protocol, th('dport')), inSet('egress6')), leave()]),
@@ -162,24 +170,51 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     ],
   },
   {
+    // What reaches a space from elsewhere than this host.
     name: 'to_space',
     rules: [
+      rule([match(tcp('flags'), 'syn'), clamp]),
       rule([match(ct('state'), ['established', 'related']), accept()]),
+      rule([unknown, drop()]),
       rule([match(ct('status'), 'dnat'), accept()]),
       rule([match(bothLinks, inSet('connected')), accept()]),
       rule([counter(), refuse]),
     ],
   },
   {
+    // What goes on from a space, to outside or to another one.
+    name: 'outward',
+    rules: [
+      rule([unknown, drop()]),
+      rule([match(tcp('flags'), 'syn'), clamp]),
+      // Each packet that goes the way of the first, so that a policy that changes holds for what is under way.
+      rule([match(ct('direction'), 'original'), jump('leaving')]),
+      rule([toSpace, goTo('to_space')]),
+      rule([accept()]),
+    ],
+  },
+  {
     // The address a packet leaves with. ICMP keeps its identifier where it can (RFC 5508, section 3.1).
     name: 'translate',
     rules: [
-      rule([snat('ip', mapLookup(ip('saddr'), map('snat4')), { fullyRandom: true })]),
-      rule([snat('ip6', mapLookup(ip6('saddr'), map('snat6')), { fullyRandom: true })]),
+      rule([snat('ip', mapLookup(ip('saddr'), map('snat4')), { ports: sourcePorts, fullyRandom: true })]),
+      rule([snat('ip6', mapLookup(ip6('saddr'), map('snat6')), { ports: sourcePorts, fullyRandom: true })]),
       ...['tcp', 'udp', 'sctp'].map(name =>
         rule([withPorts(name), masquerade({ ports: sourcePorts, fullyRandom: true })]),
       ),
       rule([masquerade()]),
+    ],
+  },
+  {
+    // A translation that took a port that answers for somebody else is given up; the next attempt gets another.
+    name: 'claimed_ports',
+    rules: [
+      ...[
+        [concat(protocol, th('sport')), 'claimed'] as const,
+        [concat(protocol, th('sport')), 'listened'] as const,
+        [concat(ip('saddr'), protocol, th('sport')), 'claimed4'] as const,
+        [concat(ip6('saddr'), protocol, th('sport')), 'claimed6'] as const,
+      ].map(([key, name]: readonly [Operand, string]) => rule([match(key, inSet(name)), drop()])),
     ],
   },
   {
@@ -190,6 +225,9 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
       rule([fromSpace, goTo('from_space')]),
       rule([match(ip('daddr'), inSet('inside4')), match(iif, 'lo', '!='), drop()]),
       rule([match(ip6('daddr'), inSet('inside6')), match(iif, 'lo', '!='), drop()]),
+      // Nor may others claim to be inside: a router would translate such a packet, and let its answer in.
+      rule([match(ip('saddr'), inSet('inside4')), match(iif, 'lo', '!='), drop()]),
+      rule([match(ip6('saddr'), inSet('inside6')), match(iif, 'lo', '!='), drop()]),
     ],
   },
   {
@@ -211,17 +249,11 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     name: 'forward',
     base: { type: 'filter', hook: 'forward', priority: 0 },
     rules: [
-      // A late FIN or RST has no translation any more and would leave with the inside address.
-      rule([fromSpace, match(ct('state'), ['invalid', 'untracked']), drop()]),
-      rule([toSpace, match(ct('state'), ['invalid', 'untracked']), drop()]),
-      rule([fromSpace, match(tcp('flags'), 'syn'), clamp]),
-      rule([toSpace, match(tcp('flags'), 'syn'), clamp]),
-      // Each packet that goes the way of the first, so that a policy that changes holds for what is under way.
-      rule([fromSpace, match(ct('direction'), 'original'), jump('leaving')]),
+      // A link is looked up once or twice a packet, however many rules there are for those of spaces.
+      rule([fromSpace, goTo('outward')]),
       rule([toSpace, goTo('to_space')]),
-      rule([fromSpace, accept()]),
-      routerGuard(ipv4, 'preexisting4'),
-      routerGuard(ipv6, 'preexisting6'),
+      routerGuard(4),
+      routerGuard(6),
     ],
   },
   {
@@ -249,18 +281,9 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     ],
   },
   {
-    // A translation that took a port that answers for somebody else is given up; the next attempt gets another.
     name: 'claims',
     base: { type: 'filter', hook: 'postrouting', priority: 120 },
-    rules: [
-      ...[
-        [concat(protocol, th('sport')), 'claimed'] as const,
-        [concat(protocol, th('sport')), 'listened'] as const,
-        [concat(ip('saddr'), protocol, th('sport')), 'claimed4'] as const,
-        [concat(ip6('saddr'), protocol, th('sport')), 'claimed6'] as const,
-      ].map(([key, name]: readonly [Operand, string]) =>
-        rule([fromSpace, notToSpace, match(ct('state'), 'new'), match(key, inSet(name)), drop()]),
-      ),
-    ],
+    // The state first: all but the first packets of connections are done with it.
+    rules: [rule([match(ct('state'), 'new'), fromSpace, notToSpace, goTo('claimed_ports')])],
   },
 ]

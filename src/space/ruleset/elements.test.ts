@@ -95,7 +95,7 @@ test('policies', () => {
     'connected | veth-web . veth-db',
     'limited | veth-web',
     'rejected | veth-web',
-    'egress4 | veth-web . 10.0.0.0/8 . 0-255 . 0-65535',
+    'egress4 | veth-web . 10.0.0.0/8 . ip-255 . 0-65535',
     'egress6 | veth-web . 2001:db8::2 . udp . 53',
     'metadata | veth-web',
     'host_none | veth-web',

@@ -11,8 +11,8 @@ import { chainDefinitions as chains } from './chains.ts'
  *   `claimed…`, `listened`: ports that no translation may choose as a source.
  * - `internal`, `pinned` with `via`, `limited` with `egress4`, `egress6` and `rejected`, `connected`, `metadata`: what a
  *   space may reach beyond; `host_all`, `host_none`: what of this host.
- * - `preexisting4`, `preexisting6`, `bridges`: links that are not routed between where it was natspace that turned
- *   forwarding on.
+ * - `preexisting4`, `preexisting6`: links that are not routed between where it was natspace that turned forwarding on,
+ *   but for those that forwarded before by a switch of their own (`forwarding4`, `forwarding6`), and `bridges`.
  *
  * Every base chain accepts by policy, so that nobody else's packets fare differently. The NAT chains come after those of
  * others (dstnat + 10, srcnat + 10), so that an administrator's rules win. The guard sits at raw, before anything is
@@ -68,6 +68,8 @@ export const setDefinitions: readonly SetDefinition[] = [
   { name: 'host_none', key: ['ifname'] },
   { name: 'preexisting4', key: ['ifname'] },
   { name: 'preexisting6', key: ['ifname'] },
+  { name: 'forwarding4', key: ['ifname'] },
+  { name: 'forwarding6', key: ['ifname'] },
   { name: 'bridges', key: ['ifname', 'ifname'] },
   { name: 'outbound4', key: ['ipv4_addr'] },
   { name: 'outbound6', key: ['ipv6_addr'] },

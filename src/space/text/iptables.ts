@@ -1,160 +1,89 @@
-import type { Publish, ResolvedSpace } from '../spec/types.ts'
+import type { IpFamily } from '../../linux/net/ip.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
+import { commandsOf, firstRule, type IptablesAction, programs, rule } from './iptables-rule.ts'
+import { shared, sharedChains } from './iptables-shared.ts'
+import { groupsOf } from './iptables-space.ts'
 import { shellCommand, shellComment } from './quote-shell.ts'
 
+export type { IptablesAction }
+
 /**
- * Theory of operation. What the table inet natspace does for a space, as iptables rules equal in effect: the rules of
- * every packet's way (guard, forwarding, translation, published ports) appended to the chains that iptables has. As
- * those chains belong to everybody, two things differ: an ACCEPT here ends the chain for the rules behind it, and
- * isolation between spaces is done at raw alone, where what is addressed to an inside address is dropped.
+ * Theory of operation. What the table inet natspace does for spaces, as rules of iptables and ip6tables equal in effect.
+ * A table of its own can drop what others accept, and never accepts for them; here all share the same chains. So what
+ * refuses stands before the rules of others, and what lets pass stands behind them: what natspace would drop is dropped,
+ * and what others drop stays so. Translations come behind those of others, as there.
+ *
+ * Chains of our own hold what is said of all spaces, so that it does not matter which came first; a space adds rules to
+ * them, and a chain for its cable. One thing has no equal: after a packet is translated iptables sees it no more, so a
+ * translation that took a port which answers for somebody else cannot be given up.
  */
 
-type Rule = { table: 'raw' | 'mangle' | 'filter' | 'nat'; chain: string; match: (string | number)[] }
-type Group = { why: string; rules: Rule[] }
+const unsaid =
+  'natspace also gives up a translation that took a port which answers for somebody else; iptables sees no packet after its translation, so there is no rule for that here.'
 
-export type IptablesAction = 'add' | 'remove'
-
-/** The commands, with a comment in front of each group. Removing goes the other way round. */
-export const iptablesOf = (space: ResolvedSpace, action: IptablesAction = 'add'): string[] => {
-  const groups = groupsOf(space).filter(({ rules }) => rules.length > 0)
-  return (action === 'add' ? groups : groups.toReversed()).flatMap(({ why, rules }) => [
-    ...shellComment(why),
-    ...(action === 'add' ? rules : rules.toReversed()).map(rule => commandOf(rule, action)),
-  ])
-}
-
-const commandOf = ({ table, chain, match }: Rule, action: IptablesAction): string =>
-  shellCommand('iptables', '-t', table, action === 'add' ? '-A' : '-D', chain, ...match)
-
-const groupsOf = (space: ResolvedSpace): Group[] => {
-  const { name } = space
-  return [
-    {
-      why: `Guard ${name}: no other source, nothing for the host's loopback, nothing unpublished.`,
-      rules: guard(space),
-    },
-    { why: 'Segments that fit the route, in both directions.', rules: clamp(space) },
-    { why: 'Step 9: let the packets of the space pass.', rules: forward(space) },
-    { why: 'Step 8: outside sees the address of this host.', rules: masquerade(space) },
-    { why: 'Published ports: lead new connections from outside to the inside.', rules: publish(space) },
-  ]
-}
-
-const guard = ({ hostInterface: cable, address }: ResolvedSpace): Rule[] => {
-  const raw = (...match: string[]): Rule => ({
-    table: 'raw',
-    chain: 'PREROUTING',
-    match: [...match, '-j', 'DROP'],
+/** The commands for spaces, with a comment in front of each group. Removing goes the other way round. */
+export const iptablesOf = (spaces: readonly ResolvedSpace[], action: IptablesAction = 'add'): string[] =>
+  inOrder(action).flatMap(family => {
+    const groups = spaces.flatMap(space => groupsOf(space, family))
+    const commands = (action === 'add' ? groups : groups.toReversed()).flatMap(({ why, items }) => [
+      ...shellComment(why),
+      ...commandsOf(family, items, action),
+    ])
+    const isTranslated = spaces.some(({ internal }) => !internal)
+    return [...commands, ...(action === 'add' && isTranslated && family === 4 ? shellComment(unsaid) : [])]
   })
-  return [
-    raw('-i', cable, '-d', '127.0.0.0/8'),
-    raw('-i', cable, '!', '-s', address),
-    raw('!', '-i', cable, '-d', address),
-  ]
+
+/** The commands for the chains that spaces share: of the families of these spaces, and where `others` says so. */
+export const iptablesShared = (
+  spaces: readonly ResolvedSpace[],
+  action: IptablesAction,
+  others: readonly IpFamily[] = [],
+): string[] =>
+  inOrder(action)
+    .filter(family => others.includes(family) || spaces.some(space => groupsOf(space, family).length > 0))
+    .flatMap(family => sharedChains(family, action))
+
+const inOrder = (action: IptablesAction): IpFamily[] => (action === 'add' ? [4, 6] : [6, 4])
+
+/** Links under the router guard. */
+export type GuardedLinks = {
+  links: readonly string[]
+  /** Those of them that forwarded by a switch of their own before. */
+  forwarding: readonly string[]
+  /** Those that hand frames from themselves to themselves. */
+  bridges: readonly string[]
 }
 
-const clamp = ({ hostInterface: cable }: ResolvedSpace): Rule[] =>
-  ['-i', '-o'].map(direction => ({
-    table: 'mangle',
-    chain: 'FORWARD',
-    match: [
-      direction,
-      cable,
-      '-p',
-      'tcp',
-      '--tcp-flags',
-      'SYN,RST',
-      'SYN',
-      '-j',
-      'TCPMSS',
-      '--clamp-mss-to-pmtu',
-    ],
-  }))
-
-const forward = ({ hostInterface: cable, uplink, internal }: ResolvedSpace): Rule[] => {
-  const filter = (...match: string[]): Rule => ({ table: 'filter', chain: 'FORWARD', match })
-  const state = (states: string) => ['-m', 'conntrack', '--ctstate', states]
-  const begun = ['-m', 'conntrack', '--ctdir', 'ORIGINAL']
-  return [
-    filter('-i', cable, ...state('INVALID'), '-j', 'DROP'),
-    filter('-o', cable, ...state('INVALID'), '-j', 'DROP'),
-    filter('-o', cable, ...state('ESTABLISHED,RELATED'), '-j', 'ACCEPT'),
-    filter('-o', cable, ...state('DNAT'), '-j', 'ACCEPT'),
-    filter('-o', cable, '-j', 'DROP'),
-    ...(internal ? [filter('-i', cable, ...begun, '-j', 'DROP')] : []),
-    ...(uplink === undefined ? [] : [filter('-i', cable, '!', '-o', uplink, ...begun, '-j', 'DROP')]),
-    filter('-i', cable, '-j', 'ACCEPT'),
-  ]
-}
-
-/** ICMP queries keep their identifier where they can; other ports are chosen at random. */
-const masquerade = ({ hostInterface, address, uplink, internal, publish }: ResolvedSpace): Rule[] => {
-  const nat = (...match: string[]): Rule => ({ table: 'nat', chain: 'POSTROUTING', match })
-  const out = uplink === undefined ? [] : ['-o', uplink]
-  const outbound = internal
-    ? []
-    : [
-        nat('-s', address, ...out, '-p', 'icmp', '-j', 'MASQUERADE'),
-        nat('-s', address, ...out, '-j', 'MASQUERADE', '--random-fully'),
-      ]
-  if (publish.length === 0) return outbound
-  return [
-    ...outbound,
-    // A space that reaches itself through its port, and this host by 127.0.0.1, must be answered by way of the host.
-    ...(uplink === undefined && !internal
-      ? []
-      : [nat('-s', address, '-o', hostInterface, '-j', 'MASQUERADE')]),
-    nat('-s', '127.0.0.0/8', '-o', hostInterface, '-j', 'MASQUERADE'),
-  ]
-}
-
-/** The more specific first, as the first rule that matches decides. */
-const publish = (space: ResolvedSpace): Rule[] =>
-  [...space.publish]
-    .sort((one, other) => Number(one.hostAddress === undefined) - Number(other.hostAddress === undefined))
-    .flatMap(item => translations(space.address, item))
-
-const translations = (address: string, { protocol, hostAddress, hostPort, port }: Publish): Rule[] => {
-  const keepsNumbers = hostPort.first === port.first
-  const count = keepsNumbers ? 1 : hostPort.last - hostPort.first + 1
-  const ports =
-    keepsNumbers && hostPort.last > hostPort.first ? `${hostPort.first}:${hostPort.last}` : undefined
-  return Array.from({ length: count }, (_, offset) => ({
-    dport: ports ?? `${hostPort.first + offset}`,
-    target: ports === undefined ? `${address}:${port.first + offset}` : address,
-  })).flatMap(({ dport, target }) =>
-    ['PREROUTING', 'OUTPUT'].map(
-      (chain): Rule => ({
-        table: 'nat',
-        chain,
-        match: [
-          ...['-p', protocol],
-          ...(hostAddress === undefined ? [] : ['-d', hostAddress]),
-          ...['-m', 'addrtype', '--dst-type', 'LOCAL', '-m', protocol, '--dport', dport],
-          ...['-j', 'DNAT', '--to-destination', target],
-        ],
-      }),
-    ),
-  )
-}
-
-const routerChain = 'NATSPACE-ROUTER'
+const routerWhy = 'Keep this host from routing between the links that it had before.'
 
 /** The router guard: forwarding was turned on for the spaces, so links that were there before are not routed between. */
-export const iptablesRouterGuard = (links: readonly string[], action: IptablesAction = 'add'): string[] => {
-  if (links.length === 0) return []
-  const why = shellComment('Keep this host from routing between the links that it had before.')
-  const drops = links.map(link => ['-o', link, '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'DROP'])
-  if (action === 'remove')
-    return [
-      ...why,
-      ...links.map(link => shellCommand('iptables', '-D', 'FORWARD', '-i', link, '-j', routerChain)),
-      shellCommand('iptables', '-F', routerChain),
-      shellCommand('iptables', '-X', routerChain),
-    ]
-  return [
-    ...why,
-    shellCommand('iptables', '-N', routerChain),
-    ...drops.map(match => shellCommand('iptables', '-A', routerChain, ...match)),
-    ...links.map(link => shellCommand('iptables', '-A', 'FORWARD', '-i', link, '-j', routerChain)),
-  ]
-}
+export const iptablesRouterGuard = (
+  family: IpFamily,
+  { links, forwarding, bridges }: GuardedLinks,
+): string[] =>
+  links.length === 0
+    ? []
+    : [
+        ...shellComment(routerWhy),
+        ...commandsOf(
+          family,
+          [
+            ...links.map(link => rule('filter', shared.oldLinks, '-o', link, '-j', 'DROP')),
+            ...links
+              .filter(link => bridges.includes(link))
+              .map(link => firstRule('filter', shared.oldLinks, '-i', link, '-o', link, '-j', 'RETURN')),
+            ...links
+              .filter(link => !forwarding.includes(link))
+              .map(link => rule('filter', shared.router, '-i', link, '-j', shared.oldLinks)),
+          ],
+          'add',
+        ),
+      ]
+
+/** The router guard ends with the last space, whatever links it was for. */
+export const iptablesNoRouterGuard = (families: readonly IpFamily[]): string[] =>
+  families.flatMap(family =>
+    [shared.router, shared.oldLinks].map(chain =>
+      shellCommand(programs[family], '-t', 'filter', '-F', chain),
+    ),
+  )

@@ -1,8 +1,17 @@
 import type { Change } from '../../linux/change.ts'
+import type { IpFamily } from '../../linux/net/ip.ts'
+import type { NftCommand } from '../../linux/nftables/index.ts'
 import type { Operation } from '../reconcile/operation.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import { type StepName, stepOf } from '../steps.ts'
-import { type IptablesAction, iptablesOf, iptablesRouterGuard } from './iptables.ts'
+import {
+  type GuardedLinks,
+  type IptablesAction,
+  iptablesNoRouterGuard,
+  iptablesOf,
+  iptablesRouterGuard,
+  iptablesShared,
+} from './iptables.ts'
 import { isSeen, shellCommand, shellComment } from './quote-shell.ts'
 import { hereDocument, nftText, shellOf } from './shell.ts'
 
@@ -13,14 +22,18 @@ import { hereDocument, nftText, shellOf } from './shell.ts'
  */
 export type Dialect = 'shell' | 'nft' | 'iptables'
 
-/** What a script is made from. `spaces` are those whose rules iptables is to add, or to remove. */
+/**
+ * What a script is made from. `spaces` are those whose rules iptables is to add, or to remove; `former` is what those
+ * that are there already were until now.
+ */
 export type ScriptSource = {
   title: string
   operations: readonly Operation[]
   spaces: readonly ResolvedSpace[]
+  former?: readonly ResolvedSpace[]
   action: IptablesAction
-  /** Links under the router guard, which goes with the table when the last space is removed. */
-  guarded?: readonly string[]
+  /** Families with a router guard, which goes with the table when the last space is removed. */
+  guarded?: readonly IpFamily[]
 }
 
 const ownState = 'The files of natspace itself (its records and folders) have no command and are left out.'
@@ -81,33 +94,46 @@ const nftScript = (lines: readonly string[]): string =>
     ? hereDocument('nft -f -', lines)
     : `${shellCommand('printf', '%s\\n', ...lines)} | nft -f -`
 
+/** A space whose elements change loses all its rules and gets those of now. */
 const iptablesInstead = (
-  { spaces, action, guarded }: ScriptSource,
+  { spaces, former = [], action, guarded = [] }: ScriptSource,
   firewall: readonly Operation[],
 ): string[] => {
+  const commands = firewall.flatMap(({ change }) =>
+    change.type === 'nftables.commit' ? change.commands : [],
+  )
+  const isFirst = commands.some(({ type }) => type === 'table.add')
+  const isLast = commands.some(({ type }) => type === 'table.delete')
   const names = new Set(firewall.map(({ space }) => space))
-  const changed = spaces.filter(space => names.has(space.name) || names.has(undefined))
-  const ofSpaces = changed.flatMap(space => iptablesOf(space, action))
-  const links =
-    action === 'add' ? linksPutUnderGuard(firewall) : removesTable(firewall) ? (guarded ?? []) : []
-  const ofRouter = iptablesRouterGuard(links, action)
-  return action === 'add' ? [...ofSpaces, ...ofRouter] : [...ofRouter, ...ofSpaces]
+  const isChanged = (space: ResolvedSpace) => isFirst || isLast || names.has(space.name)
+  const changed = spaces.filter(isChanged)
+  if (action === 'remove') {
+    const families = isLast ? guarded : []
+    return [
+      ...iptablesOf(changed, action),
+      ...iptablesNoRouterGuard(families),
+      ...iptablesShared(changed, action, families),
+    ]
+  }
+  return [
+    ...(isFirst ? [] : iptablesOf(former.filter(isChanged), 'remove')),
+    ...iptablesShared(changed, action),
+    ...iptablesOf(changed, action),
+    ...([4, 6] as const).flatMap(family => iptablesRouterGuard(family, putUnderGuard(commands, family))),
+  ]
 }
 
 /** The links that the batch puts under the router guard. */
-const linksPutUnderGuard = (firewall: readonly Operation[]): string[] =>
-  firewall.flatMap(({ change }) =>
-    change.type === 'nftables.commit'
-      ? change.commands.flatMap(command =>
-          command.type === 'element.add' && command.set.name === 'preexisting4'
-            ? command.elements.map(({ key }) => String(key[0]))
-            : [],
-        )
-      : [],
-  )
-
-const removesTable = (firewall: readonly Operation[]): boolean =>
-  firewall.some(
-    ({ change }) =>
-      change.type === 'nftables.commit' && change.commands.some(({ type }) => type === 'table.delete'),
-  )
+const putUnderGuard = (commands: readonly NftCommand[], family: IpFamily): GuardedLinks => {
+  const namesIn = (set: string) =>
+    commands.flatMap(command =>
+      command.type === 'element.add' && command.set.name === set
+        ? command.elements.map(({ key }) => String(key[0]))
+        : [],
+    )
+  return {
+    links: namesIn(`preexisting${family}`),
+    forwarding: namesIn(`forwarding${family}`),
+    bridges: namesIn('bridges'),
+  }
+}

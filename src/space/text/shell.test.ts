@@ -13,6 +13,15 @@ const cases: [Change, string[]][] = [
   [{ type: 'namespace.delete', path: where }, ['ip netns delete myspace']],
   [
     {
+      type: 'program.run',
+      where: undefined,
+      program: 'ufw',
+      arguments: ['route', 'allow', 'in', 'on', 'veth1', 'comment', 'a b'],
+    },
+    ["ufw route allow in on veth1 comment 'a b'"],
+  ],
+  [
+    {
       type: 'veth.add',
       ...{ where: undefined, name: 'veth1', index: 7, address: mac, mtu: 1400 },
       peer: { where, name: 'veth2', index: 2, address: mac, mtu: undefined },

@@ -13,6 +13,8 @@ export type Seen = Omit<Flow, 'sourcePort' | 'port'> & {
   protocol: number
   sourcePort: number
   port: number
+  /** First byte of the payload: what kind of ICMP message it is. */
+  type: number
   text: string
 }
 
@@ -77,13 +79,7 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 export const udp = ({ source, destination, sourcePort, port }: Flow, payload: string): Uint8Array => {
   const ip = { source, destination, protocol: protocolNumber.udp }
   const body = text(payload)
-  const datagram = concat(
-    number16(sourcePort),
-    number16(port),
-    number16(8 + body.length),
-    number16(0),
-    body,
-  )
+  const datagram = concat(number16(sourcePort), number16(port), number16(8 + body.length), number16(0), body)
   return ipPacket(ip, checked(ip, datagram, 6))
 }
 
@@ -134,7 +130,11 @@ export const bytesOf = (...parts: (number[] | string)[]): Uint8Array =>
   concat(...parts.map(part => (typeof part === 'string' ? addressBytes(part) : new Uint8Array(part))))
 
 /** The packet cut in two behind the first `at` bytes of its payload, a multiple of 8 (RFC 791; RFC 8200 section 4.5). */
-export const fragments = (packet: Uint8Array, at: number, identification: number): [Uint8Array, Uint8Array] => {
+export const fragments = (
+  packet: Uint8Array,
+  at: number,
+  identification: number,
+): [Uint8Array, Uint8Array] => {
   const is6 = (packet[0] ?? 0) >> 4 === 6
   const header = packet.slice(0, is6 ? 40 : 20)
   const payload = packet.slice(header.length)
@@ -174,6 +174,7 @@ export const readFrame = (frame: Uint8Array): Seen | undefined => {
     protocol,
     sourcePort: hasPorts ? view.getUint16(at) : 0,
     port: hasPorts ? view.getUint16(at + 2) : 0,
+    type: frame[at] ?? 0,
     text: new TextDecoder('latin1').decode(frame.subarray(at)),
   }
 }

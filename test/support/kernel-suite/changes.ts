@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { ChangeError } from '../../../src/linux/change.ts'
+import type { ProgramName } from '../../../src/linux/program.ts'
 import type { End, NewStage } from './stage.ts'
 
 const address = (end: End, text: string) =>
@@ -53,6 +54,21 @@ export function changeTests(newStage: NewStage): void {
     expect(stage.kernel.writes - before).toBe(2)
     expect(stage.link(left.where, 'left')?.up).toBe(true)
     expect(stage.kernel.addresses(right.where)).toEqual([])
+  })
+
+  test('a program that is not installed is a refusal, and a question that fails', () => {
+    const { kernel } = newStage()
+    const program = 'natspace-has-no-such-program' as ProgramName
+    const before = kernel.writes
+    const [outcome, next] = kernel.change([
+      { type: 'program.run', where: undefined, program, arguments: [] },
+      { type: 'program.run', where: undefined, program, arguments: [] },
+    ])
+    expect(outcome).toBeInstanceOf(ChangeError)
+    expect((outcome as ChangeError).code).toBe('ENOENT')
+    expect(next).toBe('not-tried')
+    expect(kernel.writes - before).toBe(0)
+    expect(() => kernel.programOutput(program, ['--version'])).toThrow('not installed')
   })
 
   test('a refusal alone stops all behind it', () => {

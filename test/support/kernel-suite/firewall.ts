@@ -131,6 +131,25 @@ export function firewallTests(newStage: NewStage): void {
     ).toEqual([])
   })
 
+  test('lists of addresses can be left out', () => {
+    const stage = newStage()
+    const where = stage.namespace('one')
+    const blocked = { name: 'blocked', key: ['ipv4_addr'] }
+    const pairs = { name: 'pairs', key: ['ifname', 'ipv4_addr'] }
+    expect(
+      commit(stage, where, [
+        addTable,
+        ...[names, blocked, pairs].map(addSet),
+        elements('element.add', names, { key: ['a'] }),
+        elements('element.add', blocked, { key: ['10.0.0.1'] }),
+        elements('element.add', pairs, { key: ['a', '10.0.0.1'] }),
+      ]),
+    ).toBe('done')
+    const [found] = stage.kernel.ruleset(where, { elements: 'without-addresses' }).tables
+    const counts = found?.sets.map(({ name, elements }) => [name, elements.length] as const) ?? []
+    expect(Object.fromEntries(counts)).toEqual({ [names.name]: 1, blocked: 0, pairs: 1 })
+  })
+
   test('of chains alone nothing else is read', () => {
     const stage = newStage()
     const where = stage.namespace('one')

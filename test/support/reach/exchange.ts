@@ -28,6 +28,8 @@ export type Probe = {
   port: number
   /** The link to go by: link-local addresses need it. */
   device?: string
+  /** The source address; absent: what the kernel chooses. */
+  from?: string
   /** Is tried a second time when nothing comes back. */
   again: boolean
 }
@@ -92,7 +94,9 @@ class Exchange {
 
   /** Sends them all, and waits until each has its answer or none is to be expected any more. */
   send(probes: readonly Probe[]): void {
-    const closing = probes.map(probe => (probe.protocol === 'sctp' ? this.#init(probe) : this.#connect(probe)))
+    const closing = probes.map(probe =>
+      probe.protocol === 'sctp' ? this.#init(probe) : this.#connect(probe),
+    )
     this.#loop.run(() => this.#pending.size === 0, patience)
     for (const close of closing) close()
     this.#pending.clear()
@@ -145,7 +149,7 @@ class Exchange {
     this.#pending.get(id)?.()
   }
 
-  #connect({ id, where, protocol, to, port, device }: Probe): () => void {
+  #connect({ id, where, protocol, to, port, device, from }: Probe): () => void {
     const family = to.includes(':') ? 6 : 4
     const socket = Socket.open(protocol as 'tcp' | 'udp', { namespace: this.#namespace(where), family })
     const end = () => {
@@ -168,6 +172,7 @@ class Exchange {
     const watched: Watched = { descriptor: socket.descriptor, events: POLLIN | POLLOUT, ready }
     this.#pending.set(id, end)
     if (device !== undefined) bindToDevice(socket.descriptor, device)
+    if (from !== undefined) socket.bind({ address: from, port: 0 })
     const address = encodeSocketAddress({ address: to, port })
     const isStarted = libc().connect(socket.descriptor, address, address.length) === 0
     if (isStarted || libc().errno() === errno.EINPROGRESS) this.#loop.watch(watched)
@@ -178,20 +183,21 @@ class Exchange {
     }
   }
 
-  #sctpEnd(where: string | undefined, family: 4 | 6, device = ''): SctpEnd {
-    const key = `${where ?? ''} ${family} ${device}`
+  #sctpEnd(where: string | undefined, family: 4 | 6, device = '', from = ''): SctpEnd {
+    const key = `${where ?? ''} ${family} ${device} ${from}`
     const known = this.#sctp.get(key)
     if (known !== undefined) return known
     const socket = new RawSocket(IPPROTO_SCTP, family, this.#namespace(where))
     if (device !== '') bindToDevice(socket.descriptor, device)
+    if (from !== '') socket.bind(from)
     const end: SctpEnd = { socket, served: new Set(), sent: new Map() }
     this.#sctp.set(key, end)
     this.#loop.watch({ descriptor: socket.descriptor, events: POLLIN, ready: () => this.#takeSctp(end) })
     return end
   }
 
-  #init({ id, where, to, port, device }: Probe): () => void {
-    const { socket, sent } = this.#sctpEnd(where, to.includes(':') ? 6 : 4, device)
+  #init({ id, where, to, port, device, from }: Probe): () => void {
+    const { socket, sent } = this.#sctpEnd(where, to.includes(':') ? 6 : 4, device, from)
     const sourcePort = 20_000 + id
     const initiateTag = 0x5000_0000 + id
     const end = () => this.#pending.delete(id)

@@ -37,6 +37,13 @@ export class RawSocket {
       throw new SystemError('setsockopt', libc().errno())
   }
 
+  /** Sends from this address alone, and receives for it alone. Throws SystemError. */
+  bind(to: string): void {
+    const address = encodeSocketAddress({ address: to, port: 0 })
+    if (libc().bind(this.descriptor, address, address.length) !== 0)
+      throw new SystemError('bind', libc().errno())
+  }
+
   /** Sends what comes below the IP header. Throws SystemError (ENETUNREACH; EPERM: the own firewall). */
   send(bytes: Uint8Array, to: string): void {
     const address = encodeSocketAddress({ address: to, port: 0 })

@@ -1,13 +1,14 @@
 import type { HookName } from '../hook.ts'
 import type { Chain, Table } from '../read/model.ts'
 import type { Possibility, RuleRef, Visit } from './outcome.ts'
+import { Registers } from './registers.ts'
 import { evaluateRule } from './rule.ts'
 import { joinOptional, joinStates, type State } from './state.ts'
 import type { End } from './step.ts'
 
 /**
  * Theory of operation. A rule of which it is not known whether it applies makes two ways: it ends here, and it does not.
- * The ends are collected, each with the uncertain rules that lead to it; the other way goes on. Where two ways come
+ * The ends are collected, and the uncertain rules that lead to them; the other way goes on. Where two ways come
  * together again (a jump that may happen, and returns) the packet goes on with what both agree in. So each rule is
  * looked at once per jump that leads to it, never once per combination, and what is answered with certainty is certain:
  * the ends are all that can happen, and at times some that cannot.
@@ -19,17 +20,16 @@ const deepestJump = 16
 /** More rules than any packet meets: a ruleset that branches so widely gets no certain answer. */
 const mostVisits = 200_000
 
-/** How a packet gets to a rule: its state, the uncertain rules before, and whether it gets there if none of them applies. */
-export type Way = { state: State; forks: readonly RuleRef[]; plain: boolean }
+/** How a packet gets to a rule: its state, and whether it gets there if no uncertain rule applies. */
+export type Way = { state: State; plain: boolean }
 
-const joinWays = (one: Way | undefined, other: Way | undefined): Way | undefined => {
-  if (one === undefined || other === undefined) return one ?? other
-  return {
-    state: joinStates(one.state, other.state),
-    forks: [...new Set([...one.forks, ...other.forks])],
-    plain: one.plain || other.plain,
-  }
-}
+const joinWays = (one: Way | undefined, other: Way | undefined): Way | undefined =>
+  one === undefined || other === undefined
+    ? (one ?? other)
+    : { state: joinStates(one.state, other.state), plain: one.plain || other.plain }
+
+/** The uncertain rules by which a chain was come to, the last one first. */
+type Path = { by: RuleRef; before: Path | undefined }
 
 /** One walk through a base chain: what is collected on the way. */
 export class Walk {
@@ -37,10 +37,13 @@ export class Walk {
   readonly table: Table
   readonly possible: Possibility[] = []
   readonly visits: Visit[] = []
+  /** Uncertain rules that lead to an end, each as often as it was met. */
+  readonly uncertain = new Set<RuleRef>()
   /** States behind translations, and behind an accept without one. */
   translated: State | undefined
   accepted: State | undefined
   #left = mostVisits
+  readonly #registers = new Registers()
   readonly #chains: ReadonlyMap<string, Chain>
 
   constructor(hook: HookName, table: Table) {
@@ -50,30 +53,33 @@ export class Walk {
   }
 
   /** Walks a chain; returns how it is left at its end or by `return`, if that can happen. */
-  chain(chain: Chain, entry: Way, depth = 0): Way | undefined {
+  chain(chain: Chain, entry: Way, path?: Path, depth = 0): Way | undefined {
     let way: Way | undefined = entry
     let left: Way | undefined
     for (const [index, rule] of chain.rules.entries()) {
       if (way === undefined) break
+      const result = evaluateRule(rule, {
+        hook: this.hook,
+        table: this.table,
+        registers: this.#registers,
+        state: way.state,
+      })
+      // Most rules are about other packets, and a firewall can have thousands.
+      this.#left--
+      if (result.match === false) continue
       const by = { ...this.refOf(chain), rule: { handle: rule.handle, index } }
-      if (--this.#left < 0) {
-        this.#end('unknown', by, way)
+      if (this.#left < 0) {
+        this.#end('unknown', by, way, path)
         break
       }
-      const result = evaluateRule(rule, { hook: this.hook, table: this.table, state: way.state })
-      if (result.match === false) continue
       this.visits.push({ by, match: result.match })
       const certain = result.next === undefined && result.ends.length === 1
-      const { forks, plain }: Pick<Way, 'forks' | 'plain'> = way
-      const inside: readonly RuleRef[] = certain ? forks : [...forks, by]
-      // Uncertain rules that might have ended the chain stay in the way of everything behind them.
-      way =
-        result.next === undefined
-          ? undefined
-          : { state: result.next, forks: result.ends.length > 0 ? inside : forks, plain }
+      const { plain }: Way = way
+      const inside: Path | undefined = certain ? path : { by, before: path }
+      way = result.next === undefined ? undefined : { state: result.next, plain }
       for (const [i, { end, state }] of result.ends.entries()) {
         const isPlain = plain && result.next === undefined && i === result.ends.length - 1
-        const back = this.#follow(end, by, { state, forks: inside, plain: isPlain }, depth)
+        const back = this.#follow(end, by, { state, plain: isPlain }, inside, depth)
         way = joinWays(way, back.next)
         left = joinWays(left, back.left)
       }
@@ -92,44 +98,48 @@ export class Walk {
     end: End,
     by: RuleRef,
     way: Way,
+    path: Path | undefined,
     depth: number,
   ): { next?: Way | undefined; left?: Way | undefined } {
     switch (end.verdict) {
       case 'return':
+        this.#note(path)
         return { left: way }
       case 'jump':
       case 'goto': {
         const target = this.#chains.get(end.chain)
         if (target === undefined || depth >= deepestJump) {
-          this.#end('unknown', by, way)
+          this.#end('unknown', by, way, path)
           return { next: way }
         }
-        const back = this.chain(target, way, depth + 1)
+        const back = this.chain(target, way, path, depth + 1)
         return end.verdict === 'jump' ? { next: back } : { left: back }
       }
       case 'nat':
         this.translated = joinOptional(this.translated, way.state)
-        this.possible.push({
-          verdict: 'accept',
-          by,
-          forks: way.forks,
-          plain: way.plain,
-          nat: { ...end.action, by },
-        })
+        this.possible.push({ verdict: 'accept', by, plain: way.plain, nat: { ...end.action, by } })
+        this.#note(path)
         return {}
       case 'unknown':
-        this.#end('unknown', by, { ...way, plain: false })
+        this.#end('unknown', by, { ...way, plain: false }, path)
         return { next: way }
       default:
-        this.#end(end.verdict, by, way)
+        this.#end(end.verdict, by, way, path)
         return {}
     }
   }
 
   /** Notes a verdict. */
-  #end(verdict: Possibility['verdict'], by: RuleRef, { state, forks, plain }: Way): void {
-    this.possible.push({ verdict, by, forks, plain })
+  #end(verdict: Possibility['verdict'], by: RuleRef, { state, plain }: Way, path: Path | undefined): void {
+    this.possible.push({ verdict, by, plain })
+    this.#note(path)
     if (verdict === 'accept' || verdict === 'queue' || verdict === 'unknown')
       this.accepted = joinOptional(this.accepted, state)
+  }
+
+  /** The uncertain rules on the way to an end matter. */
+  #note(path: Path | undefined): void {
+    for (let step = path; step !== undefined && !this.uncertain.has(step.by); step = step.before)
+      this.uncertain.add(step.by)
   }
 }

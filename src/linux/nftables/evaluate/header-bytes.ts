@@ -42,8 +42,20 @@ export const addressBits = (address: string | undefined, length: number): Bits =
   return bytes?.length === length ? knownBits(bytes) : unknownBits(length)
 }
 
+/** A packet never changes (rules make new ones), and many rules look at the same headers. */
+const kept = (make: (packet: Packet) => Bits): ((packet: Packet) => Bits) => {
+  const headers = new WeakMap<Packet, Bits>()
+  return packet => {
+    const known = headers.get(packet)
+    if (known !== undefined) return known
+    const made = make(packet)
+    headers.set(packet, made)
+    return made
+  }
+}
+
 /** The IPv4 or IPv6 header. */
-export const networkHeader = (packet: Packet): Bits => {
+export const networkHeader = kept(packet => {
   const header = new Header()
   if (packet.family === 4)
     return (
@@ -63,13 +75,13 @@ export const networkHeader = (packet: Packet): Bits => {
     .number(6, 1, packet.protocol)
     .address(8, 16, packet.source)
     .address(24, 16, packet.destination).bits
-}
+})
 
 /** Protocols whose header begins with the ports: TCP, UDP, DCCP, SCTP and UDP-Lite. */
 const withPorts: readonly number[] = [PROTOCOL_NUMBER.tcp, PROTOCOL_NUMBER.udp, 33, PROTOCOL_NUMBER.sctp, 136]
 
 /** The header behind it. */
-export const transportHeader = (packet: Packet): Bits => {
+export const transportHeader = kept(packet => {
   const header = new Header()
   const { protocol } = packet
   if (protocol === undefined) return header.bits
@@ -79,4 +91,4 @@ export const transportHeader = (packet: Packet): Bits => {
   if (protocol === PROTOCOL_NUMBER.icmp || protocol === PROTOCOL_NUMBER.icmpv6)
     header.number(0, 1, packet.icmpType).number(1, 1, packet.icmpCode)
   return header.bits
-}
+})

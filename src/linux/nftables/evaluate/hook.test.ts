@@ -207,7 +207,7 @@ describe('rules of which it is not known whether they apply', () => {
   })
 
   test('a rate may be kept or not', () => {
-    const ruleset = rulesetOf(table('t', [[base('drop'), [limit({ rate: 1, unit: 'second' }), accept()]]]))
+    const ruleset = rulesetOf(table('t', [[base('drop'), [limit(1, 'second'), accept()]]]))
     expect(forward(ruleset).verdict).toBe('unknown')
   })
 })

@@ -1,5 +1,6 @@
 import type { HookName } from '../hook.ts'
-import type { Chain, Ruleset, Table } from '../read/model.ts'
+import type { Ruleset } from '../read/model.ts'
+import { type BaseChain, baseChains, type HookQuestion, stagesOf } from './base-chains.ts'
 import { Walk } from './chain.ts'
 import type { ChainOutcome, Decider, Outcome, Possibility, RuleRef, Translation, Verdict } from './outcome.ts'
 import type { Packet } from './packet.ts'
@@ -11,24 +12,6 @@ import { joinOptional, packetOf, type State, startState, withPacket } from './st
  * them together at one place (dstnat, or srcnat), for the first packet of a connection only, until one of them
  * translates. Conntrack itself has its place too: chains in front of it (raw) see no connection yet.
  */
-
-export type HookQuestion = {
-  hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
-  /** Only chains of these types. */
-  types?: readonly ('filter' | 'nat' | 'route')[]
-  /** Only these base chains. */
-  chains?: (table: Table, chain: Chain) => boolean
-}
-
-type BaseChain = { table: Table; chain: Chain; type: 'filter' | 'nat' | 'route'; priority: number }
-
-/** Where nat chains run, whatever their own priority, which only orders them: NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC. */
-const natPriority: Partial<Record<HookName, number>> = {
-  prerouting: -100,
-  output: -100,
-  input: 100,
-  postrouting: 100,
-}
 
 /** NF_IP_PRI_CONNTRACK, at the two hooks where packets come into being for this host. */
 const conntrackPriority = -200
@@ -53,43 +36,6 @@ const atHook = (packet: Packet, hook: HookName): Packet => {
   return hook === 'output' ? { ...packet, iifname: '', iif: 0 } : packet
 }
 
-/** The base chains that a packet of a family meets at a hook, in the kernel's order. */
-export const baseChains = (
-  ruleset: Ruleset,
-  { hook, types, chains }: HookQuestion,
-  family: 4 | 6,
-): BaseChain[] =>
-  ruleset.tables
-    .filter(table => table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
-    .filter(table => !table.flags.includes('dormant'))
-    .flatMap(table =>
-      table.chains.flatMap(chain => {
-        const { type, priority = 0 } = chain
-        if (chain.hook !== hook || type === undefined || types?.includes(type) === false) return []
-        return chains?.(table, chain) === false ? [] : [{ table, chain, type, priority }]
-      }),
-    )
-    // Of equal priority the one that was made later comes first.
-    .sort(
-      (a, b) =>
-        a.priority - b.priority ||
-        Number(b.table.handle - a.table.handle) ||
-        Number(b.chain.handle - a.chain.handle),
-    )
-
-/** Filter chains one by one, and all nat chains as one stage at their place. */
-const stagesOf = (chains: readonly BaseChain[], hook: HookName): (BaseChain | BaseChain[])[] => {
-  const nat = chains.filter(({ type }) => type === 'nat')
-  const others = chains.filter(({ type }) => type !== 'nat')
-  if (nat.length === 0) return others
-  const place = natPriority[hook] ?? 0
-  return [
-    ...others.filter(({ priority }) => priority < place),
-    nat,
-    ...others.filter(({ priority }) => priority >= place),
-  ]
-}
-
 /** Runs one base chain, its policy included. The state behind it, if the packet may get there. */
 const run = (
   { table, chain, type, priority }: BaseChain,
@@ -97,11 +43,11 @@ const run = (
   state: State,
 ): { walk: Walk; outcome: ChainOutcome } => {
   const walk = new Walk(hook, table)
-  const end = walk.chain(chain, { state, forks: [], plain: true })
+  const end = walk.chain(chain, { state, plain: true })
   if (end !== undefined) {
     const policy = chain.policy ?? 'accept'
-    const { forks, plain } = end
-    walk.possible.push({ verdict: policy, by: { ...walk.refOf(chain), rule: 'policy' }, forks, plain })
+    const by = { ...walk.refOf(chain), rule: 'policy' } as const
+    walk.possible.push({ verdict: policy, by, plain: end.plain })
     if (policy === 'accept') walk.accepted = joinOptional(walk.accepted, end.state)
   }
   const otherwise = walk.possible.find(({ plain }) => plain)
@@ -116,7 +62,7 @@ const run = (
     ...(decidedBy === undefined ? {} : { decidedBy }),
     possible: walk.possible,
     ...(otherwise === undefined ? {} : { otherwise }),
-    maybe: verdict === 'unknown' ? distinct(walk.possible.flatMap(({ forks }) => forks)) : [],
+    maybe: verdict === 'unknown' ? distinct([...walk.uncertain]) : [],
     visits: walk.visits,
   }
   return { walk, outcome }

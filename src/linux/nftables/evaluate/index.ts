@@ -2,7 +2,8 @@
  * What a ruleset would do with a packet that is described: pure, three-valued, and true to the kernel's order of things.
  * @module
  */
-export { evaluateHook, type HookQuestion } from './hook.ts'
+export type { HookQuestion } from './base-chains.ts'
+export { evaluateHook } from './hook.ts'
 export type {
   ChainOutcome,
   Decider,
@@ -15,3 +16,4 @@ export type {
 } from './outcome.ts'
 export type { ConnectionState, FibAnswer, FibQuestion, Packet, Tuple } from './packet.ts'
 export type { NatAction } from './step.ts'
+export { xtText } from './xt/text.ts'

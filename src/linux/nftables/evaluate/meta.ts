@@ -7,11 +7,13 @@ import { goOn, onlyIf, type Step } from './step.ts'
 /** IFNAMSIZ. Kinds of links take as much. */
 const nameBytes = 16
 
+const encoder = new TextEncoder()
+
 /** A name as it stands in a register. */
 export const nameBits = (name: string | undefined): Bits => {
   if (name === undefined) return unknownBits(nameBytes)
   const bytes = new Uint8Array(nameBytes)
-  bytes.set(new TextEncoder().encode(name).subarray(0, nameBytes - 1))
+  bytes.set(encoder.encode(name).subarray(0, nameBytes - 1))
   return knownBits(bytes)
 }
 

@@ -21,11 +21,10 @@ export type Verdict = 'accept' | 'drop' | 'reject' | 'unknown'
 /** A translation, and the rule that asks for it. */
 export type Translation = NatAction & { by: RuleRef }
 
-/** One way it may end in a base chain, and the rules on that way of which it is not known whether they apply. */
+/** One way it may end in a base chain. */
 export type Possibility = {
   verdict: 'accept' | 'drop' | 'reject' | 'queue' | 'unknown'
   by: Decider
-  forks: readonly RuleRef[]
   /** Whether it is the end of a packet to which none of the uncertain rules applies. */
   plain: boolean
   nat?: Translation

@@ -5,7 +5,7 @@ const bytesInAll = 64
 
 /** The register file of one rule (struct nft_regs): sixteen words, of which nothing is known at first. */
 export class Registers {
-  #bits = unknownBits(bytesInAll)
+  readonly #bits = unknownBits(bytesInAll)
 
   /** Puts bits into a register; the rest of its last word becomes zero. A register that does not exist is left out. */
   store(register: number | undefined, bits: Bits): void {
@@ -24,9 +24,10 @@ export class Registers {
     return start === undefined ? unknownBits(length) : slice(this.#bits, start, length)
   }
 
-  /** Forgets everything: an instruction that is not understood may have written anywhere. */
+  /** Forgets everything: another rule begins, or an instruction that is not understood may have written anywhere. */
   clear(): void {
-    this.#bits = unknownBits(bytesInAll)
+    this.#bits.value.fill(0)
+    this.#bits.known.fill(0)
   }
 }
 

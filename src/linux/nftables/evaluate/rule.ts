@@ -1,7 +1,6 @@
 import type { RuleState } from '../read/model.ts'
 import type { Context } from './context.ts'
 import { evaluateInstruction } from './instruction.ts'
-import { Registers } from './registers.ts'
 import { joinOptional, type State } from './state.ts'
 import type { End } from './step.ts'
 
@@ -15,17 +14,14 @@ export type RuleResult = {
   match: boolean | 'unknown'
 }
 
-/** Runs a rule's instructions with a fresh set of registers. */
-export const evaluateRule = (
-  { instructions }: RuleState,
-  context: Omit<Context, 'registers'>,
-): RuleResult => {
-  const registers = new Registers()
+/** Runs a rule's instructions, with registers of which nothing is known at first. */
+export const evaluateRule = ({ instructions }: RuleState, context: Context): RuleResult => {
+  context.registers.clear()
   const ends: { end: End; state: State }[] = []
   let state: State | undefined = context.state
   let missed: State | undefined
   for (const instruction of instructions) {
-    const step = evaluateInstruction(instruction, { ...context, registers, state })
+    const step = evaluateInstruction(instruction, { ...context, state })
     for (const end of step.ends) ends.push({ end, state: end.verdict === 'nat' ? end.state : state })
     if (step.miss) missed = joinOptional(missed, state)
     state = step.go

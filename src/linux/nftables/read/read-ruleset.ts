@@ -14,6 +14,7 @@ import { ruleMessage } from '../messages/rule.ts'
 import { setMessage } from '../messages/set.ts'
 import { tableMessage } from '../messages/table.ts'
 import { decodeElements } from '../sets/decode-elements.ts'
+import { isAddressList } from './address-list.ts'
 import { toChain, toFlowtable, toObject, toRule, toSet, toTable } from './decode.ts'
 import type { Ruleset, SetState, Table } from './model.ts'
 
@@ -28,8 +29,8 @@ export type RulesetFilter = {
   family?: Family
   /** Only this table; needs a family. */
   table?: string
-  /** false: leave the sets empty. */
-  elements?: boolean
+  /** false: leave the sets empty; 'without-addresses': leave lists of addresses empty, which can be very long. */
+  elements?: boolean | 'without-addresses'
   /** 'chains': tables and their chains, without rules, sets and all else. */
   only?: 'chains'
 }
@@ -109,7 +110,9 @@ const readOnce = (connection: Connection, filter: RulesetFilter): Table[] | unde
     }
     if (filter.elements !== false)
       for (const table of tables)
-        for (const set of table.sets) set.elements = readElements(connection, table.family, table.name, set)
+        for (const set of table.sets)
+          if (filter.elements !== 'without-addresses' || !isAddressList(set))
+            set.elements = readElements(connection, table.family, table.name, set)
     return tables
   } catch (error) {
     if (error instanceof NetlinkError && error.errno === errno.ENOENT) return undefined

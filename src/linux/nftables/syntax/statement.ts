@@ -205,11 +205,11 @@ export const dnat = (
   flags: natFlags(options),
 })
 
-/** `snat FAMILY to ADDRESS`, where ADDRESS may be a map. */
+/** `snat FAMILY to ADDRESS[:PORTS] [FLAGS]`, where ADDRESS may be a map. */
 export const snat = (
   family: 'ip' | 'ip6',
   address: Operand | string,
-  options: NatOptions = {},
+  options: NatOptions & { ports?: PortRange } = {},
 ): Statement => ({
   kind: 'nat',
   type: 'snat',
@@ -218,6 +218,7 @@ export const snat = (
     typeof address === 'string'
       ? { kind: 'value', value: address, types: [family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'] }
       : address,
+  ...portsOf(options),
   flags: natFlags(options),
 })
 
@@ -232,11 +233,12 @@ const natFlags = ({ random, fullyRandom, persistent }: NatOptions): NatFlag[] =>
 /** `masquerade [to :PORTS] [FLAGS]` */
 export const masquerade = (options: NatOptions & { ports?: PortRange } = {}): Statement => ({
   kind: 'masquerade',
-  ...(options.ports === undefined
-    ? {}
-    : { port: portValue(options.ports.first), portMax: portValue(options.ports.last) }),
+  ...portsOf(options),
   flags: natFlags(options),
 })
+
+const portsOf = ({ ports }: { ports?: PortRange }) =>
+  ports === undefined ? {} : { port: portValue(ports.first), portMax: portValue(ports.last) }
 
 const portValue = (port: number): Operand => ({ kind: 'value', value: port, types: ['inet_service'] })
 

@@ -1,0 +1,48 @@
+/** What packets cost on a host: runs of bench/load/load.c, which is compiled beforehand. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { missingPrograms } from '../peers/contender.ts'
+import { namespaceFile } from './host.ts'
+import { ask, BenchFailure } from './process.ts'
+
+const program = '/run/tmp/load'
+
+/** Why there can be no load, and what to install, or undefined when there can. */
+export const missingCompiler = (): string | undefined =>
+  missingPrograms('gcc', ['gcc']) ?? missingPrograms('libc6-dev', ['stdio.h'], ['/usr/include'])
+
+/** Compiles the program, once. Throws a BenchFailure where that fails. */
+export function compileLoad(): void {
+  if (existsSync(program)) return
+  const source = join(import.meta.dirname, '../load/load.c')
+  ask('gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-o', program, source)
+}
+
+/** The namespaces of the two ends, and the address that the client asks for. */
+export type Ends = { readonly client: string; readonly server: string; readonly address: string }
+
+const figure = (kind: string, { client, server, address }: Ends, ...rest: readonly number[]): number => {
+  const files = [namespaceFile(client), namespaceFile(server)]
+  const output = ask(program, kind, ...files, address, ...rest.map(String))
+  const value = Number(output)
+  if (!(value > 0)) throw new BenchFailure(`load ${kind} printed ${output}`)
+  return value
+}
+
+/** The ports that are asked for, and the one in the server's namespace to which all of them lead. */
+export type Ports = { readonly first: number; readonly count: number; readonly to: number }
+
+/** The median time of a new TCP connection, in microseconds: from its socket to its reset. */
+export const connectionMicroseconds = (ends: Ends, { first, count, to }: Ports, times: number): number =>
+  figure('connections', ends, first, count, to, times) / 1000
+
+/** The median time of a datagram of a flow that is known already, in microseconds: from end to end. */
+export const packetMicroseconds = (ends: Ends, port: number, times: number): number =>
+  figure('packets', ends, port, times) / 1000
+
+/** Bytes of the pieces that load.c sends. */
+const piece = 64 * 1024
+
+/** How much one TCP stream carries, in gigabits per second, by the median time of one of so many pieces of 64 kB. */
+export const streamGigabits = (ends: Ends, port: number, times: number): number =>
+  (piece * 8) / figure('stream', ends, port, times)

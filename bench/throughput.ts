@@ -1,0 +1,166 @@
+/** `npm run bench -- throughput`: what a space's packets cost on their way out, beside the article's own rules. */
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { type Host, inNamespace, makeHost, makeRoutedSpace, removeHost } from './lib/host.ts'
+import { interleave } from './lib/interleave.ts'
+import { compileLoad, missingCompiler, packetMicroseconds, streamGigabits } from './lib/load.ts'
+import { describeMachine } from './lib/machine.ts'
+import type { BenchOptions } from './lib/options.ts'
+import { ask, timed } from './lib/process.ts'
+import type { Report, Table } from './lib/report.ts'
+import { median, pairedRatio } from './lib/statistics.ts'
+import { missingPrograms } from './peers/contender.ts'
+import { articleSpace } from './peers/natspace.ts'
+
+/** The stream through natspace has to be at least this part of the one through the article's commands. */
+const budget = 0.97
+
+const piecesPerRound = 20_000
+const packetsPerRound = 20_000
+
+type Arrangement = {
+  readonly name: string
+  readonly what: string
+  readonly missing: (program: string) => string | undefined
+  readonly make: (program: string) => Host
+}
+
+const arrangements: readonly Arrangement[] = [
+  {
+    name: 'natspace',
+    what: 'natspace up',
+    missing: program =>
+      existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
+    make(program) {
+      const host = makeHost('natspace')
+      const run = inNamespace(host.host, program, 'up', host.space, ...articleSpace)
+      timed({ run, environment: { NATSPACE_STATE: '/run/tmp/state-throughput' } })
+      return host
+    },
+  },
+  {
+    name: 'shell',
+    what: 'the article’s commands',
+    missing: () => missingPrograms('iptables', ['iptables']),
+    make() {
+      const host = makeHost('shell', 'myspace')
+      ask(...inNamespace(host.host, 'sh', join(import.meta.dirname, 'peers/article.sh')))
+      return host
+    },
+  },
+  {
+    name: 'routed',
+    what: 'no firewall and no NAT: routed',
+    missing: () => undefined,
+    make() {
+      const host = makeHost('routed')
+      makeRoutedSpace(host)
+      return host
+    },
+  },
+]
+
+const spelled = (count: number): string => count.toLocaleString('en-US')
+
+const method = (warmUps: number, rounds: number): string[] => [
+  'A host for each row, all of them there at once, with the space of the reference experiment: packets go from the',
+  'space by way of the host to its neighbour. Both ends are one process, so that nobody has to be woken, and what is timed',
+  'is the way through the kernel. The stream is one TCP connection, in pieces of 64 kB that the kernel carries whole; the',
+  'packet is a datagram of 64 bytes of a flow that was answered, and shows what is hidden in a stream: the rules that each',
+  `packet passes. A figure of a round is by the median of ${spelled(piecesPerRound)} pieces or ${spelled(packetsPerRound)} packets. The rows take`,
+  `turns; figures are medians of ${rounds} rounds after ${warmUps} to warm up, a ratio is the median of the ratios within each round.`,
+]
+
+/** Runs the benchmark. Throws a BenchFailure when a program that is there fails. */
+export async function throughput({ program, warmUps, rounds, progress }: BenchOptions): Promise<Report> {
+  const compiler = missingCompiler()
+  const present =
+    compiler === undefined ? arrangements.filter(item => item.missing(program) === undefined) : []
+  if (present.length > 0) compileLoad()
+  const hosts = present.map(({ name, make }) => ({ name, host: make(program) }))
+  const tasks = (measure: (ends: { client: string; server: string; address: string }) => number) =>
+    hosts.map(({ name, host }) => ({
+      name,
+      timed: () => measure({ client: host.space, server: host.outside, address: '192.168.1.1' }),
+    }))
+  const told = (what: string) => (round: number, of: number) => progress(`${what}: round ${round} of ${of}`)
+  const streams = interleave(
+    tasks(ends => streamGigabits(ends, 7000, piecesPerRound)),
+    { warmUps, rounds },
+    told('stream'),
+  )
+  const packets = interleave(
+    tasks(ends => packetMicroseconds(ends, 7000, packetsPerRound)),
+    { warmUps, rounds },
+    told('packets'),
+  )
+  for (const { host } of hosts) removeHost(host)
+  const ratios = { stream: ratioOf(streams), packet: ratioOf(packets) }
+  return {
+    name: 'throughput',
+    title: 'Throughput of a space, outbound',
+    method: method(warmUps, rounds),
+    machine: describeMachine(hosts.length === 0 ? {} : versions(program, present)),
+    tables:
+      hosts.length === 0
+        ? []
+        : [
+            tableOf('One TCP stream', 'Gbit/s', streams, present, budget),
+            tableOf('One packet of a flow', 'µs', packets, present),
+          ],
+    missing: [
+      ...(compiler === undefined ? [] : [`throughput: ${compiler}`]),
+      ...arrangements.flatMap(({ name, missing }) => {
+        const why = missing(program)
+        return why === undefined ? [] : [`${name}: ${why}`]
+      }),
+    ],
+    data: {
+      warmUps,
+      rounds,
+      budget,
+      ratios,
+      stream: Object.fromEntries(streams),
+      packets: Object.fromEntries(packets),
+    },
+  }
+}
+
+const versions = (program: string, present: readonly Arrangement[]): Record<string, string> => {
+  const names = present.map(({ name }) => name)
+  return {
+    ...(names.includes('natspace') ? { natspace: ask(program, '--version').replace('natspace ', '') } : {}),
+    ...(names.includes('shell') ? { iptables: ask('iptables', '-V').replace('iptables v', '') } : {}),
+  }
+}
+
+/** natspace's figure in relation to that of the article's commands, where both were measured. */
+const ratioOf = (figures: ReadonlyMap<string, readonly number[]>): number | undefined => {
+  const [ours, theirs] = [figures.get('natspace'), figures.get('shell')]
+  return ours === undefined || theirs === undefined ? undefined : pairedRatio(ours, theirs)
+}
+
+function tableOf(
+  title: string,
+  unit: string,
+  figures: ReadonlyMap<string, readonly number[]>,
+  present: readonly Arrangement[],
+  least?: number,
+): Table {
+  const ours = figures.get('natspace')
+  const rows = present.map(({ name, what }) => {
+    const own = figures.get(name) ?? []
+    const ratio = ours === undefined || name === 'natspace' ? undefined : pairedRatio(ours, own)
+    const isJudged = least !== undefined && name === 'shell' && ratio !== undefined
+    return [
+      what,
+      ...[median(own), Math.min(...own), Math.max(...own)].map(value => value.toFixed(2)),
+      ratio?.toFixed(2) ?? '',
+      ...(least === undefined
+        ? []
+        : [isJudged ? least.toFixed(2) : '', isJudged ? (ratio >= least ? 'yes' : 'NO') : '']),
+    ]
+  })
+  const head = ['', `median ${unit}`, 'min', 'max', 'natspace / it']
+  return { title, head: least === undefined ? head : [...head, 'at least', 'met'], rows }
+}
