@@ -119,7 +119,7 @@ const linesOf = (
       return [
         ...introduction(space, style),
         ...numbered.flatMap(step => ['', ...stepLines(step, values, style)]),
-        ...(['walk', 'reply', 'inbound'] as const).flatMap(name => ['', ...about(name)]),
+        ...(['walk', 'reply', 'inbound', 'policy'] as const).flatMap(name => ['', ...about(name)]),
         ...steps
           .filter(({ name }) => name === 'publish' || name === 'guard')
           .flatMap(step => ['', ...stepLines(step, values, style)]),
@@ -154,7 +154,7 @@ const dataOf = (subject: Subject, space: ResolvedSpace | undefined) => {
 
 export const explainCommand = defineCommand({
   name: 'explain',
-  summary: 'explain the steps, how packets walk, or the code of an error',
+  summary: 'explain the steps, how packets walk, what a space may reach, or the code of an error',
   usage: ['[STEP|TOPIC|CODE] [NAME]'],
   about: [
     `STEP is a number from 1 to ${stepNumbers.at(-1)}, or publish or guard; TOPIC is one of ${topicNames.join(', ')}; CODE stands at the end of every message. Without any of them everything is told in order.`,
@@ -165,6 +165,7 @@ export const explainCommand = defineCommand({
   examples: [
     { command: 'natspace explain', does: 'everything, in order' },
     { command: 'natspace explain 8 web', does: 'what step 8 is for, with the values of the space web' },
+    { command: 'natspace explain policy web', does: 'what the space web may reach' },
     { command: 'natspace explain OVERLAP', does: 'what a code means, and what to do' },
   ],
   run,

@@ -1,12 +1,14 @@
-import type { SetElement } from '../../linux/nftables/index.ts'
+import type { KeyField, SetElement } from '../../linux/nftables/index.ts'
 import { NatspaceError } from '../errors.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Drift } from '../reconcile/operation.ts'
 import { elementCommands, firewallOperation } from '../ruleset/commands.ts'
 import { keyText, type Membership, membershipsOf } from '../ruleset/elements.ts'
 import { dataText, seenElements, seenGeneration, seenTable } from '../ruleset/seen-table.ts'
+import { formatPublish } from '../spec/publish.ts'
+import { findPublishClash, type PublishedBy } from '../spec/publish-clash.ts'
 import type { Taken } from '../spec/taken.ts'
-import type { ResolvedSpace } from '../spec/types.ts'
+import type { PortRange, Publish, ResolvedSpace } from '../spec/types.ts'
 import type { Resource } from './resource.ts'
 
 const steps = ['guard', 'masquerade', 'publish'] as const
@@ -133,18 +135,58 @@ export const checkPublishedElsewhere = (
   spaces: readonly ResolvedSpace[],
   previous: ReadonlyMap<string, ResolvedSpace>,
 ): void => {
-  for (const space of spaces) {
-    // Elements that lead to any address this space has or had are its own.
-    const before = previous.get(space.name)
-    const own = new Set([space.address, space.ipv6?.address, before?.address, before?.ipv6?.address])
-    for (const { set, element, step } of membershipsOf(space)) {
-      if (step !== 'publish') continue
-      const other = seenElements(seen, set).get(keyText(element.key))
-      const target = Array.isArray(other?.data) ? String(other.data[0]) : undefined
-      if (target === undefined || own.has(target)) continue
-      throw portTaken(space, keyText(element.key), target, ownerOf(seen, target))
+  if (spaces.every(space => space.publish.length === 0)) return
+  const own = new Set(
+    [...spaces.map(({ name }) => previous.get(name)), ...spaces].flatMap(space => [
+      space?.address,
+      space?.ipv6?.address,
+    ]),
+  )
+  const others = claims(seen).flatMap(publish => {
+    const target = targetOf(seen, publish)
+    return target === undefined || own.has(target) ? [] : [{ space: '', publish, target }]
+  })
+  const wanted = spaces.flatMap(space =>
+    space.publish.map(publish => ({ space: space.name, publish, target: undefined })),
+  )
+  const clash = findPublishClash<PublishedBy & { target: string | undefined }>([...others, ...wanted])
+  if (clash?.earlier.target === undefined) return
+  throw portTaken(
+    clash.later,
+    clash.earlier.publish,
+    clash.earlier.target,
+    ownerOf(seen, clash.earlier.target),
+  )
+}
+
+/** The ports of the host that are published now, by whatever space. */
+const claims = (seen: Observation): Publish[] =>
+  ['claimed', 'claimed4', 'claimed6'].flatMap(set =>
+    [...seenElements(seen, set).values()].map(({ key }): Publish => {
+      const [protocol, ports] = key.slice(-2)
+      const hostPort = portsOf(ports)
+      const rest = { protocol: String(protocol) as Publish['protocol'], hostPort, port: hostPort }
+      return key.length > 2 ? { ...rest, hostAddress: String(key[0]) } : rest
+    }),
+  )
+
+const portsOf = (field: KeyField | undefined): PortRange =>
+  typeof field === 'object' && 'first' in field
+    ? { first: Number(field.first), last: Number(field.last) }
+    : { first: Number(field), last: Number(field) }
+
+/** The inside address that a claimed port leads to, as one of the maps has it. */
+const targetOf = (seen: Observation, { protocol, hostAddress, hostPort }: Publish): string | undefined => {
+  const at = hostAddress === undefined ? '' : '_at'
+  const before: KeyField[] = hostAddress === undefined ? [protocol] : [hostAddress, protocol]
+  const ranges = hostPort.first === hostPort.last ? [hostPort.first] : [{ ...hostPort }, hostPort.first]
+  for (const map of ['publish4', 'publish6'])
+    for (const ports of ranges) {
+      const name = typeof ports === 'object' ? `${map}_range${at}` : `${map}${at}`
+      const data = seenElements(seen, name).get(keyText([...before, ports]))?.data
+      if (Array.isArray(data)) return String(data[0])
     }
-  }
+  return undefined
 }
 
 /** The host end of the cable whose inside address this is. */
@@ -156,22 +198,27 @@ const ownerOf = (seen: Observation, address: string): string | undefined => {
 }
 
 const portTaken = (
-  space: ResolvedSpace,
-  port: string,
+  { space, publish }: PublishedBy,
+  other: Publish,
   target: string,
   owner: string | undefined,
 ): NatspaceError =>
   new NatspaceError({
     code: 'PORT_TAKEN',
     exit: 2,
-    what: `cannot publish ${port} for ${space.name}`,
-    why: `it is published already, for ${owner === undefined ? target : `the space ${owner} (${target})`}`,
-    evidence: [`table inet natspace: ${port} : ${target}`],
+    what: `cannot publish ${formatPublish(publish)} for ${space}`,
+    why: `${rangeText(other)} is published already, for ${owner === undefined ? target : `the space ${owner} (${target})`}`,
+    evidence: [`table inet natspace: ${rangeText(other)} leads to ${target}`],
     fix: [
       'choose another port of the host',
-      ...(owner === undefined ? [] : [`or take it away there: natspace up ${owner} without it`]),
+      ...(owner === undefined
+        ? []
+        : [`or take it away there: natspace unpublish ${owner} ${rangeText(other)}`]),
     ],
   })
+
+/** The host's side of a published port: `127.0.0.1:53/udp` */
+const rangeText = (publish: Publish): string => formatPublish({ ...publish, port: publish.hostPort })
 
 /** Inside addresses of all spaces in the table, whether or not their cable is there now. */
 export const knownAddresses = (seen: Observation): Taken[] =>

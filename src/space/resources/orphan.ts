@@ -61,7 +61,8 @@ export const orphanOf = (seen: Observation, bootId: string, name: string): Space
       ),
       host: has('host_all') ? 'all' : has('host_none') ? 'none' : 'dns',
       metadata: has('metadata'),
-      fixFirewall: false,
+      // Rules in other firewalls bear the name of the space: with it they are looked for, and go with it.
+      fixFirewall: true,
     },
     false,
   )

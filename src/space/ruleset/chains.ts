@@ -24,7 +24,6 @@ import {
   reject,
   rt,
   rule,
-  type Statement,
   set,
   snat,
   tcp,
@@ -94,9 +93,9 @@ const publishRules = (map: MapNamed): Rule[] =>
  * Ports that a translation chooses as sources lie where the host's own programs get theirs, and are chosen at random:
  * a space that could choose might take one that answers for somebody else (CVE-2021-3773).
  */
-const sourcePorts = { first: 32768, last: 60999 }
+const chosenAtRandom = { ports: { first: 32768, last: 60999 }, fullyRandom: true }
 
-const withPorts = (name: string): Statement => match(protocol, name)
+const withPorts = ['tcp', 'udp', 'sctp']
 
 /**
  * Links that were there before are not routed between, whatever connection tracking makes of a packet: nothing began
@@ -197,11 +196,14 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     // The address a packet leaves with. ICMP keeps its identifier where it can (RFC 5508, section 3.1).
     name: 'translate',
     rules: [
-      rule([snat('ip', mapLookup(ip('saddr'), map('snat4')), { ports: sourcePorts, fullyRandom: true })]),
-      rule([snat('ip6', mapLookup(ip6('saddr'), map('snat6')), { ports: sourcePorts, fullyRandom: true })]),
-      ...['tcp', 'udp', 'sctp'].map(name =>
-        rule([withPorts(name), masquerade({ ports: sourcePorts, fullyRandom: true })]),
-      ),
+      ...[
+        ...withPorts.map(name => ({ of: [match(protocol, name)], options: chosenAtRandom })),
+        { of: [], options: {} },
+      ].flatMap(({ of, options }) => [
+        rule([...of, snat('ip', mapLookup(ip('saddr'), map('snat4')), options)]),
+        rule([...of, snat('ip6', mapLookup(ip6('saddr'), map('snat6')), options)]),
+      ]),
+      ...withPorts.map(name => rule([match(protocol, name), masquerade(chosenAtRandom)])),
       rule([masquerade()]),
     ],
   },

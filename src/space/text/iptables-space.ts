@@ -134,12 +134,17 @@ const outbound = ({ family, space, address }: Side): IptablesItem[] => {
   if (internal) return []
   const chosen = family === 4 ? source?.ipv4 : source?.ipv6
   const from = (...words: string[]) => rule('nat', shared.source, '-s', address, ...words)
-  if (chosen !== undefined) return [from('-j', 'SNAT', '--to-source', chosen, '--random-fully')]
+  const ports = '32768-60999'
+  const [withPorts, without] =
+    chosen === undefined
+      ? [['MASQUERADE', '--to-ports', ports], ['MASQUERADE']]
+      : [
+          ['SNAT', '--to-source', `${family === 4 ? chosen : `[${chosen}]`}:${ports}`],
+          ['SNAT', '--to-source', chosen],
+        ]
   return [
-    ...['tcp', 'udp', 'sctp'].map(protocol =>
-      from('-p', protocol, '-j', 'MASQUERADE', '--to-ports', '32768-60999', '--random-fully'),
-    ),
-    from('-j', 'MASQUERADE'),
+    ...['tcp', 'udp', 'sctp'].map(protocol => from('-p', protocol, '-j', ...withPorts, '--random-fully')),
+    from('-j', ...without),
   ]
 }
 

@@ -1,8 +1,9 @@
+import { formatEgress } from '../spec/egress.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 
 /**
  * What has to be understood beside the steps: how a reply finds its way, how a packet walks through the host, how
- * outside reaches a published port. Each as paragraphs and numbered points, with the values of a space.
+ * outside reaches a published port, and what a space may reach. Each as paragraphs and numbered points, with the values of a space.
  */
 export type Topic = { name: string; title: string; paragraphs: string[]; points: string[]; after: string[] }
 
@@ -47,8 +48,8 @@ const walk: Topics = ({ address, hostInterface, gateway }, { uplink }) => ({
     `The namespace sends it to its default route (step 6), ${gateway}, which must be the host end of the cable, as its only cable leads there.`,
   ],
   points: [
-    'PREROUTING: nothing to do here for a packet that goes out.',
-    `Routing decision: the destination is not this host, so the packet is forwarded. That needs step 7, which is off by default, and then the FORWARD rules of step 9: in from ${hostInterface}, out to ${uplink}.`,
+    'PREROUTING: nothing to translate for a packet that goes out; the guard lets it in, as it bears the address of the space.',
+    `Routing decision: the destination is not this host, so the packet is forwarded. That needs step 7, which is off by default, and then the FORWARD rules of step 9: in from ${hostInterface}, out to ${uplink}. Here it is decided whether the space may reach the destination (natspace explain policy).`,
     `Forwarding: the route to the destination leaves by ${uplink}.`,
     `POSTROUTING: the source is still ${address}; step 8 puts the address of this host in its place.`,
     `Out by ${uplink}.`,
@@ -75,10 +76,52 @@ const inbound: Topics = (space, { host, uplink }) => {
       'The packet goes through the cable into the namespace.',
       `The server on port ${inner} receives it; its replies are translated back by connection tracking.`,
     ],
-    after: [],
+    after: [
+      ...(space.ipv6 === undefined
+        ? []
+        : [
+            `The same holds for IPv6, where the port leads to [${space.ipv6.address}]:${inner}; a port of one address of this host has the family of that address.`,
+          ]),
+      'The server sees who asks. There are three exceptions, which could not be answered otherwise: this host itself by 127.0.0.1 or ::1, the space by its own published port, and anyone who asks an internal space. They appear as the host end of the cable.',
+    ],
   }
 }
 
+/** What each setting of a policy means for a space, in the order in which packets are looked at. */
+const policy: Topics = space => {
+  const { name, internal, host, metadata, uplink, egress, connect, source } = space
+  return {
+    name: 'policy',
+    title: 'What a space may reach',
+    paragraphs: [
+      `A packet from ${name} is refused at the first of these that it fails. Refused means that the program inside is told at once. Answers to what others were allowed to begin always pass.`,
+    ],
+    points: [
+      `Source: a space can use no address but its own (${[space.address, ...(space.ipv6 ? [space.ipv6.address] : [])].join(', ')}); anything else is dropped.`,
+      `This host itself (--host ${host}): ${hostTexts[host]}${host === 'dns' && internal ? ' As the space is internal the resolver is refused: it asks others, and would be a way out.' : ''} Published ports are no part of that.`,
+      `Other spaces (--connect): ${connect.length === 0 ? `${name} may open connections to none` : `${name} may open connections to ${connect.map(peer => peer.name).join(', ')}, at the inside address and at any port`}. All reach the published ports of others, where the points below allow it.`,
+      `Outside (--internal): ${internal ? `${name} is internal and begins nothing that leaves this host.` : `${name} is not internal and may begin connections.`}`,
+      `The metadata service of a cloud (--metadata): ${metadata ? 'allowed' : 'refused'}. It gives credentials of the machine to whoever asks; port 53 stays open, as some clouds have their resolver at the same address.`,
+      `The way out (--uplink): ${uplink === undefined ? 'wherever a route of this host leads' : `by ${uplink} alone`}.`,
+      `Destinations (--egress): ${egress === undefined ? 'all' : egress.length === 0 ? 'none' : `only ${egress.map(formatEgress).join(', ')}`}. Where ports or protocols are named, a packet without them is refused.`,
+    ],
+    after: [
+      ...(internal
+        ? []
+        : [
+            `What leaves bears ${source === undefined ? 'the address of this host that the route has' : `${Object.values(source).join(', ')} (--source)`}.`,
+          ]),
+      'Into a space leads nothing but its published ports, what it is answered, and what spaces begin that are connected to it. This host itself reaches the inside address too.',
+    ],
+  }
+}
+
+const hostTexts: Record<ResolvedSpace['host'], string> = {
+  none: 'nothing, not even echo.',
+  dns: 'its resolver (port 53) and echo (ping), and nothing else.',
+  all: 'everything but its loopback.',
+}
+
 /** The topics in the order in which they are told. */
-export const topics = { walk, reply, inbound } as const satisfies Record<string, Topics>
+export const topics = { walk, reply, inbound, policy } as const satisfies Record<string, Topics>
 export type TopicName = keyof typeof topics

@@ -28,13 +28,14 @@ export const withoutRules = <T>(chains: Readonly<Record<string, RegExp>>, body: 
   }
 }
 
-/** Runs `body` while somebody else's rules are there as well. */
-export const withRules = <T>(rules: string, body: () => T, namespace = machine('host')): T => {
-  const before = must(namespace, 'nft list ruleset')
-  nft(namespace, rules)
+/** Runs `body` while somebody else has tables on the host as well: `table inet NAME { … }`. */
+export const withRules = <T>(rules: string, body: () => T): T => {
+  const host = machine('host')
+  nft(host, rules)
   try {
     return body()
   } finally {
-    nft(namespace, `flush ruleset\n${before}`)
+    const tables = [...rules.matchAll(/^\s*table (\w+ \w+)/gm)].map(([, table]) => `delete table ${table}\n`)
+    nft(host, tables.join(''))
   }
 }
