@@ -40,9 +40,10 @@ export const connectionMicroseconds = (ends: Ends, { first, count, to }: Ports, 
 export const packetMicroseconds = (ends: Ends, port: number, times: number): number =>
   figure('packets', ends, port, times) / 1000
 
-/** Bytes of the pieces that load.c sends. */
-const piece = 64 * 1024
+/** The median time of 64 kB of a TCP stream, in microseconds: from end to end, within one process. */
+export const pieceMicroseconds = (ends: Ends, port: number, times: number): number =>
+  figure('pieces', ends, port, times) / 1000
 
-/** How much one TCP stream carries, in gigabits per second, by the median time of one of so many pieces of 64 kB. */
-export const streamGigabits = (ends: Ends, port: number, times: number): number =>
-  (piece * 8) / figure('stream', ends, port, times)
+/** How much one TCP stream carries in so many milliseconds, in gigabits per second. */
+export const streamGigabits = (ends: Ends, port: number, milliseconds: number): number =>
+  (figure('stream', ends, port, milliseconds) * 8) / 1e9

@@ -1,14 +1,17 @@
 /*
- * Traffic, and what it costs. Everything is done by one process that has a socket on either side, so that no name has
- * to be looked up, nobody has to be woken, and what is timed is the way of the packets through the kernel:
+ * Traffic, and what it costs. But for the stream everything is done by one process that has a socket on either side, so
+ * that nobody has to be woken, and what is timed is the way of the packets through the kernel:
  *
  *   load connections CLIENT SERVER ADDRESS FIRST COUNT PORT NUMBER
  *     NUMBER new TCP connections from the namespace file CLIENT to ADDRESS, to the COUNT ports from FIRST on in turn,
  *     all of which lead to PORT in the namespace file SERVER. Prints the median of their times in nanoseconds.
  *   load packets CLIENT SERVER ADDRESS PORT NUMBER
  *     NUMBER datagrams of one UDP flow from CLIENT to ADDRESS in SERVER, one after another; prints the same.
- *   load stream CLIENT SERVER ADDRESS PORT NUMBER
+ *   load pieces CLIENT SERVER ADDRESS PORT NUMBER
  *     NUMBER pieces of 64 kB of one TCP stream from CLIENT to ADDRESS in SERVER, one after another; prints the same.
+ *   load stream CLIENT SERVER ADDRESS PORT MILLISECONDS
+ *     One TCP stream from CLIENT to ADDRESS in SERVER, for so long, its ends on two processors. Prints the bytes that
+ *     arrived in a second.
  *
  * A connection is ended by a reset from either side (SO_LINGER 0): it leaves no TIME_WAIT behind that would use up the
  * client's ports. The next port is far from the one before, so that a list of rules is not searched in its own order.
@@ -18,11 +21,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -161,7 +167,7 @@ static void packets(char **words)
 	print_median(times, number);
 }
 
-static void stream(char **words)
+static void pieces(char **words)
 {
 	int port = atoi(words[3]), number = atoi(words[4]), room = 4 * PIECE;
 	int server = listen_in(words[1], SOCK_STREAM, port), client, accepted;
@@ -192,6 +198,51 @@ static void stream(char **words)
 	print_median(times, number);
 }
 
+/* A processor of its own for each end; where there is only one, both stay on it. */
+static void stay_on(int processor)
+{
+	cpu_set_t only;
+
+	CPU_ZERO(&only);
+	CPU_SET(processor, &only);
+	sched_setaffinity(0, sizeof(only), &only);
+}
+
+static void stream(char **words)
+{
+	int port = atoi(words[3]), server = listen_in(words[1], SOCK_STREAM, port), accepted;
+	int64_t length = atoi(words[4]) * INT64_C(1000000), start, bytes = 0;
+	static char data[4 * PIECE];
+	pid_t sender = fork();
+
+	check(sender < 0, "fork");
+	if (sender == 0) {
+		int client;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		stay_on(0);
+		enter(words[0]);
+		client = new_socket(SOCK_STREAM);
+		connect_to(client, endpoint(words[2], port));
+		while (send(client, data, sizeof(data), MSG_NOSIGNAL) > 0)
+			;
+		_exit(0);
+	}
+	stay_on(1);
+	accepted = accept(server, NULL, NULL);
+	check(accepted < 0, "accept");
+	start = nanoseconds();
+	while (nanoseconds() - start < length) {
+		ssize_t received = recv(accepted, data, sizeof(data), 0);
+
+		check(received <= 0, "recv");
+		bytes += received;
+	}
+	printf("%.0f\n", bytes * 1e9 / (nanoseconds() - start));
+	reset(accepted);
+	waitpid(sender, NULL, 0);
+}
+
 int main(int count, char **words)
 {
 	/* A connection that does not come about fails instead of waiting for long. */
@@ -200,6 +251,8 @@ int main(int count, char **words)
 		connections(words + 2);
 	else if (count == 7 && strcmp(words[1], "packets") == 0)
 		packets(words + 2);
+	else if (count == 7 && strcmp(words[1], "pieces") == 0)
+		pieces(words + 2);
 	else if (count == 7 && strcmp(words[1], "stream") == 0)
 		stream(words + 2);
 	else

@@ -47,7 +47,8 @@ const policyData = ({ source, rate, connect, egress, host, metadata }: ResolvedS
 export const publishText = ({ hostAddress, hostPort, port, protocol }: Publish): string => {
   const range = (ports: { first: number; last: number }) =>
     ports.first === ports.last ? `${ports.first}` : `${ports.first}-${ports.last}`
-  const host = hostAddress === undefined ? '' : `${hostAddress}:`
+  const host =
+    hostAddress === undefined ? '' : hostAddress.includes(':') ? `[${hostAddress}]:` : `${hostAddress}:`
   return `${host}${range(hostPort)} of this host -> ${range(port)} inside, ${protocol}`
 }
 

@@ -103,9 +103,9 @@ export const steps: readonly Step[] = [
     name: 'guard',
     number: undefined,
     title: 'guard the space and the host',
-    why: 'The inside address is reachable by published ports only; a space can use no address but its own, and reaches no other space unasked.',
+    why: 'The inside address is reachable by published ports only; a space can use no address but its own, and reaches other spaces, this host and the outside as far as its policy says.',
     without:
-      'A neighbour on the LAN could route straight into the space, and a space could pretend to be another.',
+      'A neighbour on the LAN could route straight into the space, and a space could pretend to be another, or ask this host for what only its own programs should get.',
   },
   {
     name: 'record',

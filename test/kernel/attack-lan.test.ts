@@ -14,6 +14,7 @@ const test = requireTool('ip', 'nft', 'nsenter', 'sysctl')
 
 let stage: Stage
 let web: Space
+let other: Space
 let attacker: Wire
 let cable: Wire
 let server: Socket
@@ -29,6 +30,7 @@ beforeAll(() => {
       '-p [::1]:5354:53/udp -p 192.168.1.32:8082:80 -p [2001:db8:1::32]:8082:80',
     ].join(' '),
   )
+  other = stage.up('other')
   attacker = stage.wire(machine('attacker'))
   cable = stage.wire('web')
   host = stage.wire(machine('host'), 'eth0').address
@@ -115,6 +117,9 @@ describe.each(families)('IPv%d', family => {
     expect(connects(machine('host'), of.loopback, 8081, server)).toBe(true)
     expect(connects(machine('host'), of.host, 8081, server)).toBe(false)
     expect(connects(attackHost, of.host, 8081, server)).toBe(false)
+    for (const address of [of.host, other.gateway[family], web.gateway[family]])
+      expect(connects('other', address, 8081, server)).toBe(false)
+    expect(connects('other', of.host, 8080, server)).toBe(true)
   })
 
   test('what is published on one address is unreachable by another', () => {

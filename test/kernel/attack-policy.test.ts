@@ -1,19 +1,10 @@
 /** What a space may reach beyond the host: other spaces, and outside. Whatever it sends, only what its policy names arrives. */
 import { afterAll, beforeAll, describe, expect } from 'bun:test'
 import { bytesOf, echo, fragments, icmp, ipPacket, tcp, tcpFlag, udp } from '../support/attack/frame.ts'
-import { arrival, certainArrival } from '../support/attack/probe.ts'
+import { arrival, certainArrival, heard } from '../support/attack/probe.ts'
 import { withoutRules, withRules } from '../support/attack/rules.ts'
-import {
-  addresses,
-  connects,
-  type Family,
-  families,
-  machine,
-  must,
-  type Space,
-  Stage,
-} from '../support/attack/stage.ts'
-import type { Wire } from '../support/attack/wire.ts'
+import { addresses, connects, families, machine, must, type Space, Stage } from '../support/attack/stage.ts'
+import { patience, type Wire } from '../support/attack/wire.ts'
 import { requireSandbox } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
@@ -40,7 +31,7 @@ beforeAll(() => {
     client: stage.up('client', '--connect server'),
     limited: stage.up(
       'limited',
-      '--egress 192.168.1.15:7000/udp --egress [2001:db8:1::15]:7000/udp --egress 192.168.2.2/icmp -p 8080:80',
+      '--egress 192.168.1.15:7000/udp --egress [2001:db8:1::15]:7000/udp --egress 192.168.2.2/icmp -p 8080:80/udp',
     ),
     pinned: stage.up('pinned', '--uplink eth0'),
   }
@@ -156,47 +147,39 @@ describe.each(families)('IPv%d', family => {
       expect(arrival((text, from) => out('limited', make(text, from)), host2)).toBeUndefined()
   })
 
-  test('egress: an error about an allowed connection goes to its peer alone', () => {
-    const sourcePort = 4000 + family
-    out('limited', udp({ ...flow('limited', of.host2, 7000), sourcePort }, 'begins'))
+  test('egress: an error about a connection from outside goes to its client alone', () => {
     const { address } = spaces.limited
-    const quoted = udp(
-      { source: of.host2, destination: address[family], sourcePort: 7000, port: sourcePort },
-      '',
-    )
-    const error = (destination: string) => (text: string) =>
-      out(
-        'limited',
-        icmp(
-          { source: address[family], destination },
-          family === 4 ? 3 : 1,
-          family === 4 ? 3 : 4,
-          bytesOf([0, 0, 0, 0], [...quoted, ...new TextEncoder().encode(text)]),
-        ),
-      )
+    const asks = (text: string, sourcePort: number) =>
+      host2.send(mac, udp({ source: of.host2, destination: of.host, sourcePort, port: 8080 }, text))
+    const { sourcePort } = certainArrival(asks, cables.limited)
+    const quoted = udp({ source: of.host2, destination: address[family], sourcePort, port: 80 }, '')
+    const [type, code] = family === 4 ? [3, 3] : [1, 4]
+    const error = (destination: string) => (text: string) => {
+      const body = bytesOf([0, 0, 0, 0, ...quoted, ...new TextEncoder().encode(text)])
+      out('limited', icmp({ source: address[family], destination }, type, code, body))
+    }
     expect(arrival(error(of.attacker), attacker)).toBeUndefined()
     expect(certainArrival(error(of.host2), host2).source).toBe(of.host)
   })
 
   test('egress: fragments, the first and later ones, go where the whole may go', () => {
-    const cut = (destination: string, port: number, text: string, from: number) =>
-      fragments(
-        udp({ ...flow('limited', destination, port), sourcePort: from }, `0123456789abcdef${text}`),
-        16,
-        from,
-      )
-    const whole = (text: string, from: number) => out('limited', ...cut(of.host2, 7000, text, from))
-    const elsewhere = (text: string, from: number) => out('limited', ...cut(of.host2, 7001, text, from))
-    const later = (text: string, from: number) => out('limited', cut(of.host2, 7001, text, from)[1])
-    const two = (text: string, from: number) => {
-      // One packet may begin as allowed and be written over by a second beginning.
-      const [first] = cut(of.host2, 7000, text, from)
-      const [again, rest] = cut(of.host2, 7001, text, from)
-      out('limited', first, again, rest)
+    const open = stage.udp(machine('host2'), of.host2, 7000)
+    const shut = stage.udp(machine('host2'), of.host2, 7001)
+    const cut = (port: number, text: string, from: number) => {
+      const whole = udp({ ...flow('limited', of.host2, port), sourcePort: from }, `0123456789abcdef${text}`)
+      return fragments(whole, 16, from)
     }
-    for (const send of [elsewhere, later, two]) expect(arrival(send, host2)).toBeUndefined()
-    certainArrival(whole, host2)
-    withoutRules({ leaving: /@rejected|^\s*drop/ }, () => certainArrival(elsewhere, host2))
+    const sendsCut = (port: number) => (text: string, from: number) =>
+      out('limited', ...cut(port, text, from))
+    const later = (text: string, from: number) => out('limited', cut(7001, text, from)[1])
+    const overwritten = (text: string, from: number) =>
+      out('limited', cut(7000, text, from)[0], ...cut(7001, text, from))
+    for (const send of [sendsCut(7001), later, overwritten]) expect(heard(send, shut)).toBeUndefined()
+    expect(heard(later, open)).toBeUndefined()
+    expect(heard(sendsCut(7000), open, patience.comes)).toBe(of.host)
+    withoutRules({ leaving: /@rejected|^\s*drop/ }, () =>
+      expect(heard(sendsCut(7001), shut, patience.comes)).toBe(of.host),
+    )
   })
 
   test('what somebody’s rule keeps from connection tracking neither leaves a space nor enters one', () => {

@@ -44,6 +44,8 @@ EOF
   tcp() { from=$1 title=$2; shift 2; probe "$from $title" inside $from nc -N -w3 "$@"; }
   udp() { from=$1 title=$2; shift 2; probe "$from $title" inside $from sh -c 'echo x | timeout 4 nc -u -W1 "$@"' sh "$@"; }
   echo_() { from=$1; probe "$from pings $2" inside $from sh -c 'ping -c1 -W3 "$1" | grep -o "1 received"' sh $2; }
+  # Whether somebody says that a rule is in the way: what is dropped is not heard of.
+  told() { from=$1; probe "$from is told of a rule before $3" inside $from sh -c 'ping -c1 -W2 "$1" | grep -o "filtered\\|prohibited"' sh $2; }
   # The IPv6 address of a space.
   address6() { ip -n $1 -br address show dev eth0 | grep -o 'fd[^/]*'; }
   begin() {
@@ -128,6 +130,8 @@ const dualStack = `
   udp host2 'to a shifted range by IPv6' 2001:db8:1::32 9001
   tcp host2 'straight inside' 10.1.0.2 80
   tcp host2 'straight inside by IPv6' $(address6 web) 80
+  told host2 10.1.0.2 web
+  told host2 $(address6 web) 'web by IPv6'
   tcp host2 'to a port of 127.0.0.1' 192.168.1.32 5432
   tcp host2 'to host3' 192.168.2.15 80
   tcp host2 'to host3 by IPv6' 2001:db8:2::15 80
@@ -153,6 +157,8 @@ const dualStack = `
   tcp web 'to metadata, 53' 169.254.169.254 53
   tcp db 'to web' 10.1.0.2 80
   tcp db 'to host2' 192.168.1.15 80
+  told db 192.168.1.15 host2
+  told db 2001:db8:1::15 'host2 by IPv6'
   tcp db 'to host2 by IPv6' 2001:db8:1::15 80
   tcp db 'to this host, 53' 10.2.0.1 53
   echo_ db 10.2.0.1
@@ -191,6 +197,8 @@ host2 to a shifted range: 192.168.1.15
 host2 to a shifted range by IPv6: 2001:db8:1::15
 host2 straight inside: no
 host2 straight inside by IPv6: no
+host2 is told of a rule before web: no
+host2 is told of a rule before web by IPv6: no
 host2 to a port of 127.0.0.1: no
 host2 to host3: no
 host2 to host3 by IPv6: no
@@ -216,6 +224,8 @@ web to metadata: no
 web to metadata, 53: 192.168.1.33
 db to web: no
 db to host2: no
+db is told of a rule before host2: filtered
+db is told of a rule before host2 by IPv6: prohibited
 db to host2 by IPv6: no
 db to this host, 53: no
 db pings 10.2.0.1: 1 received

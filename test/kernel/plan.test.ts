@@ -3,7 +3,7 @@ import { expectOnNewHost } from '../support/host.ts'
 import { requireTool } from '../support/tools.ts'
 
 /** The scripts of `natspace plan`, run by sh: they must give what `up` gives. */
-const test = requireTool('ip', 'nft', 'iptables', 'iptables-save', 'sysctl', 'ping', 'nc')
+const test = requireTool('ip', 'tc', 'nft', 'iptables', 'iptables-save', 'sysctl', 'ping', 'nc', 'conntrack')
 
 /** All that is seen of the network, inside and outside; `ruleset` too where the script makes the same one. */
 const shown = (ruleset: boolean): string => `
@@ -14,14 +14,17 @@ const shown = (ruleset: boolean): string => `
     snapshot | numberless | grep -v '^$\\|^total\\|^[-ld][-rwx]\\{9\\}\\|/run/natspace' ${ruleset ? '' : "| grep -v nftables | sed '/^table /,/^}/d; /^[*:-]/d; /^COMMIT/d'"}
     for name in $spaces; do
       { ip -n $name -d -j link; ip -n $name -j address; } | numberless
-      ip -n $name route show table all
+      ip -n $name route show table all; ip -n $name -6 route show table all
+      tc -n $name qdisc show; tc qdisc show dev $(ip -o link | grep -o "veth-$name\\|veth1" | head -1)
       ip netns exec $name sysctl -a -r '^net\\.ipv[46]\\.conf' 2>/dev/null
     done
   }`
 
 const file = `{"spaces":{
   "myspace":{"gateway":"192.168.45.2/24","address":"192.168.45.3","hostInterface":"veth1","interface":"veth2","uplink":"eth0","publish":["8080:80"]},
-  "web":{"mtu":1400,"publish":["127.0.0.1:5353:53/udp","9000-9010","7000-7002:6000-6002"]}}}`
+  "web":{"mtu":1400,"ipv6":"on","publish":["127.0.0.1:5353:53/udp","9000-9010","7000-7002:6000-6002"],
+    "rate":{"up":"10mbit","down":"20mbit"},"host":"none","connect":["myspace"],
+    "egress":{"allow":["10.0.0.0/8","any:53/udp","[2001:db8::/32]:443"]}}}}`
 
 describe('the scripts of a plan', () => {
   for (const form of ['shell', 'nft'] as const)

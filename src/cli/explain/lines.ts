@@ -34,7 +34,8 @@ export const stepLines = (
 ): string[] => {
   const { bold, dim } = style
   const { byHand, natspace, note } = stepCommands(space, name)
-  const isLeftOut = space.internal && (name === 'default-route' || name === 'masquerade')
+  const isLeftOut =
+    space.internal && (name === 'default-route' || name === 'masquerade') && natspace.length === 0
   const list = (label: string, commands: readonly string[]) =>
     commands.map((command, index) => `  ${dim((index === 0 ? label : '').padEnd(11))}${command}`)
   return [

@@ -4,7 +4,7 @@ import { SystemError } from '../sys/errno.ts'
 import { type KernelFilter, kernelFilter } from './filter.ts'
 import { type Flow, toFlow } from './flow.ts'
 import { conntrackMessage, messageTypes } from './message.ts'
-import { type FlowSelector, matchesAny } from './selector.ts'
+import { type FlowSelector, flowMatcher } from './selector.ts'
 
 /** nfgenmsg's family: NFPROTO_UNSPEC, NFPROTO_IPV4, NFPROTO_IPV6 (linux/netfilter.h). */
 export const familyNumber = (family: 0 | 4 | 6): number => (family === 0 ? 0 : family === 4 ? 2 : 10)
@@ -24,7 +24,7 @@ export const listRequest = ({ family, attributes }: KernelFilter): Request =>
 export const listFlows = (connection: Connection, selectors?: readonly FlowSelector[]): Flow[] => {
   if (selectors === undefined) return dump(connection, { family: 0, attributes: {} })
   if (selectors.length === 0) return []
-  return dumpFiltered(connection, kernelFilter(selectors)).filter(flow => matchesAny(selectors, flow))
+  return dumpFiltered(connection, kernelFilter(selectors)).filter(flowMatcher(selectors))
 }
 
 const dump = (connection: Connection, filter: KernelFilter): Flow[] =>

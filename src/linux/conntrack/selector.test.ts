@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { flowSelector, flowTuples } from '../../../test/support/arbitrary-flow.ts'
 import { refuseEmpty } from './delete.ts'
 import { newFlow } from './new-flow.ts'
-import { type FlowSelector, familyOf, matchesFlow } from './selector.ts'
+import { type FlowSelector, familyOf, flowMatcher, matchesFlow } from './selector.ts'
 import type { FlowTuple } from './tuple.ts'
 
 const flow = (original: FlowTuple, reply?: FlowTuple) => newFlow({ original, ...(reply && { reply }) }, 1)
@@ -93,6 +95,24 @@ describe('a selector', () => {
       const found = (Object.keys(all) as Name[]).filter(name => matchesFlow(selector, all[name]))
       expect(found).toEqual(names)
     })
+
+  test('among many is found as if each were tried', () => {
+    let matched = 0
+    // With many fields they would hardly ever match.
+    const short = fc
+      .tuple(flowSelector, fc.constantFrom(0, 1, 2))
+      .map(([selector, count]): FlowSelector => Object.fromEntries(Object.entries(selector).slice(0, count)))
+    fc.assert(
+      fc.property(fc.array(short, { maxLength: 6 }), flowTuples, (selectors, tuples) => {
+        const any = newFlow(tuples, 1)
+        const expected = selectors.some(selector => matchesFlow(selector, any))
+        matched += Number(expected)
+        expect(flowMatcher(selectors)(any)).toBe(expected)
+      }),
+      { numRuns: 1000 },
+    )
+    expect(matched).toBeGreaterThan(100)
+  })
 
   test('its family is the given one, or that of an address of the flows it is about', () => {
     expect(familyOf({ family: 6 })).toBe(6)

@@ -45,9 +45,42 @@ export const matchesFlow = (selector: FlowSelector, flow: Flow): boolean => {
   )
 }
 
-/** Whether any of the selectors matches. */
-export const matchesAny = (selectors: readonly FlowSelector[], flow: Flow): boolean =>
-  selectors.some(selector => matchesFlow(selector, flow))
+/**
+ * Whether any of the selectors matches a flow. There may be thousands of them, and hundreds of thousands of flows, so those
+ * that name a source are looked up by it.
+ */
+export const flowMatcher = (selectors: readonly FlowSelector[]): ((flow: Flow) => boolean) => {
+  const { byOriginalSource, byReplySource, others } = indexOf(selectors)
+  return flow => {
+    const matches = (selector: FlowSelector) => matchesFlow(selector, flow)
+    return (
+      (byOriginalSource.get(flow.original.source)?.some(matches) ?? false) ||
+      (byReplySource.get(flow.reply.source)?.some(matches) ?? false) ||
+      others.some(matches)
+    )
+  }
+}
+
+type Index = {
+  byOriginalSource: Map<string, FlowSelector[]>
+  byReplySource: Map<string, FlowSelector[]>
+  others: FlowSelector[]
+}
+
+/** Each selector in one place: by the first address that all its flows share, or among the others. */
+const indexOf = (selectors: readonly FlowSelector[]): Index => {
+  const index: Index = { byOriginalSource: new Map(), byReplySource: new Map(), others: [] }
+  const add = (map: Map<string, FlowSelector[]>, address: string, selector: FlowSelector) => {
+    const alike = map.get(address)
+    if (alike) alike.push(selector)
+    else map.set(address, [selector])
+  }
+  for (const selector of selectors)
+    if (selector.originalSource !== undefined) add(index.byOriginalSource, selector.originalSource, selector)
+    else if (selector.replySource !== undefined) add(index.byReplySource, selector.replySource, selector)
+    else index.others.push(selector)
+  return index
+}
 
 /** Whether a selector gives no field at all, and so would match every flow there is. */
 export const isEmpty = (selector: FlowSelector): boolean =>

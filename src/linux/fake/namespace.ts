@@ -1,5 +1,5 @@
 import type { LinkSet, VethAdd } from '../change.ts'
-import { type Flow, type FlowSelector, matchesAny, refuseEmpty } from '../conntrack/index.ts'
+import { type Flow, type FlowSelector, flowMatcher, refuseEmpty } from '../conntrack/index.ts'
 import type { Listener } from '../socket-diag/listener.ts'
 import { defaultDiscipline } from './discipline.ts'
 import { refusal } from './errors.ts'
@@ -132,7 +132,8 @@ export class FakeNamespace {
   /** Throws RangeError for a selector without fields. `conntrack -D` */
   deleteFlows(selectors: readonly FlowSelector[]): void {
     refuseEmpty(selectors)
-    this.flows = this.flows.filter(flow => !matchesAny(selectors, flow))
+    const isMeant = flowMatcher(selectors)
+    this.flows = this.flows.filter(flow => !isMeant(flow))
   }
 
   /** Throws SystemError. `sysctl -w` */

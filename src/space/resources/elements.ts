@@ -150,7 +150,8 @@ export const checkPublishedElsewhere = (
     space.publish.map(publish => ({ space: space.name, publish, target: undefined })),
   )
   const clash = findPublishClash<PublishedBy & { target: string | undefined }>([...others, ...wanted])
-  if (clash?.earlier.target === undefined) return
+  // Two that clash with each other were not asked for now.
+  if (clash?.earlier.target === undefined || clash.later.target !== undefined) return
   throw portTaken(
     clash.later,
     clash.earlier.publish,

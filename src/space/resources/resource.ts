@@ -28,6 +28,7 @@ export interface Resource {
 export const phases = [
   'record',
   'namespace',
+  'released-flows',
   'cable',
   'address',
   'route',

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { article, publish, spec } from '../../../test/support/up-scenarios.ts'
 import type { FlowSelector, FlowTuple } from '../../linux/conntrack/index.ts'
 import { FakeKernel } from '../../linux/fake.ts'
+import { toUnits } from '../reconcile/apply.ts'
 import { down } from '../reconcile/down.ts'
 import { newHost } from '../reconcile/test-support.ts'
 import type { Context } from '../reconcile/types.ts'
@@ -244,6 +245,20 @@ describe('an address that is given up', () => {
     expect(await left([article], flows, context => down(context, ['myspace']))).toEqual(['other'])
     const moved = { ...article, address: '192.168.45.4' }
     expect(await left([article], flows, context => up(context, [moved]))).toEqual(['other'])
+  })
+
+  test('is looked for once, however many spaces go', async () => {
+    const { kernel, context } = newHost()
+    const names = ['a', 'b', 'c']
+    await up(
+      context,
+      names.map(name => spec(name, { publish: [publish(53 + names.indexOf(name))] })),
+    )
+    const { operations } = await down(context, names)
+    const units = toUnits(operations).filter(({ change }) => change.type === 'conntrack.delete')
+    expect(units).toHaveLength(1)
+    expect(units[0]?.operations).toHaveLength(3)
+    expect(kernel.namespaceNames()).toEqual([])
   })
 
   test('does so of both families, after the cable and before the record', async () => {

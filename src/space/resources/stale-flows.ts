@@ -35,11 +35,14 @@ export const staleFlowResources = (space: ResolvedSpace, previous?: ResolvedSpac
     : [flowResource(space, 'masquerade', seen => retranslated(seen, space, previous))]),
 ]
 
-/** Forgets the flows of a space that goes, when nothing can make new ones: its cable goes before. */
+/**
+ * Forgets the flows of a space that goes, when nothing can make new ones: its cable goes before. In a phase of its own, so
+ * that the flows of many spaces that go together are looked for once.
+ */
 export const releasedFlowsResource = (space: ResolvedSpace): Resource => ({
   id: `no flows of ${space.name}`,
   step: 'guard',
-  phase: 'namespace',
+  phase: 'released-flows',
   space: space.name,
   drift: () => [],
   add: () => [],

@@ -90,10 +90,16 @@ const texts: Record<StepName, (space: ResolvedSpace) => StepCommands> = {
         ? []
         : [inside(space, 'route', '-A', 'inet6', 'add', 'default', 'gw', space.ipv6.gateway)]),
     ],
-    natspace: [
-      ...defaultRoute(space, '0.0.0.0/0', space.gateway),
-      ...(space.ipv6 === undefined ? [] : defaultRoute(space, '::/0', space.ipv6.gateway)),
-    ],
+    natspace: ownRoutes(space).flatMap(([destination, gateway]) =>
+      shellOf({
+        type: 'route.add',
+        where: space.namespacePath,
+        name: space.interface,
+        index: 0,
+        destination,
+        gateway,
+      }),
+    ),
   }),
   forwarding: ({ ipv6, uplink = 'UPLINK' }) => ({
     byHand: [
@@ -191,15 +197,15 @@ const addressesAndUp = (
   ...shellOf({ type: 'link.set', where, name, index: 0, up: true }),
 ]
 
-const defaultRoute = (space: ResolvedSpace, destination: string, gateway: string): string[] =>
-  shellOf({
-    type: 'route.add',
-    where: space.namespacePath,
-    name: space.interface,
-    index: 0,
-    destination,
-    gateway,
-  })
+/** The default routes; of an internal space those to the spaces that it may reach. */
+const ownRoutes = ({ internal, connect, gateway, ipv6 }: ResolvedSpace): [string, string][] => {
+  if (!internal)
+    return [['0.0.0.0/0', gateway], ...(ipv6 ? [['::/0', ipv6.gateway] as [string, string]] : [])]
+  return connect.flatMap(({ address, address6 }): [string, string][] => [
+    [`${address}/32`, gateway],
+    ...(ipv6 && address6 ? [[`${address6}/128`, ipv6.gateway] as [string, string]] : []),
+  ])
+}
 
 /** What the rules of each family need to know of a space. */
 const familiesOf = ({ address, network, ipv6 }: ResolvedSpace) => [

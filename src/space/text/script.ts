@@ -1,6 +1,7 @@
 import type { Change } from '../../linux/change.ts'
 import type { IpFamily } from '../../linux/net/ip.ts'
 import type { NftCommand } from '../../linux/nftables/index.ts'
+import { tableName } from '../marks.ts'
 import type { Operation } from '../reconcile/operation.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import { type StepName, stepOf } from '../steps.ts'
@@ -48,23 +49,32 @@ export const scriptOf = (source: ScriptSource, dialect: Dialect): string[] => [
   ...(source.operations.length === 0 ? ['', '# Nothing to do.'] : []),
 ]
 
-const isFirewall = ({ type }: Change): boolean =>
-  type === 'nftables.commit' || type === 'nftables.delete-rules'
+/** What a dialect says all at once: iptables has no say in what is added to tables of others with --fix-firewall. */
+const isTogether = (change: Change, dialect: Dialect): boolean => {
+  switch (dialect) {
+    case 'shell':
+      return false
+    case 'nft':
+      return change.type === 'nftables.commit' || change.type === 'nftables.delete-rules'
+    case 'iptables':
+      return change.type === 'nftables.commit' && change.commands.some(({ table }) => table === tableName)
+  }
+}
 
 const paragraphs = (source: ScriptSource, dialect: Dialect): string[] => {
-  const firewall = source.operations.filter(({ change }) => isFirewall(change))
+  const firewall = source.operations.filter(({ change }) => isTogether(change, dialect))
   let isFirstFirewall = true
   let step: StepName | undefined
   const lines: string[] = []
   for (const operation of source.operations) {
-    const isTogether = dialect !== 'shell' && isFirewall(operation.change)
-    if (isTogether && !isFirstFirewall) continue
-    if (isTogether) isFirstFirewall = false
-    const commands = isTogether ? together(source, firewall, dialect) : shellOf(operation.change)
+    const isPart = firewall.includes(operation)
+    if (isPart && !isFirstFirewall) continue
+    if (isPart) isFirstFirewall = false
+    const commands = isPart ? together(source, firewall, dialect) : shellOf(operation.change)
     if (commands.length === 0) continue
-    if (isTogether) lines.push('', '# The firewall: guard, translation, published ports, and what may pass.')
+    if (isPart) lines.push('', '# The firewall: guard, translation, published ports, and what may pass.')
     else if (step !== operation.step) lines.push('', ...heading(operation.step))
-    step = isTogether ? undefined : operation.step
+    step = isPart ? undefined : operation.step
     lines.push(...commands)
   }
   return lines

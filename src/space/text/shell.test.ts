@@ -42,6 +42,10 @@ const cases: [Change, string[]][] = [
     ['ip -n myspace address add 192.168.45.3/24 dev veth2'],
   ],
   [
+    { type: 'address.add', where, name: 'veth2', index: 2, address: 'fd00::2', prefixLength: 126 },
+    ['ip -n myspace address add fd00::2/126 dev veth2 nodad'],
+  ],
+  [
     { type: 'route.add', where, name: 'veth2', index: 2, destination: '0.0.0.0/0', gateway: '192.168.45.2' },
     ['ip -n myspace route add default via 192.168.45.2 dev veth2'],
   ],

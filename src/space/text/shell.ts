@@ -83,7 +83,9 @@ export const shellOf = (change: Change): string[] => {
     case 'address.delete': {
       const { where, name, address, prefixLength } = change
       const verb = change.type === 'address.add' ? 'add' : 'delete'
-      return [ip(where, 'address', verb, `${address}/${prefixLength}`, 'dev', name)]
+      // Nobody else can have it, and until the check were over it could not be used (RFC 4862, section 5.4).
+      const unchecked = verb === 'add' && address.includes(':') ? ['nodad'] : []
+      return [ip(where, 'address', verb, `${address}/${prefixLength}`, 'dev', name, ...unchecked)]
     }
     case 'route.add':
     case 'route.delete': {

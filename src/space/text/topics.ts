@@ -103,7 +103,7 @@ const policy: Topics = space => {
       `Outside (--internal): ${internal ? `${name} is internal and begins nothing that leaves this host.` : `${name} is not internal and may begin connections.`}`,
       `The metadata service of a cloud (--metadata): ${metadata ? 'allowed' : 'refused'}. It gives credentials of the machine to whoever asks; port 53 stays open, as some clouds have their resolver at the same address.`,
       `The way out (--uplink): ${uplink === undefined ? 'wherever a route of this host leads' : `by ${uplink} alone`}.`,
-      `Destinations (--egress): ${egress === undefined ? 'all' : egress.length === 0 ? 'none' : `only ${egress.map(formatEgress).join(', ')}`}. Where ports or protocols are named, a packet without them is refused.`,
+      `Destinations (--egress): ${egress === undefined ? 'all' : egress.length === 0 ? 'none' : `only ${egress.map(formatEgress).join(', ')}`}. Of a published port of another space it is the inside address and port that count.`,
     ],
     after: [
       ...(internal

@@ -188,7 +188,7 @@ export const connects = (from: string, address: string, port: number, server: So
   using namespace = openNamespace(`/run/netns/${from}`)
   const family = address.includes(':') ? 6 : 4
   try {
-    using client = Socket.connect({ address, port }, 300, { namespace: namespace.number, family })
+    using client = Socket.connect({ address, port }, 200, { namespace: namespace.number, family })
     using accepted = server.accept(300)
     return accepted !== undefined && client.local.port > 0
   } catch {

@@ -20,8 +20,8 @@ const farthest = 255
  */
 export const compile = (condition: Condition): Instruction[] => {
   const compiler = new Compiler()
-  const [yes, no]: Label[] = [{}, {}]
-  if (yes === undefined || no === undefined) throw new Error('unreachable')
+  const yes: Label = {}
+  const no: Label = {}
   compiler.condition(condition, yes, no)
   compiler.label(yes)
   compiler.emit(codes.select, wholePacket)
@@ -161,7 +161,6 @@ const sizeOf = (step: Step): number =>
 /** Gives every label its place. A branch leads at most 255 instructions on; farther ones go by two jumps, which makes others far. */
 const assemble = (steps: readonly Step[]): Instruction[] => {
   for (let changed = true; changed; ) {
-    changed = false
     let at = 0
     for (const step of steps) {
       if (step.type === 'label') step.label.at = at
@@ -169,18 +168,16 @@ const assemble = (steps: readonly Step[]): Instruction[] => {
     }
     if (at > mostInstructions)
       throw new FilterError(1, `needs ${at} instructions, and the kernel takes ${mostInstructions}`)
+    // All distances are those of one layout: what is found to be far moves others only in the next one.
+    const tooFar: (Step & { type: 'branch' })[] = []
     at = 0
     for (const step of steps) {
-      if (
-        step.type === 'branch' &&
-        !step.far &&
-        Math.max(distance(step.yes, at), distance(step.no, at)) > farthest
-      ) {
-        step.far = true
-        changed = true
-      }
+      if (step.type === 'branch' && !step.far)
+        if (Math.max(distance(step.yes, at), distance(step.no, at)) > farthest) tooFar.push(step)
       at += sizeOf(step)
     }
+    for (const step of tooFar) step.far = true
+    changed = tooFar.length > 0
   }
   return layOut(steps)
 }

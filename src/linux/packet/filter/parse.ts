@@ -1,6 +1,6 @@
 import { parseArithmetic, relationOf, startsArithmetic } from './arithmetic.ts'
 import type { Expression } from './expression.ts'
-import { parsePrimitive, parseValue, type Qualifiers } from './primitive.ts'
+import { isKeyword, parsePrimitive, parseValue, type Qualifiers } from './primitive.ts'
 import { Reader } from './reader.ts'
 
 /** Parentheses and negations within each other: no filter that is meant has as many. */
@@ -56,7 +56,8 @@ const parseTerm = (state: State): Expression => {
     reader.expect(')')
     return inner
   }
-  const value = state.last === undefined ? undefined : parseValue(reader, state.last)
+  const inherited = isKeyword(reader.peek().text) ? undefined : state.last
+  const value = inherited === undefined ? undefined : parseValue(reader, inherited)
   if (value !== undefined) return value
   const { expression, qualifiers } = parsePrimitive(reader)
   if (qualifiers !== undefined) state.last = qualifiers

@@ -18,6 +18,12 @@ const transport: readonly string[] = ['tcp', 'udp', 'icmp', 'icmp6', 'sctp'] sat
 const kinds = ['host', 'net', 'port', 'portrange', 'proto'] as const
 const isNetwork = (text: string | undefined): text is NetworkProtocol => network.includes(text ?? '')
 const isTransport = (text: string | undefined): text is TransportProtocol => transport.includes(text ?? '')
+/** Whether a word begins a primitive, and so is no value that inherits the keywords of the one before. */
+export const isKeyword = (text: string): boolean =>
+  isNetwork(text) ||
+  isTransport(text) ||
+  (kinds as readonly string[]).includes(text) ||
+  ['ether', 'src', 'dst', 'less', 'greater'].includes(text)
 const own = <T>(table: Record<string, T>, key: string): T | undefined =>
   Object.hasOwn(table, key) ? table[key] : undefined
 

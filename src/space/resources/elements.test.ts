@@ -6,16 +6,16 @@ import { newHost } from '../reconcile/test-support.ts'
 import { planUp, up } from '../reconcile/up.ts'
 import { parsePublish } from '../spec/publish.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
-import { checkPublishedElsewhere } from './published-elsewhere.ts'
+import { checkPublishedElsewhere } from './elements.ts'
 
 /** What happens to a space that wants `later` where another one, or an earlier self, has `earlier`. */
 const outcome = async (
   earlier: readonly string[],
   later: readonly string[],
-  { same = false, ipv6 = 'on' as 'on' | 'off' } = {},
+  { same = false } = {},
 ): Promise<string> => {
   const { kernel, context } = newHost()
-  await up(context, [spec('web', { ipv6, publish: earlier.map(text => parsePublish(text)) })])
+  await up(context, [spec('web', { ipv6: 'on', publish: earlier.map(text => parsePublish(text)) })])
   const name = same ? 'web' : 'other'
   // Resolved without what it publishes, as this check would stand in the way.
   const [resolved] = planUp(context, [spec(name, { ipv6: 'on' })]).spaces as [ResolvedSpace]
@@ -31,22 +31,22 @@ const outcome = async (
 
 describe('a port of another space is taken, however either of them is written', () => {
   const cases: [string, string, string][] = [
-    ['8080:80', '8080:81', 'tcp . 8080'],
-    ['8080:80', '127.0.0.1:8080:80', 'tcp . 8080'],
-    ['127.0.0.1:8080:80', '8080:80', '127.0.0.1 . tcp . 8080'],
-    ['[::1]:8080:80', '8080:80', '::1 . tcp . 8080'],
-    ['9000-9010', '9005:80', 'tcp . 9000-9010'],
-    ['9005:80', '9000-9010', 'tcp . 9005'],
-    ['9000-9010', '9010-9020:80-90', 'tcp . 9000-9010'],
-    ['9000-9010:80-90', '9010-9020', 'tcp . 9010'],
-    ['192.168.1.32:9000-9010', '9000-9010', '192.168.1.32 . tcp . 9000-9010'],
-    ['9000-9010/udp', '192.168.1.32:9001:80/udp', 'udp . 9000-9010'],
-    ['9000/sctp', '[::1]:9000/sctp', 'sctp . 9000'],
+    ['8080:80', '8080:81', '8080'],
+    ['8080:80', '127.0.0.1:8080:80', '8080'],
+    ['127.0.0.1:8080:80', '8080:80', '127.0.0.1:8080'],
+    ['[::1]:8080:80', '8080:80', '[::1]:8080'],
+    ['9000-9010', '9005:80', '9000-9010'],
+    ['9005:80', '9000-9010', '9005'],
+    ['9000-9010', '9010-9020:80-90', '9000-9010'],
+    ['9000-9010:80-90', '9010-9020', '9000-9010'],
+    ['192.168.1.32:9000-9010', '9000-9010', '192.168.1.32:9000-9010'],
+    ['9000-9010/udp', '192.168.1.32:9001:80/udp', '9000-9010/udp'],
+    ['9000/sctp', '[::1]:9000/sctp', '9000/sctp'],
   ]
   for (const [earlier, later, port] of cases)
     test(`${earlier}, then ${later}`, async () => {
-      expect(await outcome([earlier], [later])).toMatch(
-        new RegExp(`^PORT_TAKEN: ${port.replaceAll('.', '\\.')} is published already, for the space web`),
+      expect(await outcome([earlier], [later])).toStartWith(
+        `PORT_TAKEN: ${port} is published already, for the space web (`,
       )
     })
 })
@@ -66,10 +66,6 @@ describe('another port is free', () => {
     test(`${earlier.join(' ') || 'nothing'}, then ${later.join(' ')}`, async () => {
       expect(await outcome(earlier, later)).toBe('free')
     })
-
-  test('by a family that the other space does not have', async () => {
-    expect(await outcome(['8080:80'], ['[::1]:8080:80'], { ipv6: 'off' })).toBe('free')
-  })
 
   test('to the space that has it', async () => {
     expect(await outcome(['8080:80', '9000-9010'], ['8080:81', '9005'], { same: true })).toBe('free')

@@ -1,0 +1,204 @@
+/**
+ * Somebody else's forwarding beside ours: bridges with two machines each, masquerade and a forwarded port, as libvirt
+ * and Docker make them. What got through before must get through with natspace and after it; what did not must not.
+ */
+import { describe, expect } from 'bun:test'
+import { expectOnNewHost } from '../support/host.ts'
+import { requireTool } from '../support/tools.ts'
+
+const test = requireTool('ip', 'nft', 'iptables', 'ip6tables', 'sysctl', 'ping', 'nc')
+
+/**
+ * `tool N FIREWALL` makes the bridge br-N with the machines vmN1 and vmN2 at 10.N.0.2 and .3 and fdN::2 and ::3, whose
+ * packets to elsewhere are translated, and leads port 220N of the host to vmN1. `seen N` prints what gets through:
+ * from vmN1 out to host2, in from host2, over the bridge, and to the host, by each family. `quiet` is a snapshot without
+ * what counts and ticks by itself.
+ */
+const functions = `
+ip address add 2001:db8::32/64 dev eth0 nodad
+ip -n host2 address add 2001:db8::15/64 dev eth0 nodad
+ip -n host2 -6 route add default via 2001:db8::32
+started=""
+trap 'for process in $started; do kill $process; done 2>/dev/null' EXIT
+
+serve() { # NAMESPACE PORT
+  ip netns exec $1 timeout 50 nc -6 -lk $2 >/dev/null 2>&1 &
+  started="$started $!"
+  ip netns exec $1 timeout 50 nc -4 -lk $2 >/dev/null 2>&1 &
+  started="$started $!"
+}
+tool() { # N FIREWALL
+  ip link add br-$1 type bridge
+  ip address add 10.$1.0.1/24 dev br-$1
+  ip address add fd$1::1/64 dev br-$1 nodad
+  ip link set br-$1 up
+  for vm in 1 2; do
+    ip netns add vm$1$vm
+    ip link add port$1$vm type veth peer name eth0 netns vm$1$vm
+    ip link set port$1$vm master br-$1 up
+    ip -n vm$1$vm link set lo up
+    ip -n vm$1$vm address add 10.$1.0.$((vm + 1))/24 dev eth0
+    ip -n vm$1$vm address add fd$1::$((vm + 1))/64 dev eth0 nodad
+    ip -n vm$1$vm link set eth0 up
+    ip -n vm$1$vm route add default via 10.$1.0.1
+    ip -n vm$1$vm -6 route add default via fd$1::1
+  done
+  $2_rules $1
+  serve vm$11 80
+  for attempt in $(seq 100); do
+    ip netns exec vm$11 nc -z -w1 10.$1.0.1 1 || true
+    ip netns exec vm$11 nc -z -w1 10.$1.0.2 80 && ip netns exec vm$11 nc -z -w1 fd$1::2 80 && break
+    sleep 0.02
+  done
+}
+iptables_rules() {
+  iptables -t nat -A POSTROUTING -s 10.$1.0.0/24 ! -o br-$1 -j MASQUERADE
+  iptables -t nat -A PREROUTING -i eth0 -p tcp --dport 220$1 -j DNAT --to-destination 10.$1.0.2:80
+  ip6tables -t nat -A POSTROUTING -s fd$1::/64 ! -o br-$1 -j MASQUERADE
+  ip6tables -t nat -A PREROUTING -i eth0 -p tcp --dport 220$1 -j DNAT --to-destination "[fd$1::2]:80"
+}
+nft_rules() {
+  nft -f - <<END
+table inet tool$1 {
+  chain post {
+    type nat hook postrouting priority srcnat
+    ip saddr 10.$1.0.0/24 oifname != "br-$1" masquerade
+    ip6 saddr fd$1::/64 oifname != "br-$1" masquerade
+  }
+  chain pre {
+    type nat hook prerouting priority dstnat
+    iifname "eth0" tcp dport 220$1 meta nfproto ipv4 dnat ip to 10.$1.0.2:80
+    iifname "eth0" tcp dport 220$1 meta nfproto ipv6 dnat ip6 to [fd$1::2]:80
+  }
+}
+END
+}
+try() { # NAME NAMESPACE COMMAND...
+  name=$1; namespace=$2; shift 2
+  if ip netns exec $namespace "$@" >/dev/null 2>&1; then printf ' %s' $name; fi
+}
+seen() {
+  printf '%s:' $1
+  try out4 vm$11 ping -c1 -W0.5 192.168.1.15
+  try out6 vm$11 ping -c1 -W0.5 2001:db8::15
+  try in4 host2 nc -z -w1 192.168.1.32 220$1
+  try in6 host2 nc -z -w1 2001:db8::32 220$1
+  try bridge4 vm$11 ping -c1 -W0.5 10.$1.0.3
+  try bridge6 vm$11 ping -c1 -W0.5 fd$1::3
+  try host4 vm$11 ping -c1 -W0.5 10.$1.0.1
+  try host6 vm$11 ping -c1 -W0.5 fd$1::1
+  echo
+}
+quiet() {
+  snapshot | grep -v _timer | sed 's/packets [0-9]* bytes [0-9]*//; s/\\[[0-9]*:[0-9]*\\]//'
+}
+ours() { # what natspace's own space gets: out, in, and asked by a machine on the bridge of the tool 1
+  serve myspace 80
+  sleep 0.1
+  try out4 myspace ping -c1 -W0.5 192.168.1.15
+  try out6 myspace ping -c1 -W0.5 2001:db8::15
+  try in4 host2 nc -z -w1 192.168.1.32 8080
+  try in6 host2 nc -z -w1 2001:db8::32 8080
+  try asked4 vm11 nc -z -w1 10.1.0.1 8080
+  try asked6 vm11 nc -z -w1 fd1::1 8080
+  echo
+}
+up() { natspace up -q myspace $article --ipv6 on; }
+`
+
+const all = 'out4 out6 in4 in6 bridge4 bridge6 host4 host6'
+const notForwarded = 'bridge4 bridge6 host4 host6'
+const space = ' out4 out6 in4 in6 asked4 asked6'
+const lines = (script: string): string[] => expectOnNewHost(`${functions}\n${script}`).trimEnd().split('\n')
+
+const forward = 'sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1'
+
+describe('on a host that forwards already', () => {
+  for (const firewall of ['iptables', 'nft'])
+    test(`all goes on: rules of ${firewall}, made before natspace and after it`, () => {
+      const output = lines(`
+        ${forward}
+        tool 1 ${firewall}
+        seen 1
+        quiet >/run/before
+        up
+        seen 1
+        ours
+        natspace down -q myspace
+        quiet >/run/after
+        diff /run/before /run/after && echo EQUAL
+        seen 1
+        up
+        tool 2 ${firewall}
+        seen 1; seen 2
+        natspace down -q myspace
+        seen 1; seen 2`)
+      const [one, two] = [`1: ${all}`, `2: ${all}`]
+      expect(output).toEqual([one, one, space, 'EQUAL', one, one, two, one, two])
+    })
+})
+
+describe('on a host that does not forward', () => {
+  test('what was not forwarded is not, with natspace and after it; bridged frames go on', () => {
+    const output = lines(`
+      tool 1 iptables
+      seen 1
+      quiet >/run/before
+      up
+      seen 1
+      ours
+      natspace down -q myspace
+      quiet >/run/after
+      diff /run/before /run/after && echo EQUAL
+      seen 1`)
+    const one = `1: ${notForwarded}`
+    expect(output).toEqual([one, one, space, 'EQUAL', one])
+  })
+
+  test('a tool that comes later forwards, and what was apart before stays apart', () => {
+    const output = lines(`
+      tool 1 nft
+      up
+      ${forward}
+      tool 2 nft
+      seen 1; seen 2
+      ours
+      natspace status myspace >/dev/null && echo healthy
+      # With the last space forwarding of IPv4 goes, as it came; that of IPv6 is the tool's own.
+      natspace down -q myspace
+      sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding
+      seen 2
+      ${forward}
+      seen 2`)
+    expect(output).toEqual([
+      `1: ${notForwarded}`,
+      `2: ${all}`,
+      space,
+      'healthy',
+      '0',
+      '1',
+      `2: out6 in6 ${notForwarded}`,
+      `2: ${all}`,
+    ])
+  })
+
+  test('bridged frames that the firewall sees go on (br_netfilter)', () => {
+    const output = lines(`
+      tool 1 iptables
+      if ! test -e /proc/sys/net/bridge; then echo 'no br_netfilter'; fi
+      for setting in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do
+        test ! -e $setting || echo 1 >$setting
+      done
+      up
+      nft insert rule inet natspace forward iifname br-1 oifname br-1 counter
+      seen 1
+      nft list chain inet natspace forward | grep br-1 | grep -c 'packets 0' || true
+      nft delete element inet natspace bridges '{ br-1 . br-1 }'
+      seen 1`)
+    const one = `1: ${notForwarded}`
+    // Without br_netfilter the frames go by the bridge alone, and the firewall counts nothing.
+    if (output[0] === 'no br_netfilter') expect(output.slice(1)).toEqual([one, '1', one])
+    // With it they would be taken for routed ones, were it not known that it is a bridge.
+    else expect(output).toEqual([one, '0', '1: host4 host6'])
+  })
+})
