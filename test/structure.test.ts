@@ -108,7 +108,8 @@ test('the product needs no package that is not among its dependencies', () => {
 })
 
 test('no source is longer than 400 lines', () => {
-  const lengths = product.map(file => ({ file, lines: read(file).split('\n').length - 1 }))
+  const written = product.filter(file => !read(file).startsWith('// DO NOT EDIT'))
+  const lengths = written.map(file => ({ file, lines: read(file).split('\n').length - 1 }))
   for (const { file, lines } of lengths)
     if (lines > 200) console.warn(`${file} has ${lines} lines: is it one thing?`)
   expect(lengths.filter(({ lines }) => lines > 400)).toEqual([])

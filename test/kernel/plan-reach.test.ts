@@ -299,6 +299,18 @@ describe('the rules of iptables', () => {
     expect(rest).toEqual(['nothing left', 'host2', 'host3', ''])
   })
 
+  test('refuse before others are made to accept', () => {
+    const output = expectOnNewHost(`
+      iptables -P FORWARD DROP; iptables -A FORWARD -i veth1 -j DROP
+      nft add table inet admin; nft 'add chain inet admin pass { type filter hook forward priority 0; policy drop; }'
+      natspace plan myspace $article --egress 192.168.1.15/icmp --fix-firewall --as iptables >/run/add.sh
+      sh /run/add.sh
+      nft list table inet admin | grep -c natspace:myspace
+      ip netns exec myspace ping -c1 -W2 192.168.1.15 | grep -o '1 received'
+      ip netns exec myspace ping -c1 -W2 192.168.1.16 | grep -o 'filtered'`)
+    expect(output).toBe('2\n1 received\nfiltered\n')
+  })
+
   test('of a space that changes are replaced', () => {
     const output = expectOnNewHost(`
       ${twoNetworks}

@@ -175,7 +175,7 @@ const others: fc.Arbitrary<Uint8Array> = fc.oneof(
     })
     .map(({ operation, sender, target }) => ethernet(0x0806, arp(operation, sender, target))),
   fc
-    .tuple(fc.constantFrom(0x88cc, 0x8035, 0x0026), fc.uint8Array({ maxLength: 60 }))
+    .tuple(fc.constantFrom(0x88cc, 0x8035, 0x0026), fc.uint8Array({ minLength: 28, maxLength: 60 }))
     .map(([type, rest]) => ethernet(type, rest)),
   ip4.map(frame => bytes(frame.subarray(0, 12), [0x81, 0, 0, 5], frame.subarray(12))),
 )

@@ -1,6 +1,6 @@
 import { hostAddressResources, innerAddressResources } from '../resources/address.ts'
 import { cableResource } from '../resources/cable.ts'
-import { elementResources } from '../resources/elements.ts'
+import { type Elsewhere, elementResources } from '../resources/elements.ts'
 import { foreignForwardResources } from '../resources/foreign-forward.ts'
 import { forwardingResource } from '../resources/forwarding.ts'
 import { forwarding6Resource } from '../resources/forwarding6.ts'
@@ -55,6 +55,7 @@ export const spaceResources = (
   paths: StatePaths,
   record: SpaceRecord,
   previous?: ResolvedSpace,
+  elsewhere?: Elsewhere,
 ): Resource[] => {
   const { space, ownsNamespace } = record
   return [
@@ -63,7 +64,7 @@ export const spaceResources = (
     releasedFlowsResource(space),
     ...(ownsNamespace ? [loopbackResource(space)] : []),
     ...cableResources(space, previous),
-    ...elementResources(space, previous),
+    ...elementResources(space, previous, elsewhere),
     ...foreignForwardResources(space, previous),
     ...staleFlowResources(space, previous),
   ]

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { article, publish, scenarios, spec } from '../../../test/support/up-scenarios.ts'
+import { failingKernel } from '../../linux/failing.ts'
 import type { MachineSnapshot } from '../../linux/fake/snapshot.ts'
 import { NatspaceError } from '../errors.ts'
 import { constantMembers } from '../ruleset/commands.ts'
@@ -29,6 +30,54 @@ const codeOf = async (context: Context, specs: SpaceSpec[]): Promise<string> =>
     () => 'none',
     (error: unknown) => (error instanceof NatspaceError ? error.code : String(error)),
   )
+
+/** A snapshot in which the order of a set's elements, which means nothing, is always the same. */
+const inAnyOrder = (snapshot: MachineSnapshot): MachineSnapshot => {
+  for (const set of snapshot.host.tables.flatMap(table => table.sets))
+    set.elements.sort((one, other) => (keyText(one.key) < keyText(other.key) ? -1 : 1))
+  return snapshot
+}
+
+describe('a port that moves from one space to another', () => {
+  const a = spec('a', { publish: [publish(80), publish(443)] })
+  const b = spec('b', { publish: [publish(8080)] })
+  const swapped = [
+    spec('a', { publish: [publish(8080), publish(443)] }),
+    spec('b', { publish: [publish(80)] }),
+  ]
+
+  test('in one up', async () => {
+    const { kernel, context } = newHost()
+    await up(context, [a, b])
+    for (const specs of [swapped, [a, b], swapped.toReversed()]) {
+      await up(context, specs)
+      for (const { name, publish: ports } of specs)
+        expect(status(context, [name])[0]).toMatchObject({
+          healthy: true,
+          publish: ports.map(port => `${port.hostPort.first}`),
+        })
+    }
+    expect(kernel.snapshot().host.tables).toHaveLength(1)
+  })
+
+  test('comes back when a later change is refused', async () => {
+    const { kernel, context } = newHost()
+    await up(context, [a, b])
+    const change = { type: 'sysctl.set', where: undefined, key: 'net.ipv4.ip_forward', value: '0' } as const
+    meanwhile(kernel, [change])
+    const before = inAnyOrder(kernel.snapshot())
+    for (let at = 1; ; at++) {
+      const failing = failingKernel(kernel, { at })
+      const error = await up({ ...context, kernel: failing }, swapped).then(
+        () => undefined,
+        (cause: unknown) => cause,
+      )
+      if (error === undefined) break
+      expect(error).toMatchObject({ code: 'APPLY_FAILED' })
+      expect(inAnyOrder(kernel.snapshot())).toEqual(before)
+    }
+  })
+})
 
 describe('the article', () => {
   test('up makes exactly what it shows', async () => {

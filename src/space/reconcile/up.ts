@@ -1,7 +1,7 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
 import { spaceOfAlias } from '../marks.ts'
-import { checkPublishedElsewhere, knownAddresses } from '../resources/elements.ts'
+import { checkPublishedElsewhere, elsewhereOf, knownAddresses } from '../resources/elements.ts'
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
 import { forwarding6Before } from '../resources/forwarding6.ts'
@@ -74,11 +74,12 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
   const without = options.without ?? []
   const forwarded = without.includes(7) ? { ipv4: false, ipv6: false } : forwardedOf(spaces)
   const host = hostRecord(context, seen, bootId, forwarded)
+  const elsewhere = elsewhereOf(spaces, previous)
   const all = [
     ...hostResources(paths, host, new Set(), forwarded),
     ...spaces.flatMap(space => {
       const record = spaceRecord(seen, bootId, space, records.get(space.name))
-      return spaceResources(paths, record, previous.get(space.name))
+      return spaceResources(paths, record, previous.get(space.name), elsewhere(space.name))
     }),
   ]
   const resources = inOrder(leaveOut(all, without))

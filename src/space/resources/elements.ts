@@ -18,9 +18,15 @@ const steps = ['guard', 'masquerade', 'publish'] as const
  * by itself; all of them end up in one batch. `previous` is what the space was under an earlier spec: what it no longer
  * is goes in the same batch. Equivalent to: `nft add element inet natspace SET { … }`
  */
-export const elementResources = (space: ResolvedSpace, previous?: ResolvedSpace): Resource[] => {
+export const elementResources = (
+  space: ResolvedSpace,
+  previous?: ResolvedSpace,
+  elsewhere: Elsewhere = () => false,
+): Resource[] => {
   const members = membershipsOf(space)
-  const before = previous === undefined ? [] : membershipsOf(previous)
+  const before = (previous === undefined ? [] : membershipsOf(previous)).filter(
+    member => !elsewhere(keyOf(member)),
+  )
   return steps.map(step =>
     stepResource(
       space,
@@ -29,6 +35,27 @@ export const elementResources = (space: ResolvedSpace, previous?: ResolvedSpace)
       before.filter(member => member.step === step),
     ),
   )
+}
+
+/** Whether another space of the same plan is to have this element: a port that moves is left to the one that gets it. */
+export type Elsewhere = (key: string) => boolean
+
+/** For each space of a plan, what all others are to have. `previous` as in elementResources. */
+export const elsewhereOf = (
+  spaces: readonly ResolvedSpace[],
+  previous: ReadonlyMap<string, ResolvedSpace>,
+): ((space: string) => Elsewhere) => {
+  // Only published ports move, and only from a space that had some.
+  const moves = spaces.length > 1 && spaces.some(({ name }) => previous.get(name)?.publish.length)
+  if (!moves) return () => () => false
+  const owners = new Map(
+    spaces.flatMap(space =>
+      membershipsOf(space)
+        .filter(({ step }) => step === 'publish')
+        .map(member => [keyOf(member), space.name] as const),
+    ),
+  )
+  return space => key => owners.has(key) && owners.get(key) !== space
 }
 
 const stepResource = (

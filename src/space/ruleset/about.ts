@@ -8,20 +8,20 @@ export const chainsAbout: Readonly<Record<string, string>> = {
   guard:
     'Before anything is translated: loopback addresses come from nowhere but the loopback, a space sends under its own addresses, and nobody else sends to or as an inside address. What is addressed to the inside here was not published.',
   from_space:
-    "Whatever comes out of a cable bears an address of its space; of link-local IPv6 only neighbour discovery passes. ICMP redirects do not, as they would change the host's routes.",
+    'Whatever comes out of a cable bears an address of its space; of link-local IPv6 only neighbour discovery passes.',
   prerouting:
     'Connections that arrive for an address of this host may be for a published port. It comes behind the priority of others, whose port forwarding wins.',
   publish:
     'Leads a published port into its space: single ports before ranges, those of one host address before those of all.',
   input: 'Packets of spaces for this host itself.',
   to_host:
-    'What a space may ask of this host: by itself echo and its resolver, everything with `--host all`, nothing with `--host none`. Answers always.',
+    'What a space may ask of this host; no redirects, which would change its routes. By itself echo and its resolver, everything with `--host all`, nothing with `--host none`. Answers always.',
   forward:
     'Packets that pass through this host. Those of spaces go to chains of their own; of the others only those are dropped that would pass between links which this host did not route between before natspace turned forwarding on.',
   outward:
     'Packets that go on from a space. What connection tracking does not know would leave with its inside address; segments are made to fit the route; the direction that began is held to the policy of the space.',
   leaving:
-    'The policy of a space: where it may begin a connection to. Each packet in that direction is looked at, so that a policy that changes holds for what is under way. A return is a yes; a test that cannot be made is a no.',
+    'The policy of a space: where it may begin a connection to. Each packet in that direction is looked at, so that a policy that changes holds for what is under way (metadata services are asked for when a connection begins). A return is a yes; a test that cannot be made is a no.',
   to_metadata:
     "The metadata services of clouds, which hand out credentials, are for spaces with `--metadata` only, but for port 53: some clouds have their resolver at the same address, and a space's names shall resolve.",
   to_space:
@@ -45,6 +45,7 @@ export const setsAbout: Readonly<Record<string, string>> = {
   source6: 'Which IPv6 address may come out of which cable.',
   inside4: 'The IPv4 addresses of all spaces.',
   inside6: 'The IPv6 addresses of all spaces.',
+  free: 'Cables of spaces that may go anywhere outside, by any link.',
   internal: 'Cables of spaces without a way outside.',
   connected: 'Which space, by its cable, may begin connections to which other.',
   pinned: 'Cables of spaces that are let out by chosen links only.',

@@ -117,7 +117,6 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     // Whatever comes out of a cable: only what bears the space's own address.
     name: 'from_space',
     rules: [
-      rule([match(payload('icmp', 'type'), 'redirect'), drop()]),
       rule([match(concat(iif, ip('saddr')), inSet('source4')), leave()]),
       rule([match(concat(iif, ip6('saddr')), inSet('source6')), leave()]),
       rule([match(ip6('saddr'), 'fe80::/10'), neighbourDiscovery, leave()]),
@@ -129,6 +128,7 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     // What a space asks of this host itself.
     name: 'to_host',
     rules: [
+      rule([match(payload('icmp', 'type'), 'redirect'), drop()]),
       rule([match(ct('state'), ['established', 'related']), accept()]),
       rule([neighbourDiscovery, accept()]),
       rule([match(iif, inSet('host_all')), accept()]),
@@ -156,10 +156,13 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     // What a space begins, to wherever: refused here or not at all.
     name: 'leaving',
     rules: [
+      rule([match(ct('state'), 'new'), match(ip('daddr'), inSet('metadata4')), jump('to_metadata')]),
+      rule([match(ct('state'), 'new'), match(ip6('daddr'), inSet('metadata6')), jump('to_metadata')]),
+      // Most spaces are done here.
+      rule([match(iif, inSet('free')), leave()]),
+      rule([match(bothLinks, inSet('via')), match(iif, notInSet('limited')), leave()]),
       rule([match(bothLinks, inSet('connected')), leave()]),
       rule([match(iif, inSet('internal')), counter(), refuse]),
-      rule([match(ip('daddr'), inSet('metadata4')), jump('to_metadata')]),
-      rule([match(ip6('daddr'), inSet('metadata6')), jump('to_metadata')]),
       rule([match(iif, inSet('pinned')), match(bothLinks, notInSet('via')), notToSpace, counter(), refuse]),
       rule([match(iif, notInSet('limited')), leave()]),
       rule([match(concat(iif, ip('daddr'), protocol, th('dport')), inSet('egress4')), leave()]),

@@ -31,6 +31,7 @@ const plain = [
   'spaces | veth-web',
   'source4 | veth-web . 10.200.0.2',
   'inside4 | 10.200.0.2',
+  'free | veth-web',
   'outbound4 | 10.200.0.2',
 ]
 

@@ -39,6 +39,7 @@ const guardOf = (space: ResolvedSpace): Membership[] => {
       ? []
       : [guard('source6', hostInterface, ipv6.address), guard('inside6', ipv6.address)]),
     ...(internal ? [guard('internal', hostInterface)] : []),
+    ...(internal || uplink !== undefined || space.egress !== undefined ? [] : [guard('free', hostInterface)]),
     ...(uplink === undefined ? [] : [guard('pinned', hostInterface), guard('via', hostInterface, uplink)]),
     ...connect.map(peer => guard('connected', hostInterface, peer.hostInterface)),
     ...egressOf(space),

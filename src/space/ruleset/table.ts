@@ -9,7 +9,7 @@ import { chainDefinitions as chains } from './chains.ts'
  * - `outbound4`, `outbound6`: whose address is translated when it leaves; `snat4`, `snat6`: into a chosen one.
  * - `publish…`: ports of the host, and where they lead; `hairpin`: cables whose space may come back to itself that way;
  *   `claimed…`, `listened`: ports that no translation may choose as a source.
- * - `internal`, `pinned` with `via`, `limited` with `egress4`, `egress6` and `rejected`, `connected`, `metadata`: what a
+ * - `free`, `internal`, `pinned` with `via`, `limited` with `egress4`, `egress6` and `rejected`, `connected`, `metadata`: what a
  *   space may reach beyond; `host_all`, `host_none`: what of this host.
  * - `preexisting4`, `preexisting6`: links that are not routed between where it was natspace that turned forwarding on,
  *   but for those that forwarded before by a switch of their own (`forwarding4`, `forwarding6`), and `bridges`.
@@ -53,6 +53,7 @@ export const setDefinitions: readonly SetDefinition[] = [
   { name: 'source6', key: ['ifname', 'ipv6_addr'] },
   { name: 'inside4', key: ['ipv4_addr'] },
   { name: 'inside6', key: ['ipv6_addr'] },
+  { name: 'free', key: ['ifname'] },
   { name: 'internal', key: ['ifname'] },
   { name: 'connected', key: ['ifname', 'ifname'] },
   { name: 'pinned', key: ['ifname'] },

@@ -61,16 +61,37 @@ const isTogether = (change: Change, dialect: Dialect): boolean => {
   }
 }
 
+/**
+ * For iptables what makes others accept comes before our rules: they may share a chain, and what refuses is put in front
+ * of what is there by then. A table of our own needs no such order.
+ */
+const inOrder = (
+  { operations, action }: ScriptSource,
+  firewall: ReadonlySet<Operation>,
+  dialect: Dialect,
+): readonly Operation[] => {
+  const first = operations.findIndex(operation => firewall.has(operation))
+  if (dialect !== 'iptables' || action === 'remove' || first < 0) return operations
+  const isForeign = (operation: Operation) =>
+    !firewall.has(operation) &&
+    ['nftables.commit', 'nftables.delete-rules', 'program.run'].includes(operation.change.type)
+  return [
+    ...operations.slice(0, first),
+    ...operations.filter((operation, index) => index >= first && isForeign(operation)),
+    ...operations.filter((operation, index) => index >= first && !isForeign(operation)),
+  ]
+}
+
 const paragraphs = (source: ScriptSource, dialect: Dialect): string[] => {
-  const firewall = source.operations.filter(({ change }) => isTogether(change, dialect))
+  const firewall = new Set(source.operations.filter(({ change }) => isTogether(change, dialect)))
   let isFirstFirewall = true
   let step: StepName | undefined
   const lines: string[] = []
-  for (const operation of source.operations) {
-    const isPart = firewall.includes(operation)
+  for (const operation of inOrder(source, firewall, dialect)) {
+    const isPart = firewall.has(operation)
     if (isPart && !isFirstFirewall) continue
     if (isPart) isFirstFirewall = false
-    const commands = isPart ? together(source, firewall, dialect) : shellOf(operation.change)
+    const commands = isPart ? together(source, [...firewall], dialect) : shellOf(operation.change)
     if (commands.length === 0) continue
     if (isPart) lines.push('', '# The firewall: guard, translation, published ports, and what may pass.')
     else if (step !== operation.step) lines.push('', ...heading(operation.step))

@@ -13,6 +13,8 @@ type Step =
 /** Selects all of a packet, however long: what is kept of it is decided by whoever reads. */
 const wholePacket = 0xffff_ffff
 const farthest = 255
+const header = 14
+const tooDeep = 'the arithmetic is too deep for a filter of the kernel'
 
 /**
  * The condition as a program of classic BPF for SO_ATTACH_FILTER. Throws FilterError when it is too large for one.
@@ -88,7 +90,7 @@ class Compiler {
   #pair(left: Value, right: Value): void {
     this.#value(left)
     const cell = this.#cells++
-    if (cell >= memoryCells) throw new FilterError(1, 'the arithmetic is too deep for a filter of the kernel')
+    if (cell >= memoryCells) throw new FilterError(1, tooDeep)
     this.emit(codes.store, cell)
     this.#value(right)
     this.emit(codes.toX)
@@ -122,36 +124,30 @@ class Compiler {
   }
 
   #load({ from, base, at, size }: Value & { type: 'load' }): void {
-    const header = 14
-    if (at.type === 'constant') {
-      const offset = base + at.value
-      if (at.value > largestOffset) {
-        // Never there. To ask for it anyway would read what the kernel keeps beside the packet.
-        this.emit(codes.select, 0)
-        return
-      }
-      if (from === 'frame') this.emit(codes.loadAbsolute[size], offset)
+    const start = from === 'payload' ? header + base : base
+    if (at.type === 'constant' && at.value <= largestOffset) {
+      if (from === 'frame') this.emit(codes.loadAbsolute[size], start + at.value)
       else {
         this.emit(codes.loadHeaderLength, header)
-        this.emit(codes.loadIndirect[size], header + offset)
+        this.emit(codes.loadIndirect[size], start + at.value)
       }
       return
     }
     this.#value(at)
-    const near: Label = {}
-    this.#branch(codes.jumpIf['>'], largestOffset, this.refused, near)
-    this.label(near)
+    // Before the start is added, as that could go round to small offsets.
+    const within: Label = {}
+    this.#branch(codes.jumpIf['>'], largestOffset, this.refused, within)
+    this.label(within)
     if (from === 'payload') {
       const cell = this.#cells
-      if (cell >= memoryCells)
-        throw new FilterError(1, 'the arithmetic is too deep for a filter of the kernel')
+      if (cell >= memoryCells) throw new FilterError(1, tooDeep)
       this.emit(codes.store, cell)
       this.emit(codes.loadHeaderLength, header)
       this.emit(codes.loadMemory, cell)
       this.emit(codes.calculate['+'] | codes.againstX)
     }
     this.emit(codes.toX)
-    this.emit(codes.loadIndirect[size], (from === 'payload' ? header : 0) + base)
+    this.emit(codes.loadIndirect[size], start)
   }
 }
 

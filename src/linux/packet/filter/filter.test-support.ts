@@ -137,20 +137,20 @@ const accessAt = (offset: fc.Arbitrary<string>): fc.Arbitrary<string> =>
 const plainAccess = accessAt(
   fc.oneof(
     fc.integer({ min: 0, max: 20 }).map(String),
-    fc.constantFrom('len - 60', 'icmptype + 1', 'len & 7'),
+    fc.constantFrom('len >> 3', 'icmptype + 1', 'len & 7'),
   ),
 )
 const nestedAccess = accessAt(
-  fc.constantFrom('ip[0] & 3', 'ether[20] >> 4', 'tcp[12] >> 2', 'udp[4:2]', 'ether[14:4]'),
+  fc.constantFrom('ip[0] & 3', 'ether[20] >> 4', 'len - 60', 'tcp[12] >> 2', 'udp[4:2]', 'ether[14:4]'),
 )
 
-const comparisonOf = (access: fc.Arbitrary<string>): fc.Arbitrary<string> => {
+const comparisonOf = (access: fc.Arbitrary<string>, second: fc.Arbitrary<string>): fc.Arbitrary<string> => {
   const operand = fc.oneof(
     access,
     fc.constantFrom('len', '0', '1', '17', '0x40', '0377', 'tcp-syn', '(tcp-syn|tcp-ack)', 'icmp-echo'),
   )
   const pair = fc
-    .tuple(operand, fc.constantFrom('+', '-', '*', '&', '|'), operand)
+    .tuple(operand, fc.constantFrom('+', '-', '*', '&', '|'), second)
     .map(parts => parts.join(' '))
   const fixed = fc
     .tuple(operand, fc.constantFrom('<< 2', '>> 4', '/ 3', '* 3 - 1'))
@@ -180,11 +180,20 @@ const filterOf = (comparison: fc.Arbitrary<string>): fc.Arbitrary<string> =>
     ),
   })).all
 
+const unconditional = fc.constantFrom('len', '3', '0xff', 'ether[0]', '(tcp-syn|tcp-ack)')
+
+/** Filters without bytes that a frame may lack, so that it does not matter in which order a program looks at them. */
+export const plainFilter = filterOf(
+  comparisonOf(fc.constantFrom('ether[0]', 'ether[12:2]', 'ip[9]', 'len'), unconditional),
+)
+
 /** Filters that libpcap takes too, and means the same by. */
-export const commonFilter = filterOf(comparisonOf(plainAccess))
+export const commonFilter = filterOf(comparisonOf(plainAccess, unconditional))
+
+const anyAccess = fc.oneof(plainAccess, nestedAccess)
 
 /**
- * Any filter. Where bytes of a protocol are an offset within another one (`tcp[ip[0] & 3]`), libpcap forgets to ask for
- * the outer protocol.
+ * Any filter. libpcap forgets to ask for the protocol of bytes that are the second part of an operation (`len + ip[0]`),
+ * and for the outer one where bytes are an offset within others (`tcp[ip[0] & 3]`).
  */
-export const anyFilter = filterOf(comparisonOf(fc.oneof(plainAccess, nestedAccess)))
+export const anyFilter = filterOf(comparisonOf(anyAccess, anyAccess))

@@ -1,0 +1,205 @@
+import type { Where } from '../../linux/change.ts'
+import type { Kernel } from '../../linux/kernel.ts'
+import { Connection } from '../../linux/netlink/connection.ts'
+import {
+  BatchError,
+  type ChainSpec,
+  commit,
+  goTo,
+  limit,
+  NETLINK_NETFILTER,
+  type NftCommand,
+  rule,
+  type Table,
+  traceOn,
+} from '../../linux/nftables/index.ts'
+import { openNamespace } from '../../linux/sys/namespace.ts'
+import { type TracedFlow, traceConditions } from './traced-flow.ts'
+
+/**
+ * Theory of operation. The kernel tells of a packet's way through all rules of all tables once a rule has said `meta
+ * nftrace set 1` for it. We say it in a table of our own, in chains that come before all others, and only for the flows
+ * that are asked for. The table changes no packet and decides nothing: its chains accept what they see, without a mark.
+ *
+ * The same table has a first and a last chain at every hook. They are empty, but the kernel reports a packet's headers
+ * when it comes to a chain: so it is seen at every hook, whether others have rules there or not, and before and after
+ * each translation, that of the source too.
+ *
+ * It belongs to the socket that made it (NFT_TABLE_F_OWNER, since Linux 5.12): the kernel removes it when the socket is
+ * closed, however this process ends, and nobody else can change it; `nft flush ruleset` passes it over. An older kernel
+ * refuses the flag: there the table is removed by us, or, when we were killed, at the next start.
+ */
+
+/** In front of everything known: Linux's first priority with a name is -450, before fragments are put together. */
+const firstPriority = -500
+/** Behind everything but what connection tracking does last (INT_MAX). */
+const lastPriority = 2_147_483_646
+
+const hooks = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const
+
+const flowsChain = 'flows'
+const markChain = 'mark'
+
+const tableNamePattern = /^natspace-trace-(\d+)(?:-\d+)?$/
+/** Of our tables without an owner: what may be removed when its process is gone. */
+const tableComment = 'natspace: trace'
+
+/** Whether a table is one of ours for tracing, of whichever process. */
+export const isTraceTable = ({ family, name }: Pick<Table, 'family' | 'name'>): boolean =>
+  family === 'inet' && tableNamePattern.test(name)
+
+/** Which flows are traced, and at most how many of their packets in a second (default: all). */
+export type TraceTableOptions = { flows: readonly TracedFlow[]; packetsPerSecond?: number }
+
+let made = 0
+
+/** The tracing table of one namespace. Opened by `TraceTable.open`; gone when it is disposed of, or with this process. */
+export class TraceTable implements Disposable {
+  readonly name: string
+  /** Whether the kernel removes it by itself. */
+  readonly isOwned: boolean
+  readonly #connection: Connection
+
+  private constructor(connection: Connection, name: string, isOwned: boolean) {
+    this.#connection = connection
+    this.name = name
+    this.isOwned = isOwned
+  }
+
+  /**
+   * Makes the table in a namespace, and removes what a killed process may have left there. Throws BatchError (EPERM
+   * without CAP_NET_ADMIN over the namespace; EOPNOTSUPP without nf_tables), NamespaceError, SystemError.
+   * Equivalent to: `nft add table inet natspace-trace-PID '{ flags owner; }'`, with chains and rules
+   */
+  static open(kernel: Kernel, where: Where, options: TraceTableOptions): TraceTable {
+    removeLeftTraceTables(kernel, where)
+    const connection = connect(where)
+    try {
+      // Several traces of one process may meet in one namespace, so each has a number.
+      const name = `natspace-trace-${process.pid}-${++made}`
+      return new TraceTable(connection, name, create(connection, name, options))
+    } catch (error) {
+      connection[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** Traces further flows, such as one whose translated ends are known by now. Throws BatchError. */
+  follow(flows: readonly TracedFlow[]): void {
+    commit(this.#connection, flowRules(this.name, flows))
+  }
+
+  /** Removes the table. Throws BatchError, where there is no owner, when it cannot be removed. */
+  [Symbol.dispose](): void {
+    try {
+      if (!this.isOwned) commit(this.#connection, [deletion(this.name)])
+    } catch (error) {
+      if (!(error instanceof BatchError && error.code === 'ENOENT')) throw error
+    } finally {
+      this.#connection[Symbol.dispose]()
+    }
+  }
+}
+
+const connect = (where: Where): Connection => {
+  if (where === undefined) return Connection.open(NETLINK_NETFILTER)
+  using namespace = openNamespace(where)
+  return Connection.open(NETLINK_NETFILTER, { namespace: namespace.number })
+}
+
+/** Makes the table; returns whether it belongs to the connection. */
+const create = (connection: Connection, name: string, options: TraceTableOptions): boolean => {
+  try {
+    commit(connection, traceTableCommands(name, options, true))
+    return true
+  } catch (error) {
+    if (!isFlagRefused(error)) throw error
+    commit(connection, traceTableCommands(name, options, false))
+    return false
+  }
+}
+
+/** Kernels before 5.12 answer EINVAL to a flag that they do not know. */
+const isFlagRefused = (error: unknown): boolean =>
+  error instanceof BatchError && error.code === 'EINVAL' && error.command?.type === 'table.create'
+
+/** The commands that make the table. Pure. */
+export const traceTableCommands = (
+  name: string,
+  { flows, packetsPerSecond }: TraceTableOptions,
+  isOwned: boolean,
+): NftCommand[] => {
+  const place = { family: 'inet', table: name } as const
+  const chain = (spec: ChainSpec): NftCommand => ({ type: 'chain.add', ...place, chain: spec })
+  const enters = (hook: string) => hook === 'prerouting' || hook === 'output'
+  return [
+    { type: 'table.create', ...place, comment: tableComment, ...(isOwned ? { flags: ['owner'] } : {}) },
+    chain({ name: markChain }),
+    chain({ name: flowsChain }),
+    ...hooks.flatMap(hook => [
+      chain({ name: `${hook}-first`, hook, type: 'filter', priority: firstPriority, policy: 'accept' }),
+      chain({ name: `${hook}-last`, hook, type: 'filter', priority: lastPriority, policy: 'accept' }),
+    ]),
+    ...hooks.filter(enters).map(
+      (hook): NftCommand => ({
+        type: 'rule.add',
+        ...place,
+        chain: `${hook}-first`,
+        rule: rule([{ kind: 'verdict', verdict: 'jump', chain: flowsChain }]),
+      }),
+    ),
+    {
+      type: 'rule.add',
+      ...place,
+      chain: markChain,
+      rule: rule([
+        ...(packetsPerSecond === undefined
+          ? []
+          : [limit(packetsPerSecond, 'second', { burst: Math.max(5, packetsPerSecond) })]),
+        traceOn(),
+      ]),
+    },
+    ...flowRules(name, flows),
+  ]
+}
+
+const flowRules = (name: string, flows: readonly TracedFlow[]): NftCommand[] =>
+  flows.flatMap(flow =>
+    traceConditions(flow).map(
+      (conditions): NftCommand => ({
+        type: 'rule.add',
+        family: 'inet',
+        table: name,
+        chain: flowsChain,
+        rule: rule([...conditions, goTo(markChain)]),
+      }),
+    ),
+  )
+
+const deletion = (table: string): NftCommand => ({ type: 'table.delete', family: 'inet', table })
+
+/**
+ * Removes tracing tables without an owner whose process is gone; returns their names. Those with an owner went with it.
+ * Throws BatchError. Equivalent to: `nft delete table inet natspace-trace-PID`
+ */
+export const removeLeftTraceTables = (kernel: Kernel, where: Where): string[] => {
+  const left = kernel
+    .ruleset(where, { family: 'inet', only: 'chains' })
+    .tables.filter(table => isTraceTable(table) && isLeft(kernel, table))
+    .map(({ name }) => name)
+  if (left.length === 0) return []
+  using connection = connect(where)
+  for (const name of left)
+    try {
+      commit(connection, [deletion(name)])
+    } catch (error) {
+      // Another process that starts at this moment has removed it first.
+      if (!(error instanceof BatchError && error.code === 'ENOENT')) throw error
+    }
+  return left
+}
+
+const isLeft = (kernel: Kernel, { name, comment, flags }: Table): boolean => {
+  const process = tableNamePattern.exec(name)?.[1]
+  return comment === tableComment && !flags.includes('owner') && kernel.readFolder(`/proc/${process}`) === undefined
+}
