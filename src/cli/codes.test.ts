@@ -11,8 +11,8 @@ const others =
 
 /** Literals that stand where a code stands, or look like one. */
 const codesIn = (text: string): string[] => [
-  ...[...text.matchAll(/\bcode: '([A-Z][A-Z_-]+)'/g)].map(match => match[1] ?? ''),
-  ...[...text.matchAll(/'([A-Z]{2,}(?:[_-][A-Z]+)+)'/g)].map(match => match[1] ?? ''),
+  ...[...text.matchAll(/\bcode: '([A-Z][A-Z0-9_-]+)'/g)].map(match => match[1] ?? ''),
+  ...[...text.matchAll(/'([A-Z]{2,}(?:[_-][A-Z][A-Z0-9]*)+)'/g)].map(match => match[1] ?? ''),
 ]
 
 const sources = ['space', 'cli', 'lab'].flatMap(wing =>

@@ -201,5 +201,9 @@ export const removeLeftTraceTables = (kernel: Kernel, where: Where): string[] =>
 
 const isLeft = (kernel: Kernel, { name, comment, flags }: Table): boolean => {
   const process = tableNamePattern.exec(name)?.[1]
-  return comment === tableComment && !flags.includes('owner') && kernel.readFolder(`/proc/${process}`) === undefined
+  return (
+    comment === tableComment &&
+    !flags.includes('owner') &&
+    kernel.readFolder(`/proc/${process}`) === undefined
+  )
 }

@@ -79,7 +79,10 @@ const endMatch = (
 ]
 
 /** Where an ICMP error has the addresses of the packet that it quotes, in bits behind the start of the ICMP header. */
-const quotedAt = { 4: { length: 32, source: 160, destination: 192 }, 6: { length: 128, source: 128, destination: 256 } }
+const quotedAt = {
+  4: { length: 32, source: 160, destination: 192 },
+  6: { length: 128, source: 128, destination: 256 },
+}
 
 /** Errors of ICMP (types 3 to 12 but echo requests; of ICMPv6 1 to 4) that quote a packet from or to the address. */
 const errorsAbout = (family: 4 | 6, address: string): Statement[][] =>

@@ -1,5 +1,5 @@
 import { type MessageOf, message } from '../../netlink/message.ts'
-import { be16, be32, be64, bytes, cstring } from '../../netlink/scalars.ts'
+import { be16, be32, be64, bytes, cstring, u8 } from '../../netlink/scalars.ts'
 import { verdict } from '../expressions/data.ts'
 import { named32 } from '../scalars.ts'
 import { nfgenmsg } from './header.ts'
@@ -30,6 +30,11 @@ export const traceMessage = message('NFT_TRACE', nfgenmsg, {
   mark: [14, be32, 'NFTA_TRACE_MARK'],
   family: [15, be32, 'NFTA_TRACE_NFPROTO'],
   policy: [16, be32, 'NFTA_TRACE_POLICY'],
+  /** Of the packet's connection, behind connection tracking; since Linux 6.16, and as rarely as the headers. */
+  connectionId: [18, be32, 'NFTA_TRACE_CT_ID'],
+  connectionDirection: [19, u8, 'NFTA_TRACE_CT_DIRECTION'],
+  connectionStatus: [20, be32, 'NFTA_TRACE_CT_STATUS'],
+  connectionState: [21, be32, 'NFTA_TRACE_CT_STATE'],
 })
 export type TraceMessage = MessageOf<typeof traceMessage>
 

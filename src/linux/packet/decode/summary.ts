@@ -70,7 +70,8 @@ const payloadText = (layers: readonly Layer[], ip: Ip): string => {
         return tcpText(layer)
       case 'udp': {
         const dns = layerOf({ layers }, 'dns')
-        return dns === undefined ? `UDP, length ${layer.dataLength ?? '?'}` : dnsText(dns)
+        if (dns !== undefined) return dnsText(dns)
+        return layer.dataLength === undefined ? 'UDP' : `UDP, length ${layer.dataLength}`
       }
       case 'sctp':
         return `sctp${layer.chunks.map(({ name, number }) => ` [${name ?? `chunk ${number}`}]`).join('')}`
