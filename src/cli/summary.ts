@@ -1,3 +1,4 @@
+import { policyOf } from '../space/reconcile/policy.ts'
 import type { Warning } from '../space/reconcile/types.ts'
 import { formatEgress } from '../space/spec/egress.ts'
 import { formatPublish } from '../space/spec/publish.ts'
@@ -23,24 +24,7 @@ export const spaceData = (space: ResolvedSpace) => ({
   publish: space.publish.map(formatPublish),
   ...(space.dns === undefined ? {} : { dns: space.dns }),
   mtu: space.mtu,
-  internal: space.internal,
-  ...policyData(space),
-})
-
-/** What the space may reach and as whom, as it is written in a file; only what differs from the default. */
-const policyData = ({ source, rate, connect, egress, host, metadata }: ResolvedSpace) => ({
-  ...(source === undefined ? {} : { source: Object.values(source) }),
-  ...(rate === undefined
-    ? {}
-    : {
-        rate: Object.fromEntries(
-          Object.entries(rate).map(([direction, bits]) => [direction, formatRate(bits)]),
-        ),
-      }),
-  ...(connect.length === 0 ? {} : { connect: connect.map(peer => peer.name) }),
-  ...(egress === undefined ? {} : { egress: { allow: egress.map(formatEgress) } }),
-  host,
-  ...(metadata ? { metadata } : {}),
+  ...policyOf(space),
 })
 
 /** `8080 of the host -> 80 inside, tcp` */

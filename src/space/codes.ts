@@ -145,6 +145,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'A forward chain drops what the space sends or receives, by its policy or by a rule, and an accept in the table of natspace cannot beat that. natspace changes nothing of theirs unasked.',
     'natspace up with --fix-firewall has it accepted where the owner of the chain wants that: by rules in DOCKER-USER or FORWARD, by ufw route allow, or by a zone of firewalld; down takes it back. Where that cannot help, the warning says what is in the way.',
   ),
+  FORWARDING_OFF: code(
+    'Forwarding is off again, and somebody may miss it',
+    'natspace had turned forwarding on, and with its last space it puts back what was before. Links that came in between may belong to something, such as a container engine, that found forwarding on and did not turn it on itself.',
+    'Turn it on if that is wanted: sysctl -w net.ipv4.ip_forward=1. It holds for all links of this host.',
+  ),
   INTERFACE_TAKEN: code(
     'There is a link of that name already',
     'natspace did not make it, so it does not replace it.',

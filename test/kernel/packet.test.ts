@@ -1,7 +1,7 @@
 /** What is captured is what tcpdump(8) captures at the same time, and what the kernel's filter selects is what ours does. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { PacketCapture } from '../../src/linux/packet/capture/capture.ts'
 import { waitForPackets } from '../../src/linux/packet/capture/wait.ts'
@@ -16,14 +16,38 @@ import { libc } from '../../src/linux/sys/libc.ts'
 import { insideNamespace, openNamespace } from '../../src/linux/sys/namespace.ts'
 import { Socket } from '../../src/linux/sys/socket.ts'
 import { ip, openDescriptors, requireSandbox, run, tryRun } from '../support/sandbox.ts'
-import { requireTool } from '../support/tools.ts'
+import { requireTool, type Test } from '../support/tools.ts'
 
 requireSandbox()
+
+const isAccessible = (path: string): boolean => {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    // Missing or not permitted: the same to the test.
+    return false
+  }
+}
 
 const names = { left: 'natspace-packet-l', right: 'natspace-packet-r' }
 const [left, right] = ['10.77.0.1', '10.77.0.2']
 const [leftIndex, rightIndex] = [771, 772]
-const withTcpdump = requireTool('tcpdump', 'ping', 'ip', 'nsenter')
+/** A test, or where it cannot be had a test that is skipped and says why. */
+const unless = (reason: string | undefined, usual: Test): Test =>
+  reason === undefined ? usual : name => test.skip(`${name} (skipped: ${reason})`, () => {})
+
+// As user 0 tcpdump(8) gives up its groups, also to become user 0.
+const withTcpdump = unless(
+  readFileSync('/proc/self/setgroups', 'utf8').trim() === 'deny'
+    ? 'this user namespace denies setgroups(2), and so tcpdump does not start'
+    : undefined,
+  requireTool('tcpdump', 'ping', 'ip', 'nsenter'),
+)
+const withTunnel = unless(
+  isAccessible('/dev/net/tun') ? undefined : 'no access to /dev/net/tun',
+  requireTool('ip'),
+)
 
 let leftNamespace: Descriptor
 let rightNamespace: Descriptor
@@ -214,6 +238,20 @@ withTcpdump('says of each packet what tcpdump says, checksums in order', async (
   expect(ours).toEqual(theirs)
 })
 
+requireTool('ping', 'nsenter')('both ends of a cable see the same packets, and each the other way', () => {
+  using here = atLeft()
+  using there = atRight()
+  traffic()
+  const [sent, came] = [drain(here), drain(there)]
+  const pair = (packets: typeof sent) => between(asSeen(packets), 'the first', 'the last').map(withoutTime)
+  expect(pair(sent).length).toBeGreaterThan(420)
+  expect(pair(came)).toEqual(pair(sent))
+  const ways = (packets: typeof sent) =>
+    new Map(packets.map(({ bytes, direction }) => [Buffer.from(bytes).toString('hex'), direction]))
+  const [waysHere, waysThere] = [ways(sent), ways(came)]
+  for (const [hex, way] of waysHere) if (waysThere.has(hex)) expect(waysThere.get(hex)).not.toBe(way)
+})
+
 test('tells which way a packet went, and leaves out what this host sends if asked', () => {
   using both = atLeft({ filter: compileFilter('udp port 17001').program })
   using incoming = atLeft({ outgoing: false, filter: compileFilter('udp port 17001').program })
@@ -366,7 +404,7 @@ test('nothing stays open, whatever happens', () => {
   expect(() => capture.readBatch()).toThrow('closed already')
 })
 
-test('packets of an interface without Ethernet begin with IP, and take no filter', () => {
+withTunnel('packets of an interface without Ethernet begin with IP, and take no filter', () => {
   const created = tryRun('ip', ['-n', names.left, 'tuntap', 'add', 'dev', 'tunnel', 'mode', 'tun'])
   const index = created.status === 0 ? readIndex('tunnel') : 0
   expect(index).toBeGreaterThan(0)

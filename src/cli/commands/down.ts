@@ -12,6 +12,7 @@ import { type Options, usageError, type Values } from '../options.ts'
 import type { Finding, Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { specOptions, specsOfFile } from '../spec-options.ts'
+import { warningFinding } from '../summary.ts'
 
 export const downOptions = {
   all: { kind: 'flag', help: 'every space that natspace has a record of' },
@@ -63,8 +64,8 @@ export const namesOf = async (
   return positionals.map(name => parseName(name, optionSite(['name'])))
 }
 
-const report = ({ removed, absent, operations, problems }: DownResult, output: Output): void => {
-  const findings = problems.map((problem): Finding => {
+const report = ({ removed, absent, operations, problems, warnings }: DownResult, output: Output): void => {
+  const failures = problems.map((problem): Finding => {
     const { code, what, why, evidence, fix } = problem
     return {
       code,
@@ -76,6 +77,7 @@ const report = ({ removed, absent, operations, problems }: DownResult, output: O
       hides: [],
     }
   })
+  const findings = [...failures, ...warnings.map(warningFinding)]
   if (output.json) {
     output.object('down', { removed, absent, changes: operations.length - problems.length }, findings)
     return

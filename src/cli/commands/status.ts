@@ -10,6 +10,7 @@ import { stepOf } from '../../space/steps.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import type { Options } from '../options.ts'
+import { policyLines } from '../policy-text.ts'
 import { reachLines } from '../reach-text.ts'
 import type { Style } from '../style.ts'
 import { upCommandOf } from '../summary.ts'
@@ -50,8 +51,9 @@ const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style
     ['namespace', [space.namespace]],
     ['cable', [`${space.interface.host} on this host, ${space.interface.inner} inside`]],
     ['address', space.addresses],
-    ['gateway', [space.gateway]],
+    ['gateway', [space.gateway, ...(space.gateway6 === undefined ? [] : [space.gateway6])]],
     ['uplink', [space.uplink ?? '']],
+    ['reaches', policyLines(space)],
     ['published', reachLines(space.published)],
     ['routes inside', space.routes.inner],
     ['routes here', space.routes.host],

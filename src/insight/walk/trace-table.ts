@@ -48,6 +48,9 @@ const tableComment = 'natspace: trace'
 export const isTraceTable = ({ family, name }: Pick<Table, 'family' | 'name'>): boolean =>
   family === 'inet' && tableNamePattern.test(name)
 
+/** Whether a chain of ours is the last at its hook. */
+export const observesEnd = (chain: string | undefined): boolean => chain?.endsWith('-last') ?? false
+
 /** Which flows are traced, and at most how many of their packets in a second (default: all). */
 export type TraceTableOptions = { flows: readonly TracedFlow[]; packetsPerSecond?: number }
 

@@ -1,8 +1,11 @@
+import { spaceOfAlias } from '../marks.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { Planner } from '../resources/resource.ts'
+import { quote } from '../spec/quote.ts'
 import { takeLock } from '../state/lock.ts'
 import {
   currentBoot,
+  type HostRecord,
   newHostRecord,
   readHostRecord,
   readSpaceRecord,
@@ -13,7 +16,7 @@ import { applyEach, lostRace } from './apply.ts'
 import { hostResources, inOrder, spaceResources } from './desired.ts'
 import { Observation } from './observation.ts'
 import type { Operation } from './operation.ts'
-import type { Context, DownResult } from './types.ts'
+import type { Context, DownResult, Warning } from './types.ts'
 
 /**
  * Theory of operation. `down` removes what the record of a space says and what is there; each resource removes only what
@@ -21,7 +24,7 @@ import type { Context, DownResult } from './types.ts'
  * removal that stopped halfway can be repeated. With the last space go the table, forwarding and the state folder.
  */
 
-type Prepared = { operations: Operation[]; present: string[]; absent: string[] }
+type Prepared = { operations: Operation[]; present: string[]; absent: string[]; warnings: Warning[] }
 
 const prepare = ({ kernel, paths }: Context, names: readonly string[]): Prepared => {
   const seen = new Observation(kernel)
@@ -46,7 +49,30 @@ const prepare = ({ kernel, paths }: Context, names: readonly string[]): Prepared
     ...records.flatMap(record => spaceResources(paths, record)),
   ])
   const operations = resources.toReversed().flatMap(resource => resource.remove(seen, planner))
-  return { operations, present: [...going], absent }
+  const turnsOff = operations.some(
+    ({ change }) =>
+      change.type === 'sysctl.set' && change.key === 'net.ipv4.ip_forward' && change.value === '0',
+  )
+  return { operations, present: [...going], absent, warnings: turnsOff ? missedBy(seen, host) : [] }
+}
+
+/** Links of others that came while natspace had forwarding on, and may count on it. */
+const missedBy = (seen: Observation, { forwarding }: HostRecord): Warning[] => {
+  const before = new Set(forwarding?.links)
+  const since = [...seen.links(undefined).values()].filter(
+    ({ name, loopback, alias }) => !loopback && spaceOfAlias(alias) === undefined && !before.has(name),
+  )
+  if (since.length === 0) return []
+  return [
+    {
+      code: 'FORWARDING_OFF',
+      space: undefined,
+      what: 'forwarding is off again, as it was before the first space',
+      why: 'links that came meanwhile may belong to something that counts on it',
+      evidence: [`since then: ${since.map(link => quote(link.name)).join(', ')}`],
+      fix: ['sysctl -w net.ipv4.ip_forward=1 turns it on, for all links'],
+    },
+  ]
 }
 
 /** Computes what `down` would do, and changes nothing. */
@@ -65,7 +91,7 @@ export const down = async (
   using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
   const removed = new Set<string>()
   for (let attempt = 1; ; attempt++) {
-    const { operations, present, absent } = prepare(context, names)
+    const { operations, present, absent, warnings } = prepare(context, names)
     const problems = applyEach(context.kernel, operations)
     for (const name of present) removed.add(name)
     if (attempt === attempts || !problems.some(lostRace))
@@ -74,6 +100,7 @@ export const down = async (
         absent: absent.filter(name => !removed.has(name)),
         operations,
         problems,
+        warnings,
       }
   }
 }

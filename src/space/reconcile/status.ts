@@ -14,6 +14,7 @@ import { forwardedOf, hostResources, spaceResources } from './desired.ts'
 import { defaultUplink } from './facts.ts'
 import { Observation } from './observation.ts'
 import type { Drift } from './operation.ts'
+import { peerDrift, policyOf, refusedBy } from './policy.ts'
 import { reachReader } from './reach.ts'
 import type { Context, PublishedStatus, SpaceStatus } from './types.ts'
 
@@ -44,6 +45,7 @@ const statusOf = (
   const main = ({ table, destination }: Route) =>
     table === routeTable.main && !/^(fe80|ff00):/.test(destination)
   const counters = peer?.counters
+  const refused = refusedBy(seen, space)
   return {
     name: space.name,
     namespace: where,
@@ -53,9 +55,12 @@ const statusOf = (
       .filter(({ address }) => !isLinkLocal(address))
       .map(({ address, prefixLength }) => `${address}/${prefixLength}`),
     gateway: space.gateway,
+    ...(space.ipv6 === undefined ? {} : { gateway6: space.ipv6.gateway }),
     uplink: space.internal ? undefined : (space.uplink ?? anyUplink),
     publish: space.publish.map(formatPublish),
     published,
+    policy: policyOf(space),
+    ...(refused === undefined ? {} : { refused }),
     routes: {
       host: (host === undefined ? [] : seen.routesBy(undefined, host.index))
         .filter(main)
@@ -97,7 +102,10 @@ export const status = ({ kernel, paths }: Context, names?: readonly string[]): S
   const anyUplink = defaultUplink(seen)
   const reachOf = reachReader(seen)
   return records.map(record => {
-    const own = spaceResources(paths, record).flatMap(resource => resource.drift(seen))
+    const own = [
+      ...spaceResources(paths, record).flatMap(resource => resource.drift(seen)),
+      ...peerDrift(record.space, name => readSpaceRecord(kernel, paths, name)?.space),
+    ]
     return statusOf(seen, record.space, anyUplink, reachOf(record.space), [...common, ...own])
   })
 }

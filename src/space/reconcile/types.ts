@@ -1,6 +1,6 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import type { NatspaceError } from '../errors.ts'
-import type { Publish, ResolvedSpace } from '../spec/types.ts'
+import type { HostAccess, Publish, ResolvedSpace } from '../spec/types.ts'
 import type { StatePaths } from '../state/records.ts'
 import type { Drift, Operation } from './operation.ts'
 
@@ -46,6 +46,19 @@ export type DownResult = {
   absent: string[]
   operations: Operation[]
   problems: NatspaceError[]
+  /** What somebody may miss now. */
+  warnings: Warning[]
+}
+
+/** What a space may reach and as whom, as a spec file writes it. */
+export type Policy = {
+  internal: boolean
+  source?: string[]
+  rate?: { up?: string; down?: string }
+  connect?: string[]
+  egress?: { allow: string[] }
+  host: HostAccess
+  metadata?: true
 }
 
 /** Whether somebody reaches a port: `blocked` by a firewall of others, or `partly`, by one family alone. */
@@ -82,11 +95,16 @@ export type SpaceStatus = {
   interface: { host: string; inner: string }
   addresses: string[]
   gateway: string
+  /** Where the space has IPv6. */
+  gateway6?: string
   /** The link by which packets to the outside leave now; undefined when the host has no way out. */
   uplink: string | undefined
   publish: string[]
   /** The same ports, and who reaches them. */
   published: PublishedStatus[]
+  policy: Policy
+  /** Packets that the egress list has refused; absent without one. */
+  refused?: number
   routes: { host: string[]; inner: string[] }
   counters: { receivedPackets: number; sentPackets: number; receivedBytes: number; sentBytes: number }
   drift: Drift[]

@@ -1,0 +1,28 @@
+import type { PacketHeader } from './packet-header.ts'
+
+/** A field that was one thing and became another. */
+export type HeaderChange = {
+  field: 'source' | 'destination' | 'sourcePort' | 'destinationPort' | 'icmpId' | 'ttl' | 'dscp' | 'mark'
+  before: string | number
+  after: string | number
+}
+
+const fields = ['source', 'sourcePort', 'destination', 'destinationPort', 'icmpId', 'ttl', 'dscp'] as const
+
+/** A packet at some point: its headers, and the mark that it has only in this host. */
+export type Sight = { header: PacketHeader; mark: number }
+
+/** What became different between two sights of one packet; fields that either does not know are left out. Pure. */
+export const changesBetween = (before: Sight, after: Sight): HeaderChange[] => {
+  const changes = fields.flatMap((field): HeaderChange[] => {
+    const [old, now] = [before.header[field], after.header[field]]
+    return old === undefined || now === undefined || old === now ? [] : [{ field, before: old, after: now }]
+  })
+  return before.mark === after.mark
+    ? changes
+    : [...changes, { field: 'mark', before: before.mark, after: after.mark }]
+}
+
+/** The fields that only a translation changes. */
+export const isTranslation = ({ field }: HeaderChange): boolean =>
+  field !== 'ttl' && field !== 'dscp' && field !== 'mark'

@@ -1,0 +1,105 @@
+import { formatMac } from '../../linux/net/mac.ts'
+import { decodePacket, layerOf } from '../../linux/packet/decode/packet.ts'
+
+/**
+ * What a packet's headers say, as far as they are known: flat, so that two of them can be compared field by field.
+ * Addresses in canonical form.
+ */
+export type PacketHeader = {
+  family: 4 | 6
+  source: string
+  destination: string
+  /** Number of the transport protocol; undefined where extension headers hide it. */
+  protocol?: number
+  sourcePort?: number
+  destinationPort?: number
+  icmpType?: number
+  icmpCode?: number
+  /** Identifier of an ICMP query: plays the part of a port (RFC 5508 section 3.1). */
+  icmpId?: number
+  icmpSequence?: number
+  /** FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32. */
+  tcpFlags?: number
+  /** TTL or hop limit. */
+  ttl: number
+  dscp: number
+  /** Identification of the IPv4 header. */
+  ipId?: number
+  /** Bytes, the network header included. */
+  length: number
+  /** MAC addresses of the frame it came in. */
+  linkSource?: string
+  linkDestination?: string
+}
+
+/** The beginnings of a packet's headers, as the kernel hands them out: at most 40 and 20 bytes of each. */
+export type HeaderBytes = {
+  link?: Uint8Array | undefined
+  network?: Uint8Array | undefined
+  transport?: Uint8Array | undefined
+}
+
+const IPV6_HEADER = 40
+
+/** Reads the headers; undefined when there is no whole IP header among them. Never throws. */
+export const decodeHeader = ({ link, network, transport }: HeaderBytes): PacketHeader | undefined => {
+  if (network === undefined) return undefined
+  // Of a header longer than 40 bytes the last options are missing.
+  const start = Math.max(network.length, isIpv6(network) ? IPV6_HEADER : ((network[0] ?? 0) & 0x0f) * 4)
+  const bytes = new Uint8Array(start + (transport?.length ?? 0))
+  bytes.set(network)
+  bytes.set(transport ?? [], start)
+  const packet = decodePacket(bytes, { link: 'ip', length: wholeLength(network) })
+  const ipv4 = layerOf(packet, 'ipv4')
+  const ipv6 = layerOf(packet, 'ipv6')
+  const ports = layerOf(packet, 'tcp') ?? layerOf(packet, 'udp') ?? layerOf(packet, 'sctp')
+  const icmp = layerOf(packet, 'icmp') ?? layerOf(packet, 'icmpv6')
+  const upper = {
+    ...(ports === undefined ? {} : { sourcePort: ports.sourcePort, destinationPort: ports.destinationPort }),
+    ...tcpFlagsOf(bytes, start, ports?.type),
+    ...(icmp === undefined ? {} : { icmpType: icmp.icmpType, icmpCode: icmp.icmpCode }),
+    ...(icmp?.query === undefined ? {} : { icmpId: icmp.query.id, icmpSequence: icmp.query.sequence }),
+    ...linkOf(link),
+  }
+  if (ipv4 !== undefined) {
+    const { source, destination, protocol, ttl, dscp, id, totalLength } = ipv4
+    return { family: 4, source, destination, protocol, ...upper, ttl, dscp, ipId: id, length: totalLength }
+  }
+  if (ipv6 === undefined) return undefined
+  const { source, destination, hopLimit, trafficClass, payloadLength } = ipv6
+  return {
+    family: 6,
+    source,
+    destination,
+    // The kernel leaves out extension headers: what follows the first one cannot be told.
+    ...(ports === undefined && icmp === undefined && isExtension(network[6])
+      ? {}
+      : { protocol: ipv6.protocol }),
+    ...upper,
+    ttl: hopLimit,
+    dscp: trafficClass >> 2,
+    length: payloadLength + IPV6_HEADER,
+  }
+}
+
+const isIpv6 = (network: Uint8Array): boolean => (network[0] ?? 0) >> 4 === 6
+
+/** Bytes of the packet by its own length field: what is missing of them was not handed out. */
+const wholeLength = (network: Uint8Array): number => {
+  const at = isIpv6(network) ? 4 : 2
+  return ((network[at] ?? 0) << 8) + (network[at + 1] ?? 0) + (isIpv6(network) ? IPV6_HEADER : 0)
+}
+
+const extensions: readonly (number | undefined)[] = [0, 43, 44, 51, 60, 135]
+const isExtension = (number: number | undefined): boolean => extensions.includes(number)
+
+/** Byte 13 of a TCP header (RFC 9293 section 3.1). */
+const tcpFlagsOf = (bytes: Uint8Array, at: number, type: string | undefined): { tcpFlags?: number } => {
+  const flags = type === 'tcp' ? bytes[at + 13] : undefined
+  return flags === undefined ? {} : { tcpFlags: flags }
+}
+
+const linkOf = (link: Uint8Array | undefined): Pick<PacketHeader, 'linkSource' | 'linkDestination'> =>
+  link === undefined || link.length < 14
+    ? {}
+    : { linkDestination: formatMac(link.subarray(0, 6)), linkSource: formatMac(link.subarray(6, 12)) }

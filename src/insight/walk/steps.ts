@@ -1,0 +1,249 @@
+import type { Family, HookName } from '../../linux/nftables/index.ts'
+import { priorityText } from '../../linux/nftables/text/priority-text.ts'
+import type { Owner } from '../../space/firewall/owner.ts'
+import { changesBetween, type HeaderChange } from './header-change.ts'
+import type { PacketHeader } from './packet-header.ts'
+import type { TraceConnection, TraceEvent, TraceInterface, TraceStep, TraceVerdict } from './trace-events.ts'
+import type { TracedRule } from './trace-ruleset.ts'
+import { observesEnd } from './trace-table.ts'
+
+/**
+ * Theory of operation. The events of one packet come in the order in which it went through the kernel, so they are only
+ * put together: rules to visits of base chains, those to hooks. Our own chains, first and last at each hook, are left out
+ * as visits; what they tell is how the packet looked when it came to the hook and when it left it. What changed between
+ * two sights of it was done by the chain before the change, or by the kernel itself (a translation that was decided for
+ * an earlier packet, the TTL of a forwarded one).
+ */
+
+/** A rule that applied. `chain` is another than the visit's own behind a jump. */
+export type RuleVisit = {
+  chain: string
+  handle: bigint
+  /** Undefined when the rule was gone before it could be looked up. */
+  rule: TracedRule | undefined
+  verdict: TraceVerdict
+}
+
+/** A packet's way through one base chain and the chains that it jumps to. */
+export type ChainVisit = {
+  family: Family
+  table: string
+  chain: string
+  owner: Owner | undefined
+  type: 'filter' | 'nat' | 'route' | undefined
+  priority: number | undefined
+  /** Its priority as nft prints it: raw, mangle, dstnat, filter, srcnat. */
+  stage: string | undefined
+  /** Those that applied, in order. */
+  rules: RuleVisit[]
+  /** How it ended; undefined when the end was not seen. */
+  verdict: TraceVerdict['name'] | undefined
+  decidedBy: RuleVisit | 'policy' | undefined
+  /** The packet as it came to the chain. */
+  header: PacketHeader | undefined
+}
+
+/** What became different at a hook: behind the visit with this index, or before any of them (-1). */
+export type HookChange = HeaderChange & { behind: number }
+
+/** A packet at one hook. */
+export type HookPassage = {
+  /** Undefined when the chain was gone before it could be looked up. */
+  hook: HookName | undefined
+  visits: ChainVisit[]
+  input: TraceInterface | undefined
+  output: TraceInterface | undefined
+  /** As it came to the hook, and as it left it; it did not leave it when it was dropped there. */
+  arrived: PacketHeader | undefined
+  left: PacketHeader | undefined
+  /** What became different since the hook before. */
+  changesBefore: HeaderChange[]
+  /** What became different at this hook. */
+  changes: HookChange[]
+  /** As connection tracking knew it at the end of the hook. */
+  connection: TraceConnection | undefined
+  /** The mark it was last seen with. */
+  mark: number
+}
+
+/** How a packet's way through a namespace ended. */
+export type PacketEnd =
+  /** It left by an interface. */
+  | { type: 'sent' }
+  /** It was handed to this namespace's own sockets. */
+  | { type: 'delivered' }
+  /** A rule or a policy of nftables stopped it. */
+  | { type: 'dropped' | 'queued' | 'stolen'; hook: HookName | undefined; visit: ChainVisit }
+  /** It passed a hook and did not come to another: routing, or something that is no nftables, stopped it. */
+  | { type: 'vanished'; behind: HookName | undefined }
+  /** Events are missing. */
+  | { type: 'unknown' }
+
+/** One packet's way through a namespace. */
+export type TracedPacket = {
+  id: number
+  hooks: HookPassage[]
+  end: PacketEnd
+  /** Events were lost while it was under way: something may be missing. */
+  hasGap: boolean
+}
+
+type Open = { id: number; steps: TraceStep[]; hasGap: boolean }
+
+/** Puts events together to packets, as they come. */
+export class PacketCollector {
+  readonly #open = new Map<number, Open>()
+
+  /** Takes further events; returns the packets that came to a certain end by them. */
+  add(events: readonly TraceEvent[]): TracedPacket[] {
+    const finished: TracedPacket[] = []
+    for (const event of events) {
+      if (event.type === 'lost') {
+        for (const packet of this.#open.values()) packet.hasGap = true
+        continue
+      }
+      const earlier = this.#open.get(event.id)
+      // The kernel makes the number of a packet of its place in memory: a later packet may have the same.
+      if (earlier !== undefined && isEntry(event)) finished.push(this.#close(earlier))
+      const packet = this.#open.get(event.id) ?? this.#begin(event.id)
+      packet.steps.push(event)
+      if (isLast(event)) finished.push(this.#close(packet))
+    }
+    return finished
+  }
+
+  /** The packets of which no end was seen; they are forgotten. To be asked when nothing more is expected. */
+  rest(): TracedPacket[] {
+    return [...this.#open.values()].map(packet => this.#close(packet))
+  }
+
+  #begin(id: number): Open {
+    const packet = { id, steps: [], hasGap: false }
+    this.#open.set(id, packet)
+    return packet
+  }
+
+  #close(packet: Open): TracedPacket {
+    this.#open.delete(packet.id)
+    return tracedPacket(packet.id, packet.steps, packet.hasGap)
+  }
+}
+
+/** All packets of a list of events, in the order of their first event. Pure. */
+export const packetsOf = (events: readonly TraceEvent[]): TracedPacket[] => {
+  const collector = new PacketCollector()
+  return [...collector.add(events), ...collector.rest()]
+}
+
+/** Whether it is the step in which our table marks a packet: the first of all. */
+const isEntry = ({ isOwn, kind, header }: TraceStep): boolean =>
+  isOwn && kind === 'rule' && header !== undefined
+
+/** Whether nothing can come behind it. */
+const isLast = (step: TraceStep): boolean =>
+  step.verdict.name === 'drop' ||
+  (step.isOwn &&
+    step.kind === 'policy' &&
+    observesEnd(step.chain) &&
+    step.base?.hook !== undefined &&
+    endsWay(step.base.hook))
+
+const endsWay = (hook: HookName): boolean => hook === 'input' || hook === 'postrouting'
+
+/** The way of one packet by its steps, in order. Pure. */
+export const tracedPacket = (id: number, steps: readonly TraceStep[], hasGap: boolean): TracedPacket => {
+  const hooks: HookPassage[] = []
+  let seen: { header: PacketHeader; mark: number } | undefined
+  let visit: ChainVisit | undefined
+  let base: string | undefined
+  for (const step of steps) {
+    const last = hooks.at(-1)
+    const isNewHook = last === undefined || last.hook !== step.base?.hook
+    const passage = isNewHook ? emptyPassage(step) : last
+    if (isNewHook) hooks.push(passage)
+    passage.mark = step.mark
+    passage.input ??= step.input
+    passage.output ??= step.output
+    passage.connection = step.connection ?? passage.connection
+    if (step.header !== undefined) {
+      const now = { header: step.header, mark: step.mark }
+      const changes = seen === undefined ? [] : changesBetween(seen, now)
+      if (isNewHook) passage.changesBefore.push(...changes)
+      else passage.changes.push(...changes.map(change => ({ ...change, behind: passage.visits.length - 1 })))
+      passage.arrived ??= step.header
+      seen = now
+    }
+    if (step.isOwn) {
+      if (observesEnd(step.base?.name) && step.header !== undefined) passage.left = step.header
+      visit = undefined
+      base = undefined
+      continue
+    }
+    const key = `${step.family} ${step.table} ${step.base?.name}`
+    if (visit === undefined || base !== key || isNewHook || step.header !== undefined) {
+      visit = emptyVisit(step)
+      base = key
+      passage.visits.push(visit)
+    }
+    takeStep(visit, step)
+  }
+  return { id, hooks, end: endOf(hooks, steps, hasGap), hasGap }
+}
+
+const emptyPassage = ({ base }: TraceStep): HookPassage => ({
+  hook: base?.hook,
+  visits: [],
+  input: undefined,
+  output: undefined,
+  arrived: undefined,
+  left: undefined,
+  changesBefore: [],
+  changes: [],
+  connection: undefined,
+  mark: 0,
+})
+
+const emptyVisit = ({ family, table, chain, owner, base, header }: TraceStep): ChainVisit => ({
+  family,
+  table,
+  chain: base?.name ?? chain,
+  owner,
+  type: base?.type,
+  priority: base?.priority,
+  stage: base && priorityText(family, base.hook, base.priority),
+  rules: [],
+  verdict: undefined,
+  decidedBy: undefined,
+  header,
+})
+
+/** Verdicts behind which no further rule of the base chain is asked. */
+const final: readonly TraceVerdict['name'][] = ['accept', 'drop', 'queue', 'stolen']
+
+const takeStep = (visit: ChainVisit, { kind, chain, handle, rule, verdict }: TraceStep): void => {
+  if (kind === 'policy') {
+    visit.verdict = verdict.name
+    visit.decidedBy = 'policy'
+  }
+  if (kind !== 'rule' || handle === undefined) return
+  const taken = { chain, handle, rule, verdict }
+  visit.rules.push(taken)
+  if (!final.includes(verdict.name)) return
+  visit.verdict = verdict.name
+  visit.decidedBy = taken
+}
+
+const stops = { drop: 'dropped', queue: 'queued', stolen: 'stolen' } as const
+const isStop = (name: string | undefined): name is keyof typeof stops => name !== undefined && name in stops
+
+const endOf = (hooks: readonly HookPassage[], steps: readonly TraceStep[], hasGap: boolean): PacketEnd => {
+  const last = hooks.at(-1)
+  const visit = last?.visits.at(-1)
+  const step = steps.at(-1)
+  if (last === undefined || step === undefined) return { type: 'unknown' }
+  if (isStop(visit?.verdict) && !step.isOwn && visit !== undefined)
+    return { type: stops[visit.verdict], hook: last.hook, visit }
+  if (isLast(step)) return { type: last.hook === 'input' ? 'delivered' : 'sent' }
+  if (hasGap || last.left === undefined) return { type: 'unknown' }
+  return { type: 'vanished', behind: last.hook }
+}
