@@ -20,7 +20,7 @@ import { requireSandbox } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
 requireSandbox()
-const test = requireTool('ip', 'nft', 'nsenter', 'sysctl')
+const test = requireTool('ip', 'nft', 'nsenter', 'ping', 'sysctl')
 const host = machine('host')
 
 let stage: Stage

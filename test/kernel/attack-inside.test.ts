@@ -17,7 +17,7 @@ import { requireSandbox } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
 requireSandbox()
-const test = requireTool('ip', 'nft', 'nsenter', 'sysctl')
+const test = requireTool('ip', 'nft', 'nsenter', 'ping', 'sysctl')
 const host = machine('host')
 
 let stage: Stage
@@ -93,7 +93,7 @@ describe.each(families)('IPv%d', family => {
     const seen = `table inet seen {
       counter redirects { }
       chain in {
-        type filter hook input priority -10
+        type filter hook input priority 10
         icmp type redirect counter name redirects
         icmpv6 type nd-redirect counter name redirects
       }
@@ -104,7 +104,9 @@ describe.each(families)('IPv%d', family => {
     }
     withRules(seen, () => {
       expect(count()).toBe('0')
-      withoutRules({ from_space: family === 4 ? /redirect/ : /^\s*drop/ }, () => expect(count()).toBe('1'))
+      const rules =
+        family === 4 ? { to_host: /redirect|reject/ } : { from_space: /^\s*drop/, to_host: /reject/ }
+      withoutRules(rules, () => expect(count()).toBe('1'))
     })
     for (const ip of ['ipv4', 'ipv6'])
       expect(must(host, `sysctl -n net.${ip}.conf.${evil.device}.accept_redirects`)).toBe('0\n')

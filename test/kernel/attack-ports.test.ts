@@ -23,7 +23,7 @@ let hostMac: string
 
 beforeAll(() => {
   stage = new Stage()
-  stage.up('web', '-p 5353:53/udp -p 32768-60899:32768-60899/udp')
+  stage.up('web', '-p 5353:53/udp -p 5454:54/udp -p 32768-60499:32768-60499/udp')
   evil = stage.up('evil')
   sourced = stage.up('sourced', '--source 192.168.1.32 --source 2001:db8:1::32')
   server = stage.wire('web')
@@ -67,10 +67,10 @@ describe.each(families)('IPv%d', family => {
   test('S11: a space does not keep a source port that is published', () => {
     for (let port = 40_000; port < 40_010; port++) {
       // Nearly every other port is published, so it may have to try again.
-      const seen = arrival(leaves(evil, cable, 5353, port), host2, 5)
+      const seen = arrival(leaves(evil, cable, 5454, port), host2, 5)
       if (seen !== undefined) expect(ephemeral(seen.sourcePort)).toBe(true)
-      expect(seen?.sourcePort).not.toBe(5353)
     }
+    // Another one: the kernel goes on with a port that it chose for a source before.
     withRules(keepsPorts, () => {
       expect(arrival(leaves(evil, cable, 5353, 7000), host2)).toBeUndefined()
       withoutRules({ claimed_ports: /drop/ }, () =>
@@ -92,11 +92,11 @@ describe.each(families)('IPv%d', family => {
   })
 
   test('S11: nor is it given one by chance', () => {
-    const ports = chosen(2000)
+    const ports = chosen(1000)
     expect(ports.length).toBeGreaterThan(0)
-    expect(ports.every(port => port >= 60_900 && port <= 60_999)).toBe(true)
+    expect(ports.every(port => port >= 60_500 && port <= 60_999)).toBe(true)
     withoutRules({ claimed_ports: /drop/ }, () =>
-      expect(chosen(20).filter(port => port < 60_900).length).toBeGreaterThan(0),
+      expect(chosen(20).filter(port => port < 60_500).length).toBeGreaterThan(0),
     )
   })
 

@@ -1,6 +1,6 @@
 /** A host that natspace made forward must not become a router for its neighbours; one that was a router must stay one. */
 
-import { afterAll, beforeAll, describe, expect } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test as plainTest } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { echo, tcp, tcpFlag, udp } from '../support/attack/frame.ts'
 import { arrival, certainArrival } from '../support/attack/probe.ts'
@@ -11,7 +11,7 @@ import { requireSandbox, run } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
 requireSandbox()
-const test = requireTool('ip', 'nft', 'nsenter', 'sysctl')
+const test = requireTool('ip', 'nft', 'nsenter', 'ping', 'sysctl')
 const host = machine('host')
 
 const hostMac = (stage: Stage): string => stage.wire(host, 'eth0').address
@@ -135,7 +135,9 @@ describe.each(Object.entries(routers))('C10: a host that was a router %s', (_, k
 describe('C10: a bridge of the host whose frames the firewall sees', () => {
   const seesFrames = existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables')
   const reason = 'needs the kernel module br_netfilter'
-  const testBridge = seesFrames ? test : (name: string) => test(`${name} (skipped: ${reason})`, () => {})
+  const testBridge = seesFrames
+    ? test
+    : (name: string) => plainTest.skip(`${name} (skipped: ${reason})`, () => {})
   testBridge('hands them through as before', () => {
     using stage = new Stage()
     // eth1, the far machine, and a second one behind the same bridge.

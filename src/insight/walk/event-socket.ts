@@ -5,8 +5,16 @@ import { NETLINK_NETFILTER } from '../../linux/nftables/index.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
 import { openNamespace } from '../../linux/sys/namespace.ts'
 
+/**
+ * Theory of operation. When the buffer of a subscription is full the kernel drops every further event until all that is in
+ * the buffer was read. It tells so at once, in front of what is still there; so the gap lies behind that.
+ */
+
 /** Room for events until they are read: those of some 10,000 steps. Without root of the machine the kernel gives less. */
 const bufferSize = 8 * 1024 * 1024
+
+/** Read at one go: whoever sends faster than we read must not keep us here for ever. */
+const mostDatagrams = 50_000
 
 /** One event, or a gap: at this place of the sequence the kernel dropped events, as nobody read them in time. */
 export type EventOrGap = Reply | 'lost'
@@ -17,6 +25,7 @@ export type EventOrGap = Reply | 'lost'
  */
 export class EventSocket implements Disposable {
   readonly #socket: NetlinkSocket
+  #hasGap = false
 
   private constructor(socket: NetlinkSocket) {
     this.#socket = socket
@@ -44,16 +53,21 @@ export class EventSocket implements Disposable {
   /** What has come by now, in order; does not wait. Throws SystemError, ProtocolError. */
   read(): EventOrGap[] {
     const events: EventOrGap[] = []
-    for (;;) {
+    for (let count = 0; count < mostDatagrams; count++) {
       const datagram = this.#receive()
-      if (datagram === undefined) return events
+      if (datagram === undefined) {
+        if (this.#hasGap) events.push('lost')
+        this.#hasGap = false
+        break
+      }
       if (datagram === 'lost') {
-        events.push('lost')
+        this.#hasGap = true
         continue
       }
       for (const { type, flags, bytes, from, to } of splitMessages(datagram))
         events.push({ type, flags, payload: bytes.slice(from, to) })
     }
+    return events
   }
 
   #receive(): Uint8Array | 'lost' | undefined {

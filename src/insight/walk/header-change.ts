@@ -10,15 +10,15 @@ export type HeaderChange = {
 const fields = ['source', 'sourcePort', 'destination', 'destinationPort', 'icmpId', 'ttl', 'dscp'] as const
 
 /** A packet at some point: its headers, and the mark that it has only in this host. */
-export type Sight = { header: PacketHeader; mark: number }
+export type Sight = { header: PacketHeader | undefined; mark: number }
 
-/** What became different between two sights of one packet; fields that either does not know are left out. Pure. */
-export const changesBetween = (before: Sight, after: Sight): HeaderChange[] => {
+/** What became different between two sights of one packet; what either does not know is left out. Pure. */
+export const changesBetween = (before: Partial<Sight>, after: Sight): HeaderChange[] => {
   const changes = fields.flatMap((field): HeaderChange[] => {
-    const [old, now] = [before.header[field], after.header[field]]
+    const [old, now] = [before.header?.[field], after.header?.[field]]
     return old === undefined || now === undefined || old === now ? [] : [{ field, before: old, after: now }]
   })
-  return before.mark === after.mark
+  return before.mark === undefined || before.mark === after.mark
     ? changes
     : [...changes, { field: 'mark', before: before.mark, after: after.mark }]
 }

@@ -1,7 +1,7 @@
 import type { Family, HookName } from '../../linux/nftables/index.ts'
 import { priorityText } from '../../linux/nftables/text/priority-text.ts'
 import type { Owner } from '../../space/firewall/owner.ts'
-import { changesBetween, type HeaderChange } from './header-change.ts'
+import { changesBetween, type HeaderChange, isTranslation, type Sight } from './header-change.ts'
 import type { PacketHeader } from './packet-header.ts'
 import type { TraceConnection, TraceEvent, TraceInterface, TraceStep, TraceVerdict } from './trace-events.ts'
 import type { TracedRule } from './trace-ruleset.ts'
@@ -105,7 +105,7 @@ export class PacketCollector {
       const earlier = this.#open.get(event.id)
       // The kernel makes the number of a packet of its place in memory: a later packet may have the same.
       if (earlier !== undefined && isEntry(event)) finished.push(this.#close(earlier))
-      const packet = this.#open.get(event.id) ?? this.#begin(event.id)
+      const packet = this.#open.get(event.id) ?? this.#begin(event)
       packet.steps.push(event)
       if (isLast(event)) finished.push(this.#close(packet))
     }
@@ -117,9 +117,9 @@ export class PacketCollector {
     return [...this.#open.values()].map(packet => this.#close(packet))
   }
 
-  #begin(id: number): Open {
-    const packet = { id, steps: [], hasGap: false }
-    this.#open.set(id, packet)
+  #begin(first: TraceStep): Open {
+    const packet = { id: first.id, steps: [], hasGap: !isEntry(first) }
+    this.#open.set(first.id, packet)
     return packet
   }
 
@@ -153,42 +153,48 @@ const endsWay = (hook: HookName): boolean => hook === 'input' || hook === 'postr
 /** The way of one packet by its steps, in order. Pure. */
 export const tracedPacket = (id: number, steps: readonly TraceStep[], hasGap: boolean): TracedPacket => {
   const hooks: HookPassage[] = []
-  let seen: { header: PacketHeader; mark: number } | undefined
-  let visit: ChainVisit | undefined
-  let base: string | undefined
+  let seen: Partial<Sight> = {}
   for (const step of steps) {
-    const last = hooks.at(-1)
-    const isNewHook = last === undefined || last.hook !== step.base?.hook
-    const passage = isNewHook ? emptyPassage(step) : last
-    if (isNewHook) hooks.push(passage)
+    const isNewHook = hooks.length === 0 || hooks.at(-1)?.hook !== step.base?.hook
+    if (isNewHook) hooks.push(emptyPassage(step))
+    const passage = hooks.at(-1) as HookPassage
+    const behind = passage.visits.length - 1
+    if (!step.isOwn) takeStep(visitOf(passage, step), step)
     passage.mark = step.mark
     passage.input ??= step.input
     passage.output ??= step.output
+    passage.arrived ??= step.header
     passage.connection = step.connection ?? passage.connection
-    if (step.header !== undefined) {
-      const now = { header: step.header, mark: step.mark }
-      const changes = seen === undefined ? [] : changesBetween(seen, now)
-      if (isNewHook) passage.changesBefore.push(...changes)
-      else passage.changes.push(...changes.map(change => ({ ...change, behind: passage.visits.length - 1 })))
-      passage.arrived ??= step.header
-      seen = now
-    }
-    if (step.isOwn) {
-      if (observesEnd(step.base?.name) && step.header !== undefined) passage.left = step.header
-      visit = undefined
-      base = undefined
-      continue
-    }
-    const key = `${step.family} ${step.table} ${step.base?.name}`
-    if (visit === undefined || base !== key || isNewHook || step.header !== undefined) {
-      visit = emptyVisit(step)
-      base = key
-      passage.visits.push(visit)
-    }
-    takeStep(visit, step)
+    if (step.isOwn && observesEnd(step.base?.name)) passage.left ??= step.header
+    const now = { header: step.header ?? seen.header, mark: step.mark }
+    for (const change of changesBetween(seen, now))
+      if (isByRule(step, change)) passage.changes.push({ ...change, behind: passage.visits.length - 1 })
+      else if (isNewHook) passage.changesBefore.push(change)
+      else passage.changes.push({ ...change, behind })
+    seen = now
   }
   return { id, hooks, end: endOf(hooks, steps, hasGap), hasGap }
 }
+
+/**
+ * Whether the step's own rule has made a change: the kernel reports a packet as it is behind the rule. A translation is
+ * only decided by a rule, and carried out behind the chain.
+ */
+const isByRule = ({ isOwn, kind }: TraceStep, change: HeaderChange): boolean =>
+  !isOwn && kind === 'rule' && !isTranslation(change)
+
+/** The visit that a step belongs to: a new one where the packet comes to a base chain. */
+const visitOf = (passage: HookPassage, step: TraceStep): ChainVisit => {
+  const last = passage.visits.at(-1)
+  // Headers come with the first step of each base chain.
+  if (last !== undefined && step.header === undefined && isIn(last, step)) return last
+  const visit = emptyVisit(step)
+  passage.visits.push(visit)
+  return visit
+}
+
+const isIn = ({ family, table, chain }: ChainVisit, step: TraceStep): boolean =>
+  family === step.family && table === step.table && chain === (step.base?.name ?? step.chain)
 
 const emptyPassage = ({ base }: TraceStep): HookPassage => ({
   hook: base?.hook,

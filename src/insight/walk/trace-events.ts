@@ -9,7 +9,7 @@ import type { Owner } from '../../space/firewall/owner.ts'
 import { EventSocket } from './event-socket.ts'
 import { decodeHeader, type PacketHeader } from './packet-header.ts'
 import { type BaseChain, type TracedRule, TraceRuleset } from './trace-ruleset.ts'
-import { isTraceTable } from './trace-table.ts'
+import { entryChain, isTraceTable } from './trace-table.ts'
 
 /**
  * Theory of operation. The kernel sends an event for each rule that applied to a traced packet, for each chain that came
@@ -116,8 +116,13 @@ export class TraceWatcher implements Disposable {
     if (family === undefined) return undefined
     const { id = 0, table = '', chain = '', ruleHandle: handle, iif, oif, mark = 0 } = attributes
     const name = { family, table, chain }
+    const isOwn = isTraceTable({ family, name: table })
     const known = this.rules.chain(name)
-    if (known?.base !== undefined) this.#enter(id, known.base)
+    const entry =
+      isOwn && attributes.networkHeader !== undefined ? entryChain(chain, iif !== undefined) : undefined
+    const base =
+      known?.base ?? (entry === undefined ? undefined : this.rules.chain({ ...name, chain: entry })?.base)
+    if (base !== undefined) this.#enter(id, base)
     return {
       type: 'step',
       kind: attributes.type === 'policy' ? 'policy' : handle === undefined ? 'end' : 'rule',
@@ -125,12 +130,12 @@ export class TraceWatcher implements Disposable {
       family,
       table,
       chain,
-      base: known?.base ?? this.#places.get(id),
+      base: base ?? this.#places.get(id),
       owner: known?.owner,
       handle,
       rule: handle === undefined ? undefined : this.rules.rule(name, handle),
       verdict: verdictOf(attributes),
-      isOwn: isTraceTable({ family, name: table }),
+      isOwn,
       version: attributes.family === NFPROTO_IPV4 ? 4 : attributes.family === NFPROTO_IPV6 ? 6 : undefined,
       mark,
       header: decodeHeader({

@@ -31,7 +31,8 @@ export class TraceRuleset {
   readonly #where: Where
   #ruleset: Ruleset
   #names: Map<number, string>
-  /** Rules that were looked up, by table, chain and handle: one packet after another meets the same. */
+  /** What was looked up, by table, chain and handle: one packet after another meets the same. */
+  readonly #chains = new Map<string, TracedChain>()
   readonly #rules = new Map<string, TracedRule | undefined>()
 
   /** Reads the ruleset. Throws what `Kernel.ruleset` throws. */
@@ -49,10 +50,15 @@ export class TraceRuleset {
 
   /** A chain; undefined when it is gone. */
   chain(name: ChainName): TracedChain | undefined {
+    const key = `${name.family} ${name.table} ${name.chain}`
+    const known = this.#chains.get(key)
+    if (known !== undefined) return known
     const found = this.#find(name)
     if (found === undefined) return undefined
     const { table, chain } = found
-    return { owner: ownerOfChain(table, chain), base: baseOf(chain) }
+    const traced = { owner: ownerOfChain(table, chain), base: baseOf(chain) }
+    this.#chains.set(key, traced)
+    return traced
   }
 
   /** A rule; undefined when it is gone. */
@@ -91,6 +97,7 @@ export class TraceRuleset {
   #refresh(): boolean {
     if (this.#kernel.rulesetGeneration(this.#where) === this.#ruleset.generation) return false
     this.#ruleset = this.#read()
+    this.#chains.clear()
     this.#rules.clear()
     return true
   }

@@ -38,7 +38,7 @@ const lastPriority = 2_147_483_646
 const hooks = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const
 
 const flowsChain = 'flows'
-const markChain = 'mark'
+const markChain = 'traced'
 
 const tableNamePattern = /^natspace-trace-(\d+)(?:-\d+)?$/
 /** Of our tables without an owner: what may be removed when its process is gone. */
@@ -47,6 +47,10 @@ const tableComment = 'natspace: trace'
 /** Whether a table is one of ours for tracing, of whichever process. */
 export const isTraceTable = ({ family, name }: Pick<Table, 'family' | 'name'>): boolean =>
   family === 'inet' && tableNamePattern.test(name)
+
+/** The base chain from which a packet came to be marked: only what came in by an interface was not sent from here. */
+export const entryChain = (chain: string, hasInput: boolean): string | undefined =>
+  chain === markChain ? `${hasInput ? 'prerouting' : 'output'}-first` : undefined
 
 /** Whether a chain of ours is the last at its hook. */
 export const observesEnd = (chain: string | undefined): boolean => chain?.endsWith('-last') ?? false

@@ -68,10 +68,16 @@ const withoutHandles = (tables: Ruleset['tables']): Ruleset['tables'] =>
   tables.map(table => ({
     ...table,
     handle: 0n,
-    sets: table.sets.map(set => ({ ...set, handle: 0n })),
+    sets: table.sets.map(set => ({ ...set, handle: 0n, elements: inOrder(set.elements) })),
     chains: table.chains.map(chain => ({
       ...chain,
       handle: 0n,
       rules: chain.rules.map(rule => ({ ...rule, handle: 0n })),
     })),
   }))
+
+/** A set has no order that could be relied on. */
+const inOrder = <T extends { key: unknown }>(elements: readonly T[]): T[] => {
+  const text = ({ key }: T) => JSON.stringify(key)
+  return [...elements].sort((one, other) => (text(one) < text(other) ? -1 : 1))
+}

@@ -13,14 +13,9 @@
  */
 
 export { openNamespace } from '../sys/namespace.ts'
-export {
-  type CapturedPacket,
-  CaptureError,
-  type CaptureOptions,
-  type CaptureStatistics,
-  defaultSnapLength,
-  PacketCapture,
-} from './capture/capture.ts'
+export { defaultSnapLength, PacketCapture } from './capture/capture.ts'
+export { CaptureError } from './capture/capture-error.ts'
+export type { CapturedPacket, CaptureOptions, CaptureStatistics } from './capture/captured-packet.ts'
 export type { Audience } from './capture/link-address.ts'
 export { waitForPackets } from './capture/wait.ts'
 export type { Arp } from './decode/arp.ts'

@@ -7,6 +7,7 @@ import { forwarding6Resource } from '../resources/forwarding6.ts'
 import { loopbackResource } from '../resources/loopback.ts'
 import { namespaceResource } from '../resources/namespace.ts'
 import { obsoleteResource } from '../resources/obsolete.ts'
+import { openResource } from '../resources/open.ts'
 import { rateResource } from '../resources/rate.ts'
 import {
   hostRecordResource,
@@ -33,6 +34,7 @@ export const cableResources = (space: ResolvedSpace, previous?: ResolvedSpace): 
   ...formerRoutes(space, previous),
   ...hostAddressResources(space),
   ...innerAddressResources(space),
+  openResource(space),
   ...routesOf(space),
 ]
 

@@ -101,7 +101,8 @@ export const hostAddressResources = (space: ResolvedSpace): Resource[] => {
             first: false,
           }),
         ]),
-    endResource(space, { ...end, address: gateway, prefixLength, first: true }),
+    // It comes up later: see open.ts.
+    endResource(space, { ...end, address: gateway, prefixLength, first: false }),
   ]
 }
 

@@ -7,7 +7,7 @@ import type { StepName } from '../steps.ts'
 /**
  * Theory of operation. A resource is one thing that should exist for a space: it compares itself with what was observed
  * and answers with operations, which are data. It never touches the kernel. Resources are ordered by phase: adding goes
- * up through the phases (addresses and routes before the rules that let packets through), removing goes down.
+ * up through the phases (the firewall stands before the first packet can pass, see open.ts), removing goes down.
  */
 export interface Resource {
   /** Unique among all resources, and readable: 'address 192.168.45.2/24 on veth1'. */
@@ -31,9 +31,10 @@ export const phases = [
   'released-flows',
   'cable',
   'address',
-  'route',
   'firewall',
   'foreign-firewall',
+  'open',
+  'route',
   'flows',
   'foreign-program',
   'forwarding',

@@ -3,9 +3,10 @@ import { errno, SystemError } from '../../sys/errno.ts'
 import { libc } from '../../sys/libc.ts'
 import { insideNamespace } from '../../sys/namespace.ts'
 import { type Instruction, programBytes } from '../filter/instruction.ts'
+import { CaptureError } from './capture-error.ts'
+import type { CapturedPacket, CaptureOptions, CaptureStatistics } from './captured-packet.ts'
 import {
   AF_PACKET,
-  type Audience,
   directionOf,
   encodeLinkAddress,
   hardwareType,
@@ -21,6 +22,9 @@ import {
  * which the kernel saw it. Measured against a ring of memory shared with the kernel (TPACKET_V3), which takes none: at
  * 200,000 packets a second this took a sixth of a processor and the ring a ninth, neither lost any, and the ring holds its
  * whole memory all the time. What does not fit in the buffer is dropped by the kernel, and counted.
+ *
+ * The bytes are those that the kernel holds: checksums may be left to the network card, several segments may still be
+ * one packet, and a VLAN tag that the kernel keeps beside a packet is not among them.
  */
 
 const SOCK_RAW = 3
@@ -44,50 +48,6 @@ const defaultBufferSize = 16 * 1024 * 1024
 const batchSize = 512
 /** Milliseconds; a fifth of one was enough wherever it was measured. */
 const stampsPause = 2
-
-/** Where and what to capture. */
-export type CaptureOptions = {
-  /** Index of the interface in its namespace. */
-  interface: number
-  /** Number of a descriptor of the interface's namespace; default: that of this thread. */
-  namespace?: number | undefined
-  /** A program of classic BPF, such as `compileFilter(text).program`; default: everything. */
-  filter?: readonly Instruction[] | undefined
-  /** Bytes kept of each packet; default 262,144. */
-  snapLength?: number
-  /** Bytes that the kernel may queue; without privilege over the machine at most net.core.rmem_max. Default 16 MiB. */
-  bufferSize?: number
-  /** Whether packets that this host sends count too; default true. */
-  outgoing?: boolean
-}
-
-/** A packet as the kernel saw it. Its bytes are a copy of its own. */
-export type CapturedPacket = {
-  /** Nanoseconds since 1970. */
-  time: bigint
-  bytes: Uint8Array
-  /** On the wire; more than there are bytes where it was cut at the snapshot length. */
-  length: number
-  direction: 'in' | 'out'
-  /** Of one that came in: for whom it was. */
-  audience?: Audience
-}
-
-/** Packets that passed the filter since the capture began, and those of them that found no room and are lost. */
-export type CaptureStatistics = { seen: number; dropped: number }
-
-/** Why an interface cannot be captured at, beyond what the kernel says. */
-export class CaptureError extends Error {
-  override readonly name = 'CaptureError'
-  readonly interface: number
-  readonly reason: string
-
-  constructor(index: number, reason: string) {
-    super(`Cannot capture at interface ${index}: ${reason}`)
-    this.interface = index
-    this.reason = reason
-  }
-}
 
 const integer = (value: number): Uint8Array => new Uint8Array(new Int32Array([value]).buffer)
 

@@ -1,6 +1,6 @@
 import { formatIp } from '../../net/ip.ts'
 import { type ChecksumState, checkPlain } from './checksum.ts'
-import { cutShort, type Layer, type Place, place } from './layer.ts'
+import { cutShort, type Layer, type Place, place, tooShort } from './layer.ts'
 import { after, bytesAt, holds, limit, missing, type Slice, u8, u16 } from './slice.ts'
 import { decodeTransport } from './transport.ts'
 
@@ -78,11 +78,14 @@ export const decodeIpv4 = (slice: Slice, layers: Layer[], quoted = false): void 
     return
   }
   const [source, destination] = [bytesAt(slice, 12, 4), bytesAt(slice, 16, 4)]
+  const lacking = quoted ? 0 : totalLength - (slice.whole - slice.at)
+  const whole = !header.moreFragments && lacking <= 0
   decodeTransport(header.protocol, payload, layers, {
-    pseudo: header.moreFragments ? undefined : { source, destination, protocol: header.protocol },
+    pseudo: whole ? { source, destination, protocol: header.protocol } : undefined,
     quoted,
     family: 4,
   })
+  if (lacking > 0) layers.push(tooShort(slice, 'ipv4', lacking))
 }
 
 const wrongWith = (version: number, headerLength: number, totalLength: number): string | undefined => {

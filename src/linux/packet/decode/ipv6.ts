@@ -1,5 +1,5 @@
 import { formatIp } from '../../net/ip.ts'
-import { cutShort, type Layer, type Place, place } from './layer.ts'
+import { cutShort, type Layer, type Place, place, tooShort } from './layer.ts'
 import { after, bytesAt, holds, limit, missing, type Slice, u8, u16, u32 } from './slice.ts'
 import { decodeTransport } from './transport.ts'
 
@@ -15,8 +15,10 @@ export type Ipv6 = Place & {
   hopLimit: number
   source: string
   destination: string
-  /** Number of the first header that is no extension. */
+  /** Number of the first header that is no extension, or of the extension that is not all there. */
   protocol: number
+  /** Whether the extensions are all there, and `protocol` is what the packet carries. */
+  complete: boolean
   extensions: Ipv6Extension[]
   /** Of a fragment header: `offset` in bytes. */
   fragment?: { id: number; offset: number; more: boolean }
@@ -64,6 +66,7 @@ export const decodeIpv6 = (slice: Slice, layers: Layer[], quoted = false): void 
     source: formatIp(bytesAt(slice, 8, 16)),
     destination: formatIp(bytesAt(slice, 24, 16)),
     protocol: chain.protocol,
+    complete: !chain.short,
     extensions: chain.extensions,
     ...(chain.fragment === undefined ? {} : { fragment: chain.fragment }),
   })
@@ -78,12 +81,14 @@ export const decodeIpv6 = (slice: Slice, layers: Layer[], quoted = false): void 
   }
   const [source, destination] = [bytesAt(slice, 8, 16), bytesAt(slice, 24, 16)]
   // A routing header with segments left has not the last destination in its header: see RFC 8200 section 8.1.
-  const whole = chain.fragment?.more !== true && !chain.routed
+  const lacking = quoted ? 0 : 40 + payloadLength - (slice.whole - slice.at)
+  const whole = chain.fragment?.more !== true && !chain.routed && lacking <= 0
   decodeTransport(chain.protocol, chain.rest, layers, {
     pseudo: whole ? { source, destination, protocol: chain.protocol } : undefined,
     quoted,
     family: 6,
   })
+  if (lacking > 0) layers.push(tooShort(slice, 'ipv6', lacking))
 }
 
 type Chain = {

@@ -62,6 +62,15 @@ export const cutShort = (slice: Slice, of: string, needed: number): Cut | Malfor
     ? { type: 'malformed', ...place(slice, needed), of, reason: `${needed} bytes do not fit in` }
     : { type: 'cut', ...place(slice, needed), of, needed }
 
+/** Says that a packet's own length field promises more than was on the wire. */
+export const tooShort = (slice: Slice, of: string, lacking: number): Malformed => ({
+  type: 'malformed',
+  offset: slice.end,
+  size: 0,
+  of,
+  reason: `${lacking} bytes fewer than its length says`,
+})
+
 /** The rest of a packet; nothing where there is none. */
 export const pushData = (layers: Layer[], slice: Slice): void => {
   if (slice.whole > slice.at)

@@ -31,8 +31,9 @@ export const decodeUdp = (slice: Slice, layers: Layer[], { pseudo, quoted }: Car
   }
   const length = u16(slice, 4)
   const field = u16(slice, 6)
-  const fits = length >= 8 && (quoted || length <= slice.whole - slice.at)
-  // A datagram that the sending kernel has not segmented yet can be longer than its field says; 0 is a jumbogram.
+  const room = slice.whole - slice.at
+  // Of a fragment, and of what an ICMP error quotes, the rest is elsewhere.
+  const fits = length >= 8 && (quoted || pseudo === undefined || length <= room)
   const own = fits ? limit(slice, length) : slice
   const checksum = field === 0 ? 'absent' : quoted ? 'unchecked' : checkTransport(own, field, pseudo)
   layers.push({
@@ -40,8 +41,14 @@ export const decodeUdp = (slice: Slice, layers: Layer[], { pseudo, quoted }: Car
     ...place(slice, 8),
     ...ports,
     checksum,
-    dataLength: fits ? length - 8 : slice.whole - slice.at - 8,
+    dataLength: (fits ? length : room) - 8,
   })
+  // 0 is a jumbogram (RFC 2675).
+  if (!fits && length !== 0) {
+    const reason = `a length of ${length} in ${room} bytes`
+    layers.push({ type: 'malformed', ...place(after(slice, 8), 0), of: 'udp', reason })
+    return
+  }
   const data = after(own, 8)
   if (!quoted && dnsPorts.some(port => ports.sourcePort === port || ports.destinationPort === port))
     decodeDns(data, layers)

@@ -1,5 +1,5 @@
 import type { AccessProtocol, Arithmetic, Operator, Relation } from './expression.ts'
-import { accessProtocols, namedNumbers } from './names.ts'
+import { accessProtocols, entryOf, namedNumbers } from './names.ts'
 import type { Reader } from './reader.ts'
 import type { Token } from './token.ts'
 
@@ -25,7 +25,7 @@ const deepest = 100
 
 /** The number that a word means: decimal, hexadecimal with 0x, octal with 0, or a name; of 32 bits. */
 export const numberOf = ({ text }: Token): number | undefined => {
-  const named = Object.hasOwn(namedNumbers, text) ? namedNumbers[text] : undefined
+  const named = entryOf(namedNumbers, text)
   if (named !== undefined) return named
   if (!/^(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.test(text)) return undefined
   const value = /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number(text)
@@ -52,12 +52,14 @@ export const startsArithmetic = (reader: Reader): boolean => {
 }
 
 const isOperation = ({ kind, text }: Token): boolean =>
-  kind === 'sign' && (text in relations || operators.includes(text))
+  kind === 'sign' && (Object.hasOwn(relations, text) || operators.includes(text))
 
 /** The sign between the two sides of a comparison. Throws FilterError. */
 export const relationOf = (reader: Reader): Relation => {
   const token = reader.next()
-  return relations[token.text] ?? reader.fail(token, 'expected a comparison', 'one of = != < <= > >=')
+  return (
+    entryOf(relations, token.text) ?? reader.fail(token, 'expected a comparison', 'one of = != < <= > >=')
+  )
 }
 
 /** One side of a comparison. Throws FilterError. */

@@ -61,6 +61,7 @@ describe('errors tell the column, the reason and a way out', () => {
     ['ip6 host 10.0.0.1', 10, 'IPv4'],
     ['host constructor', 6, 'expected an address'],
     ['host 10.0.0.1 or arp host 10.0.0.2 or 10.0.0.3 or x', 51, 'no word'],
+    ['len constructor 5', 5, 'expected a comparison'],
     ['proto toString', 7, 'expected the number'],
     [`${'('.repeat(2000)}tcp`, 102, 'levels deep'],
     [`${'not '.repeat(1000)}tcp`, 405, 'levels deep'],

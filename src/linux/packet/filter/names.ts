@@ -105,3 +105,7 @@ export const unsupported: Record<string, string> = {
   broadcast: 'write: ether host ff:ff:ff:ff:ff:ff',
   multicast: 'write: ether[0] & 1 != 0',
 }
+
+/** The entry of a table by a word of the filter, which may be the name of something that all objects have. */
+export const entryOf = <T>(table: Record<string, T>, key: string): T | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined

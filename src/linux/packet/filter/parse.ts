@@ -1,7 +1,9 @@
 import { parseArithmetic, relationOf, startsArithmetic } from './arithmetic.ts'
 import type { Expression } from './expression.ts'
-import { isKeyword, parsePrimitive, parseValue, type Qualifiers } from './primitive.ts'
+import { parsePrimitive } from './primitive.ts'
+import { isKeyword, type Qualifiers } from './qualifiers.ts'
 import { Reader } from './reader.ts'
+import { parseValue } from './value.ts'
 
 /** Parentheses and negations within each other: no filter that is meant has as many. */
 const deepest = 100

@@ -1,0 +1,33 @@
+import type { Instruction } from '../filter/instruction.ts'
+import type { Audience } from './link-address.ts'
+
+/** Where and what to capture. */
+export type CaptureOptions = {
+  /** Index of the interface in its namespace. */
+  interface: number
+  /** Number of a descriptor of the interface's namespace; default: that of this thread. */
+  namespace?: number | undefined
+  /** A program of classic BPF, such as `compileFilter(text).program`; default: everything. */
+  filter?: readonly Instruction[] | undefined
+  /** Bytes kept of each packet; default 262,144. */
+  snapLength?: number
+  /** Bytes that the kernel may queue; without privilege over the machine at most net.core.rmem_max. Default 16 MiB. */
+  bufferSize?: number
+  /** Whether packets that this host sends count too; default true. */
+  outgoing?: boolean
+}
+
+/** A packet as the kernel saw it. Its bytes are a copy of its own. */
+export type CapturedPacket = {
+  /** Nanoseconds since 1970. */
+  time: bigint
+  bytes: Uint8Array
+  /** On the wire; more than there are bytes where it was cut at the snapshot length. */
+  length: number
+  direction: 'in' | 'out'
+  /** Of one that came in: for whom it was. */
+  audience?: Audience
+}
+
+/** Packets that passed the filter since the capture began, and those of them that found no room and are lost. */
+export type CaptureStatistics = { seen: number; dropped: number }

@@ -1,0 +1,470 @@
+/** What we see of traced packets, beside what `nft monitor trace` prints of the same ones. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { HeaderChange } from '../../src/insight/walk/header-change.ts'
+import { packetsOf, type TracedPacket } from '../../src/insight/walk/steps.ts'
+import { type TraceEvent, type TraceStep, TraceWatcher } from '../../src/insight/walk/trace-events.ts'
+import { removeLeftTraceTables, TraceTable, traceTableCommands } from '../../src/insight/walk/trace-table.ts'
+import type { TracedFlow } from '../../src/insight/walk/traced-flow.ts'
+import { LinuxKernel } from '../../src/linux/linux.ts'
+import { Connection } from '../../src/linux/netlink/connection.ts'
+import { commit, NETLINK_NETFILTER } from '../../src/linux/nftables/index.ts'
+import { openNamespace } from '../../src/linux/sys/namespace.ts'
+import { Socket } from '../../src/linux/sys/socket.ts'
+import { openDescriptors, requireSandbox, run, tryRun } from '../support/sandbox.ts'
+
+requireSandbox()
+
+/** Where the walk begins: inside -- 10.31.0.1 this host 10.32.0.1 -- outside, with what iptables-nft would have made. */
+const topology = `
+set -e
+ip link set lo up
+for name in inside outside; do ip netns add walk-$name; ip -n walk-$name link set lo up; done
+ip link add walk0 type veth peer name eth0 netns walk-inside
+ip link add walk1 type veth peer name eth0 netns walk-outside
+ip address add 10.31.0.1/24 dev walk0; ip address add 10.32.0.1/24 dev walk1
+ip address add fd31::1/64 dev walk0 nodad; ip address add fd32::1/64 dev walk1 nodad
+ip link set walk0 up; ip link set walk1 up
+ip -n walk-inside address add 10.31.0.2/24 dev eth0; ip -n walk-inside address add fd31::2/64 dev eth0 nodad
+ip -n walk-outside address add 10.32.0.2/24 dev eth0; ip -n walk-outside address add fd32::2/64 dev eth0 nodad
+ip -n walk-inside link set eth0 up; ip -n walk-outside link set eth0 up
+ip -n walk-inside route add default via 10.31.0.1; ip -n walk-inside route add default via fd31::1
+ip -n walk-outside route add fd31::/64 via fd32::1
+echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+`
+const ruleset = `
+table ip nat {
+  chain PREROUTING {
+    type nat hook prerouting priority dstnat
+    tcp dport 8080 counter dnat to 10.31.0.2:80 comment "published"
+  }
+  chain POSTROUTING {
+    type nat hook postrouting priority srcnat
+    ip saddr 10.31.0.0/24 oifname walk1 masquerade
+  }
+}
+table ip filter {
+  chain DOCKER-USER {
+    ip daddr 10.32.0.9 counter drop comment "blocked"
+    counter return
+  }
+  chain FORWARD {
+    type filter hook forward priority filter; policy drop
+    jump DOCKER-USER
+    ct state established,related accept
+    meta l4proto vmap { icmp : accept, tcp : accept }
+  }
+}
+table inet mangle {
+  chain marks {
+    type filter hook prerouting priority mangle
+    iifname walk0 meta mark set 7
+  }
+  chain marks-again {
+    type filter hook forward priority mangle
+    ip6 hoplimit 63 counter
+    meta mark 7 meta mark set 0
+  }
+}`
+
+const kernel = new LinuxKernel()
+const listing = () => run('nft', ['-s', 'list', 'ruleset'])
+const inside = '/run/netns/walk-inside'
+const outside = '/run/netns/walk-outside'
+const ping = (from: string, to: string, ...more: string[]) =>
+  tryRun('ip', ['netns', 'exec', from, 'ping', '-n', '-c', '1', '-W', '1', ...more, to]).status
+
+/** A socket made in a namespace. */
+const at = (path: string, make: (place: { namespace: number }) => Socket): Socket => {
+  using namespace = openNamespace(path)
+  return make({ namespace: namespace.number })
+}
+const serve = () => at(inside, place => Socket.listen({ address: '10.31.0.2', port: 80 }, place))
+const visit = () => at(outside, place => Socket.connect({ address: '10.32.0.1', port: 8080 }, 2000, place))
+const sendUdp = (address: string, port: number) => {
+  using socket = at(inside, place => Socket.open('udp', place))
+  socket.send(new Uint8Array([1]), { address, port })
+}
+
+beforeAll(() => {
+  run('sh', ['-c', topology])
+  run('nft', ['-f', '-'], ruleset)
+  // The kernel takes a while until it answers for its addresses of IPv6.
+  until('IPv6', () => ping('walk-inside', 'fd32::2') === 0)
+})
+afterAll(() => {
+  kernel[Symbol.dispose]()
+  run('sh', [
+    '-c',
+    'nft flush ruleset; ip netns del walk-inside; ip netns del walk-outside; echo 0 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding; while ip link del walk0 || ip link del walk1; do :; done 2>/dev/null; true',
+  ])
+})
+
+/** How many sockets of this namespace follow traced packets: bit 9 of the groups, NFNLGRP_NFTRACE. */
+const followers = (): number =>
+  readFileSync('/proc/thread-self/net/netlink', 'utf8')
+    .split('\n')
+    .map(line => line.trim().split(/\s+/))
+    .filter(([, protocol, , groups]) => protocol === '12' && Number.parseInt(groups ?? '0', 16) & 0x100)
+    .length
+
+const until = (what: string, holds: () => boolean): void => {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    if (holds()) return
+    Bun.sleepSync(5)
+  }
+  throw new Error(`waited in vain: ${what}`)
+}
+
+/** What `nft monitor trace` prints while `action` runs. */
+const monitored = (action: () => void): string => {
+  const file = '/run/walk-monitor'
+  const output = openSync(file, 'w')
+  const before = followers()
+  const monitor = spawn('nft', ['monitor', 'trace'], { stdio: ['ignore', output, output] })
+  try {
+    until('nft monitor', () => followers() > before)
+    action()
+    // It prints at once what it reads: nothing more comes when the file has stopped growing.
+    let size = -1
+    until('the end of its output', () => {
+      Bun.sleepSync(50)
+      const same = size === statSync(file).size
+      size = statSync(file).size
+      return same
+    })
+  } finally {
+    monitor.kill('SIGKILL')
+    closeSync(output)
+  }
+  return readFileSync(file, 'utf8')
+}
+
+type Traced = { events: TraceEvent[]; monitor: string }
+
+/** Traces flows in a namespace while `action` runs; in this one with nft beside it. */
+const trace = (flows: TracedFlow[], action: () => void): Traced => {
+  using watcher = TraceWatcher.open(kernel, undefined)
+  using _table = TraceTable.open(kernel, undefined, { flows })
+  const monitor = monitored(action)
+  return { events: watcher.read(), monitor }
+}
+const traceIn = (where: string, flows: TracedFlow[], action: () => void): TracedPacket[] => {
+  using watcher = TraceWatcher.open(kernel, where)
+  using _table = TraceTable.open(kernel, where, { flows })
+  action()
+  return packetsOf(watcher.read())
+}
+
+/** Steps in nft's words: the packet's number, table and chain, the rule without its counter and the verdict. */
+const linesOf = (events: readonly TraceEvent[]): string[] =>
+  stepsOf(events)
+    .filter(({ isOwn, kind }) => !isOwn && kind !== 'end')
+    .map(({ id, family, table, chain, kind, rule, verdict, mark }) => {
+      const said = `${verdict.name}${verdict.chain === undefined ? '' : ` ${verdict.chain}`}`
+      // nft tells the mark in the line of a policy.
+      const end = mark === 0 ? '' : ` meta mark 0x${mark.toString(16).padStart(8, '0')}`
+      const what = kind === 'policy' ? `policy ${said}${end}` : `rule ${rule?.text} (verdict ${said})`
+      return `trace id ${id.toString(16).padStart(8, '0')} ${family} ${table} ${chain} ${what}`
+    })
+const nftLines = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter(line => / (rule|policy) /.test(line) && !line.includes(' natspace-trace-'))
+    .map(line => line.replace(/ counter packets \d+ bytes \d+/, '').trim())
+
+const stepsOf = (events: readonly TraceEvent[]): TraceStep[] => {
+  expect(events).not.toContainEqual({ type: 'lost' })
+  return events.flatMap(event => (event.type === 'step' ? event : []))
+}
+const changeText = ({ field, before, after }: HeaderChange) => `${field} ${before} -> ${after}`
+const summary = ({ hooks, end }: TracedPacket): string[] => [
+  ...hooks.flatMap(({ hook, visits, changes, changesBefore }) => {
+    const behindVisit = (index: number) => changes.filter(({ behind }) => behind === index).map(changeText)
+    return [
+      ...changesBefore.map(changeText),
+      `${hook}:`,
+      ...behindVisit(-1),
+      ...visits.flatMap((visit, index) => [
+        `${visit.stage} ${visit.table}: ${visit.rules.map(({ rule }) => rule?.text).join('; ')} -> ${visit.verdict}`,
+        ...behindVisit(index),
+      ]),
+    ]
+  }),
+  end.type,
+]
+
+describe('a traced ping', () => {
+  const flow: TracedFlow = {
+    family: 4,
+    protocol: 1,
+    source: { address: '10.31.0.2' },
+    destination: { address: '10.32.0.2' },
+  }
+
+  test('is seen at every hook, out and back, with each address before and after', () => {
+    const { events, monitor } = trace([flow], () => expect(ping('walk-inside', '10.32.0.2')).toBe(0))
+    expect(linesOf(events)).toEqual(nftLines(monitor))
+    const packets = packetsOf(events)
+    expect(packets.map(summary)).toEqual([
+      [
+        'prerouting:',
+        'mangle mangle: iifname "walk0" meta mark set 0x00000007 -> accept',
+        'mark 0 -> 7',
+        'dstnat nat:  -> accept',
+        'ttl 64 -> 63',
+        'forward:',
+        'mangle mangle: meta mark 0x00000007 meta mark set 0x00000000 -> accept',
+        'mark 7 -> 0',
+        'filter filter: jump DOCKER-USER; return; meta l4proto vmap { icmp : accept, tcp : accept } -> accept',
+        'postrouting:',
+        'srcnat nat: ip saddr 10.31.0.0/24 oifname "walk1" masquerade -> accept',
+        'source 10.31.0.2 -> 10.32.0.1',
+        'sent',
+      ],
+      [
+        'prerouting:',
+        'mangle mangle:  -> accept',
+        'destination 10.32.0.1 -> 10.31.0.2',
+        'ttl 64 -> 63',
+        'forward:',
+        'mangle mangle:  -> accept',
+        'filter filter: jump DOCKER-USER; return; ct state established,related accept -> accept',
+        'postrouting:',
+        'sent',
+      ],
+    ])
+  })
+  test('is seen inside the namespaces of both ends, with interfaces and the identifier of its query', () => {
+    const inner = traceIn(inside, [flow], () =>
+      expect(ping('walk-inside', '10.32.0.2', '-e', '4711')).toBe(0),
+    )
+    expect(inner.map(({ hooks, end }) => [hooks.map(({ hook }) => hook), end.type])).toEqual([
+      [['output', 'postrouting'], 'sent'],
+      [['prerouting', 'input'], 'delivered'],
+    ])
+    expect(inner[0]?.hooks[1]?.output).toEqual({ index: expect.any(Number), name: 'eth0' })
+    expect(inner[1]?.hooks[0]?.input?.name).toBe('eth0')
+    expect(inner[1]?.hooks[0]?.arrived).toMatchObject({
+      family: 4,
+      source: '10.32.0.2',
+      destination: '10.31.0.2',
+      protocol: 1,
+      icmpType: 0,
+      icmpId: 4711,
+      icmpSequence: 1,
+      ttl: 63,
+      length: 84,
+    })
+    // Outside it comes from this host, so only the far end tells it.
+    const outer = traceIn(outside, [flow], () => ping('walk-inside', '10.32.0.2'))
+    expect(outer.map(({ hooks }) => hooks[0]?.arrived?.source)).toEqual(['10.32.0.1', '10.32.0.2'])
+  })
+
+  test('of IPv6 is seen likewise', () => {
+    const flow6: TracedFlow = { family: 6, protocol: 58, destination: { address: 'fd32::2' } }
+    const { events, monitor } = trace([flow6], () => expect(ping('walk-inside', 'fd32::2')).toBe(0))
+    expect(linesOf(events)).toEqual(nftLines(monitor))
+    const [request, reply, ...more] = packetsOf(events)
+    expect(more).toEqual([])
+    expect(request?.end).toEqual({ type: 'sent' })
+    expect(request?.hooks[1]?.visits[0]?.rules[0]?.rule?.text).toBe('ip6 hoplimit 63')
+    expect(request?.hooks[0]?.arrived).toMatchObject({
+      family: 6,
+      source: 'fd31::2',
+      icmpType: 128,
+      length: 104,
+    })
+    expect(reply?.hooks[0]?.arrived).toMatchObject({ source: 'fd32::2', icmpType: 129, icmpSequence: 1 })
+  })
+})
+
+describe('a packet that is stopped', () => {
+  const stopped = (flow: TracedFlow, action: () => void): TracedPacket => {
+    const { events, monitor } = trace([flow], action)
+    expect(linesOf(events)).toEqual(nftLines(monitor))
+    const [packet, ...more] = packetsOf(events)
+    expect(more).toEqual([])
+    return packet as TracedPacket
+  }
+
+  test("by a foreign chain's policy ends on that policy", () => {
+    const { end, hooks } = stopped(
+      { family: 4, protocol: 17, destination: { address: '10.32.0.2', port: 9 } },
+      () => sendUdp('10.32.0.2', 9),
+    )
+    expect(end).toMatchObject({
+      type: 'dropped',
+      hook: 'forward',
+      visit: {
+        table: 'filter',
+        chain: 'FORWARD',
+        verdict: 'drop',
+        decidedBy: 'policy',
+        owner: { program: 'docker' },
+      },
+    })
+    expect(hooks.at(-1)?.left).toBeUndefined()
+  })
+
+  test('by a rule behind a jump ends on that rule, with its owner and its comment', () => {
+    const { end } = stopped({ family: 4, protocol: 1, destination: { address: '10.32.0.9' } }, () => {
+      expect(ping('walk-inside', '10.32.0.9')).toBe(1)
+    })
+    expect(end).toMatchObject({
+      type: 'dropped',
+      hook: 'forward',
+      visit: {
+        chain: 'FORWARD',
+        decidedBy: {
+          chain: 'DOCKER-USER',
+          rule: {
+            index: 0,
+            text: 'ip daddr 10.32.0.9 drop comment "blocked"',
+            comment: 'blocked',
+            owner: { program: 'docker' },
+          },
+        },
+      },
+    })
+  })
+
+  test('by the host, which does not forward, vanishes behind prerouting', () => {
+    run('sh', ['-c', 'echo 0 >/proc/sys/net/ipv4/conf/walk0/forwarding'])
+    try {
+      const flow: TracedFlow = { family: 4, protocol: 1, destination: { address: '10.32.0.2' } }
+      const { end } = stopped(flow, () => expect(ping('walk-inside', '10.32.0.2')).toBe(1))
+      expect(end).toEqual({ type: 'vanished', behind: 'prerouting' })
+    } finally {
+      run('sh', ['-c', 'echo 1 >/proc/sys/net/ipv4/conf/walk0/forwarding'])
+    }
+  })
+})
+
+describe('a TCP connection', () => {
+  test('to a published port is translated in both directions', () => {
+    using server = serve()
+    const flow: TracedFlow = { family: 4, protocol: 6, destination: { address: '10.32.0.1', port: 8080 } }
+    const { events, monitor } = trace([flow], () => {
+      using client = visit()
+      using accepted = server.accept(2000)
+      expect(accepted?.peer.port).toBe(client.local.port)
+    })
+    expect(linesOf(events)).toEqual(nftLines(monitor))
+    const packets = packetsOf(events)
+    const [first] = packets
+    expect(first?.hooks[0]?.changes.map(changeText)).toEqual([
+      'destination 10.32.0.1 -> 10.31.0.2',
+      'destinationPort 8080 -> 80',
+    ])
+    expect(first?.hooks[0]?.visits.at(-1)?.rules[0]?.rule?.text).toBe(
+      'tcp dport 8080 dnat to 10.31.0.2:80 comment "published"',
+    )
+    expect(first?.hooks[0]?.connection).toMatchObject({ direction: 'original', state: 'new' })
+    // Answers bear neither end of the flow when they come in.
+    expect(packets.filter(({ hooks }) => hooks[0]?.input?.name === 'walk0')).toEqual([])
+  })
+
+  test('is followed back when the table is told of the ends that connection tracking found', () => {
+    using server = serve()
+    using watcher = TraceWatcher.open(kernel, undefined)
+    using table = TraceTable.open(kernel, undefined, {
+      flows: [{ family: 4, protocol: 6, destination: { address: '10.32.0.1', port: 8080 } }],
+    })
+    table.follow([{ family: 4, protocol: 6, source: { address: '10.31.0.2', port: 80 } }])
+    using client = visit()
+    using accepted = server.accept(2000)
+    expect(accepted?.peer.port).toBe(client.local.port)
+    const answer = packetsOf(watcher.read()).find(({ hooks }) => hooks[0]?.input?.name === 'walk0')
+    expect(answer?.hooks.map(({ changes }) => changes.map(changeText))).toEqual([
+      ['mark 0 -> 7'],
+      ['mark 7 -> 0'],
+      ['source 10.31.0.2 -> 10.32.0.1', 'sourcePort 80 -> 8080'],
+    ])
+    expect(answer?.hooks[0]?.arrived?.tcpFlags).toBe(0x12)
+  })
+})
+
+describe('the tracing table', () => {
+  const flows: TracedFlow[] = [
+    { family: 4, protocol: 6, source: { address: '10.31.0.2', port: 4000 }, destination: { port: 80 } },
+    { family: 6, protocol: 17, destination: { address: 'fd32::2', port: 53 } },
+    { family: 4 },
+  ]
+
+  test('is gone when it is disposed of, and leaves no descriptor and no rule', () => {
+    const before = listing()
+    const descriptors = openDescriptors()
+    {
+      using table = TraceTable.open(kernel, undefined, { flows, packetsPerSecond: 100 })
+      using other = TraceTable.open(kernel, undefined, { flows })
+      expect(table.isOwned).toBe(true)
+      expect(listing()).toContain(`table inet ${table.name} {`)
+      expect(listing()).toContain(`table inet ${other.name} {`)
+      // Nobody else can take it away, and what takes everything away passes it over.
+      expect(tryRun('nft', ['delete', 'table', 'inet', table.name]).status).toBe(1)
+    }
+    expect(listing()).toBe(before)
+    expect(openDescriptors()).toBe(descriptors)
+  })
+
+  test('is gone after kill -9, here and in a space', () => {
+    const rulesets = () => [listing(), run('ip', ['netns', 'exec', 'walk-inside', 'nft', 'list', 'ruleset'])]
+    const before = rulesets()
+    const source = join(import.meta.dirname, '../../src')
+    const program = `
+      import { LinuxKernel } from '${source}/linux/linux.ts'
+      import { TraceTable } from '${source}/insight/walk/trace-table.ts'
+      const flows = [{ family: 4, protocol: 1, destination: { address: '10.32.0.2' } }]
+      const kernel = new LinuxKernel()
+      globalThis.kept = [undefined, '${inside}'].map(where => TraceTable.open(kernel, where, { flows }))
+      setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ['-e', program], { stdio: 'ignore' })
+    const has = (text: string) => text.includes(`natspace-trace-${child.pid}-`)
+    until('the tables of another process', () => rulesets().every(has))
+    child.kill('SIGKILL')
+    until('its end', () => !rulesets().some(has))
+    expect(rulesets()).toEqual(before)
+  })
+
+  test('without an owner is removed at the next start, unless its process lives', () => {
+    using connection = Connection.open(NETLINK_NETFILTER)
+    const before = listing()
+    const { pid } = spawnSync('true')
+    const living = `natspace-trace-${process.pid}-999`
+    for (const name of [`natspace-trace-${pid}-1`, living])
+      commit(connection, traceTableCommands(name, { flows }, false))
+    expect(removeLeftTraceTables(kernel, undefined)).toEqual([`natspace-trace-${pid}-1`])
+    run('nft', ['delete', 'table', 'inet', living])
+    expect(listing()).toBe(before)
+  })
+
+  test('can be read back by nft as it stands', () => {
+    using table = TraceTable.open(kernel, undefined, { flows, packetsPerSecond: 100 })
+    const text = run('nft', ['list', 'table', 'inet', table.name]).replaceAll(table.name, 'copy')
+    run('nft', ['-c', '-f', '-'], text)
+    expect(text).toContain('limit rate 100/second burst 100 packets meta nftrace set 1')
+    expect(text).toContain('meta nfproto ipv4 goto traced')
+  })
+})
+
+describe('events that come faster than they are read', () => {
+  test('are told as lost, and no packet that lacks some passes for whole', () => {
+    const flow: TracedFlow = { family: 4, protocol: 17, destination: { address: '10.32.0.2' } }
+    using watcher = TraceWatcher.open(kernel, undefined)
+    using _table = TraceTable.open(kernel, undefined, { flows: [flow] })
+    for (let port = 1; port <= 3000; port++) sendUdp('10.32.0.2', port)
+    const events = watcher.read()
+    const gap = events.findIndex(({ type }) => type === 'lost')
+    expect(gap).toBeGreaterThan(0)
+    const packets = packetsOf(events)
+    expect(packets.length).toBeGreaterThan(50)
+    for (const { end, hasGap } of packets) expect(end.type).toBe(hasGap ? 'unknown' : 'dropped')
+    expect(packets.some(({ hasGap }) => hasGap)).toBe(true)
+    // Afterwards all is seen again.
+    sendUdp('10.32.0.2', 4)
+    expect(packetsOf(watcher.read()).map(({ end }) => end.type)).toEqual(['dropped'])
+  })
+})
