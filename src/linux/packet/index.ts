@@ -12,6 +12,7 @@
  * @module
  */
 
+export type { FlowTuple } from '../conntrack/tuple.ts'
 export { openNamespace } from '../sys/namespace.ts'
 export { defaultSnapLength, PacketCapture } from './capture/capture.ts'
 export { CaptureError } from './capture/capture-error.ts'

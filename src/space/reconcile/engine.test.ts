@@ -135,6 +135,7 @@ describe('the article', () => {
       'spaces veth1': 'member',
       'source4 veth1 . 192.168.45.3': 'member',
       'inside4 192.168.45.3': 'member',
+      'inside4 192.168.45.2': 'member',
       'pinned veth1': 'member',
       'via veth1 . eth0': 'member',
       'preexisting4 eth0': 'member',

@@ -5,6 +5,7 @@ import { checkPublishedElsewhere, elsewhereOf, knownAddresses } from '../resourc
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
 import { forwarding6Before } from '../resources/forwarding6.ts'
+import { listenedResource } from '../resources/listened.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { type Phase, Planner, type Resource } from '../resources/resource.ts'
 import { formatPublish } from '../spec/publish.ts'
@@ -77,6 +78,7 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
   const elsewhere = elsewhereOf(spaces, previous)
   const all = [
     ...hostResources(paths, host, new Set(), forwarded),
+    listenedResource(spaces.some(({ name, internal }) => !internal && !previous.has(name))),
     ...spaces.flatMap(space => {
       const record = spaceRecord(seen, bootId, space, records.get(space.name))
       return spaceResources(paths, record, previous.get(space.name), elsewhere(space.name))

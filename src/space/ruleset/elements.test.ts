@@ -31,6 +31,7 @@ const plain = [
   'spaces | veth-web',
   'source4 | veth-web . 10.200.0.2',
   'inside4 | 10.200.0.2',
+  'inside4 | 10.200.0.1',
   'free | veth-web',
   'outbound4 | 10.200.0.2',
 ]
@@ -43,6 +44,7 @@ test('both families', () => {
   expect(texts(space({ ipv6 })).filter(text => !plain.includes(text))).toEqual([
     'source6 | veth-web . fd00::2',
     'inside6 | fd00::2',
+    'inside6 | fd00::1',
     'outbound6 | fd00::2',
   ])
 })

@@ -29,15 +29,20 @@ const member = (step: Membership['step'], set: string, fields: KeyField[], data?
 }
 
 const guardOf = (space: ResolvedSpace): Membership[] => {
-  const { hostInterface, address, ipv6, internal, uplink, connect, host, metadata } = space
+  const { hostInterface, address, gateway, ipv6, internal, uplink, connect, host, metadata } = space
   const guard = (set: string, ...key: KeyField[]) => member('guard', set, key)
   return [
     guard('spaces', hostInterface),
     guard('source4', hostInterface, address),
     guard('inside4', address),
+    guard('inside4', gateway),
     ...(ipv6 === undefined
       ? []
-      : [guard('source6', hostInterface, ipv6.address), guard('inside6', ipv6.address)]),
+      : [
+          guard('source6', hostInterface, ipv6.address),
+          guard('inside6', ipv6.address),
+          guard('inside6', ipv6.gateway),
+        ]),
     ...(internal ? [guard('internal', hostInterface)] : []),
     ...(internal || uplink !== undefined || space.egress !== undefined ? [] : [guard('free', hostInterface)]),
     ...(uplink === undefined ? [] : [guard('pinned', hostInterface), guard('via', hostInterface, uplink)]),

@@ -5,7 +5,7 @@ import { chainDefinitions as chains } from './chains.ts'
  * host end of its cable or by its inside addresses; what a membership means is in the rules:
  *
  * - `spaces`: the host ends of all cables. `source4`, `source6`: which address may come out of which cable;
- *   `inside4`, `inside6`: all inside addresses.
+ *   `inside4`, `inside6`: all addresses of cables.
  * - `outbound4`, `outbound6`: whose address is translated when it leaves; `snat4`, `snat6`: into a chosen one.
  * - `publish…`: ports of the host, and where they lead; `hairpin`: cables whose space may come back to itself that way;
  *   `claimed…`, `listened`: ports that no translation may choose as a source.

@@ -53,7 +53,7 @@ test('IPv6 is beside IPv4 where the space has it, by hand and by natspace', () =
     'ip6tables -t nat -A POSTROUTING -s fd00::/126 -o eth0 -j MASQUERADE',
     'outbound6 { fd00::2 }',
   )
-  has('forward', 'ip6tables -t filter -A FORWARD -i eth0 -o veth1 -j ACCEPT', 'inside6 { fd00::2 }')
+  has('forward', 'ip6tables -t filter -A FORWARD -i eth0 -o veth1 -j ACCEPT', 'inside6 { fd00::2, fd00::1 }')
   has(
     'publish',
     "ip6tables -t nat -A PREROUTING -p tcp -m addrtype --dst-type LOCAL --dport 8080 -j DNAT --to-destination '[fd00::2]:80'",

@@ -95,11 +95,11 @@ const protocolNumber = (number: number, only: 'ip' | 'ip6' | undefined): Conditi
   return some(ipv6Carries(number), ipv4Carries(number))
 }
 
-const bytesEqual = (at: number, bytes: Uint8Array): Condition => {
+/** The six bytes of a MAC address. */
+const mac = (at: number, bytes: Uint8Array): Condition => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return all(equals(frame(at + 2, 4), view.getUint32(2)), equals(frame(at, 2), view.getUint16(0)))
 }
-const mac = bytesEqual
 
 type Network = Expression & { type: 'network' }
 
