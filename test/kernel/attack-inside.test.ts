@@ -105,7 +105,7 @@ describe.each(families)('IPv%d', family => {
     withRules(seen, () => {
       expect(count()).toBe('0')
       const rules =
-        family === 4 ? { to_host: /redirect|reject/ } : { from_space: /^\s*drop/, to_host: /reject/ }
+        family === 4 ? { to_host: /redirect|refuse/ } : { from_space: /^\s*drop/, to_host: /refuse/ }
       withoutRules(rules, () => expect(count()).toBe('1'))
     })
     for (const ip of ['ipv4', 'ipv6'])
@@ -125,7 +125,7 @@ describe.each(families)('IPv%d', family => {
       return own.next(seen => seen.protocol === protocol && seen.type === type, patience.stays)
     }
     // Nor about one that is not let through: let it.
-    withoutRules({ to_space: /reject/ }, () => {
+    withoutRules({ to_space: /refuse/ }, () => {
       expect([redirected(), redirected(), redirected()]).toEqual([undefined, undefined, undefined])
       // The kernel sends few in a second.
       const end = performance.now() + patience.comes
@@ -141,7 +141,7 @@ describe.each(families)('IPv%d', family => {
     const send = sends(evil.address[family], of.loopback, 7001)
     expect(heard(send, service)).toBeUndefined()
     // The kernel takes no ::1 off a wire; 127.0.0.1 it would, on the cable of a space that publishes.
-    withoutRules({ guard: /127\.0\.0\.0/, to_host: /reject/ }, () =>
+    withoutRules({ guard: /127\.0\.0\.0/, to_host: /refuse/ }, () =>
       expect(heard(send, service, family === 4 ? patience.comes : patience.stays) !== undefined).toBe(
         family === 4,
       ),
@@ -170,7 +170,7 @@ test('S7: a router advertisement from inside changes neither routes nor addresse
   expect(state()).toBe(before)
   for (const leaf of ['accept_ra', 'autoconf'])
     expect(must(host, `sysctl -n net.ipv6.conf.${evil.device}.${leaf}`)).toBe('0\n')
-  withoutRules({ from_space: /^\s*drop/, to_host: /reject/ }, () => {
+  withoutRules({ from_space: /^\s*drop/, to_host: /refuse/ }, () => {
     // The settings of the cable hold by themselves.
     send()
     expect(state()).toBe(before)

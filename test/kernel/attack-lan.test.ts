@@ -61,7 +61,7 @@ describe.each(families)('IPv%d', family => {
   test('S3: the inside address is unreachable by a route to it', () => {
     const direct = packets(of.attacker, web.address[family], 80)
     for (const send of Object.values(direct)) expect(arrival(send, cable)).toBeUndefined()
-    const gone = { guard: /inside/, to_space: /reject/ }
+    const gone = { guard: /inside/, to_space: /refuse/ }
     for (const send of Object.values(direct))
       withoutRules(gone, () => expect(certainArrival(send, cable).source).toBe(of.attacker))
   })
@@ -81,7 +81,7 @@ describe.each(families)('IPv%d', family => {
     must(machine('host'), `ip neighbour add ${other} lladdr ${cable.address} dev ${web.device}`)
     const direct = packets(of.attacker, other, 80).udp
     expect(arrival(direct, cable)).toBeUndefined()
-    withoutRules({ to_space: /reject/ }, () => certainArrival(direct, cable))
+    withoutRules({ to_space: /refuse/ }, () => certainArrival(direct, cable))
     must(machine('host'), `ip route delete ${other} dev ${web.device}`)
   })
 

@@ -52,7 +52,7 @@ describe.each(families)('IPv%d', family => {
         await Bun.sleep(30)
       }
       expect(arrived(service)).toBe(0)
-      await withoutRules({ guard: /127\.0\.0\.0/, to_host: /reject/ }, () => Bun.sleepSync(50))
+      await withoutRules({ guard: /127\.0\.0\.0/, to_host: /refuse/ }, () => Bun.sleepSync(50))
       expect(arrived(service)).toBeGreaterThan(0)
     } finally {
       program.kill()

@@ -73,7 +73,7 @@ describe.each(families)('IPv%d', family => {
             to,
             undefined,
           ])
-    withoutRules({ to_space: /reject/ }, () =>
+    withoutRules({ to_space: /refuse/ }, () =>
       certainArrival(sends('server', spaces.client.address[family]), cables.client),
     )
   })

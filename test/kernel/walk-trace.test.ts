@@ -1,5 +1,5 @@
 /** What we see of traced packets, beside what `nft monitor trace` prints of the same ones. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,29 +11,21 @@ import type { TracedFlow } from '../../src/insight/walk/traced-flow.ts'
 import { LinuxKernel } from '../../src/linux/linux.ts'
 import { Connection } from '../../src/linux/netlink/connection.ts'
 import { commit, NETLINK_NETFILTER } from '../../src/linux/nftables/index.ts'
-import { openNamespace } from '../../src/linux/sys/namespace.ts'
-import { Socket } from '../../src/linux/sys/socket.ts'
 import { openDescriptors, requireSandbox, run, tryRun } from '../support/sandbox.ts'
+import {
+  inside,
+  outside,
+  ping,
+  raiseStage,
+  sendUdp,
+  serve,
+  strikeStage,
+  until,
+  visit,
+} from '../support/walk-stage.ts'
 
 requireSandbox()
 
-/** Where the walk begins: inside -- 10.31.0.1 this host 10.32.0.1 -- outside, with what iptables-nft would have made. */
-const topology = `
-set -e
-ip link set lo up
-for name in inside outside; do ip netns add walk-$name; ip -n walk-$name link set lo up; done
-ip link add walk0 type veth peer name eth0 netns walk-inside
-ip link add walk1 type veth peer name eth0 netns walk-outside
-ip address add 10.31.0.1/24 dev walk0; ip address add 10.32.0.1/24 dev walk1
-ip address add fd31::1/64 dev walk0 nodad; ip address add fd32::1/64 dev walk1 nodad
-ip link set walk0 up; ip link set walk1 up
-ip -n walk-inside address add 10.31.0.2/24 dev eth0; ip -n walk-inside address add fd31::2/64 dev eth0 nodad
-ip -n walk-outside address add 10.32.0.2/24 dev eth0; ip -n walk-outside address add fd32::2/64 dev eth0 nodad
-ip -n walk-inside link set eth0 up; ip -n walk-outside link set eth0 up
-ip -n walk-inside route add default via 10.31.0.1; ip -n walk-inside route add default via fd31::1
-ip -n walk-outside route add fd31::/64 via fd32::1
-echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
-`
 const ruleset = `
 table ip nat {
   chain PREROUTING {
@@ -70,36 +62,11 @@ table inet mangle {
 }`
 
 const kernel = new LinuxKernel()
-const listing = () => run('nft', ['-s', 'list', 'ruleset'])
-const inside = '/run/netns/walk-inside'
-const outside = '/run/netns/walk-outside'
-const ping = (from: string, to: string, ...more: string[]) =>
-  tryRun('ip', ['netns', 'exec', from, 'ping', '-n', '-c', '1', '-W', '1', ...more, to]).status
-
-/** A socket made in a namespace. */
-const at = (path: string, make: (place: { namespace: number }) => Socket): Socket => {
-  using namespace = openNamespace(path)
-  return make({ namespace: namespace.number })
-}
-const serve = () => at(inside, place => Socket.listen({ address: '10.31.0.2', port: 80 }, place))
-const visit = () => at(outside, place => Socket.connect({ address: '10.32.0.1', port: 8080 }, 2000, place))
-const sendUdp = (address: string, port: number) => {
-  using socket = at(inside, place => Socket.open('udp', place))
-  socket.send(new Uint8Array([1]), { address, port })
-}
-
-beforeAll(() => {
-  run('sh', ['-c', topology])
-  run('nft', ['-f', '-'], ruleset)
-  // The kernel takes a while until it answers for its addresses of IPv6.
-  until('IPv6', () => ping('walk-inside', 'fd32::2') === 0)
-})
+const listing = () => run('nft', ['list', 'ruleset'])
+beforeAll(() => raiseStage(ruleset))
 afterAll(() => {
   kernel[Symbol.dispose]()
-  run('sh', [
-    '-c',
-    'nft flush ruleset; ip netns del walk-inside; ip netns del walk-outside; echo 0 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding; while ip link del walk0 || ip link del walk1; do :; done 2>/dev/null; true',
-  ])
+  strikeStage()
 })
 
 /** How many sockets of this namespace follow traced packets: bit 9 of the groups, NFNLGRP_NFTRACE. */
@@ -109,14 +76,6 @@ const followers = (): number =>
     .map(line => line.trim().split(/\s+/))
     .filter(([, protocol, , groups]) => protocol === '12' && Number.parseInt(groups ?? '0', 16) & 0x100)
     .length
-
-const until = (what: string, holds: () => boolean): void => {
-  for (let attempt = 0; attempt < 400; attempt++) {
-    if (holds()) return
-    Bun.sleepSync(5)
-  }
-  throw new Error(`waited in vain: ${what}`)
-}
 
 /** What `nft monitor trace` prints while `action` runs. */
 const monitored = (action: () => void): string => {
@@ -396,7 +355,6 @@ describe('the tracing table', () => {
 
   test('is gone when it is disposed of, and leaves no descriptor and no rule', () => {
     const before = listing()
-    const descriptors = openDescriptors()
     {
       using table = TraceTable.open(kernel, undefined, { flows, packetsPerSecond: 100 })
       using other = TraceTable.open(kernel, undefined, { flows })
@@ -407,6 +365,11 @@ describe('the tracing table', () => {
       expect(tryRun('nft', ['delete', 'table', 'inet', table.name]).status).toBe(1)
     }
     expect(listing()).toBe(before)
+    const descriptors = openDescriptors()
+    for (const where of [undefined, inside]) {
+      TraceTable.open(kernel, where, { flows })[Symbol.dispose]()
+      TraceWatcher.open(kernel, where)[Symbol.dispose]()
+    }
     expect(openDescriptors()).toBe(descriptors)
   })
 

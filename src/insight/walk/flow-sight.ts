@@ -1,7 +1,7 @@
 import { type Flow, type FlowSelector, type FlowTuple, mirrorOf } from '../../linux/conntrack/index.ts'
 import type { HeaderChange } from './header-change.ts'
 import type { PacketHeader } from './packet-header.ts'
-import type { FlowEnd, TracedFlow } from './traced-flow.ts'
+import { type FlowEnd, type TracedFlow, tellingEnds } from './traced-flow.ts'
 
 /**
  * Theory of operation. Connection tracking keeps two tuples of a flow: of its first packet before any translation, and
@@ -63,35 +63,31 @@ export const translationsOf = ({ original, reply }: Pick<Flow, 'original' | 'rep
   )
 }
 
-const isEnd = (end: FlowEnd | undefined, address: string, port: number | undefined): boolean =>
-  (end?.address === undefined || end.address === address) && (end?.port === undefined || end.port === port)
+const isEnd = ({ address, port }: FlowEnd, { source, sourcePort }: FlowTuple): boolean =>
+  (address === undefined || address === source) && (port === undefined || port === sourcePort)
 
-/** Whether a flow may be the one that is traced, whichever of its ends are translated here. Pure. */
-export const isTraced = (traced: TracedFlow, flow: Flow): boolean => {
-  const { original, reply } = flow
-  const after = mirrorOf(reply)
-  const { source, destination, icmpId } = traced
-  return (
-    traced.family === flow.family &&
-    (traced.protocol === undefined || traced.protocol === original.protocol) &&
-    (icmpId === undefined || icmpId === original.icmp?.id || icmpId === reply.icmp?.id) &&
-    [original, after].some(tuple => isEnd(source, tuple.source, tuple.sourcePort)) &&
-    [original, after].some(tuple => isEnd(destination, tuple.destination, tuple.destinationPort))
-  )
+/**
+ * Whether a flow may be the one that is traced: as with packets, one end that was not translated tells it, so others may
+ * be meant too. `sightOf` a packet says which one it is. Pure.
+ */
+export const isTraced = (traced: TracedFlow, { family, original, reply }: Flow): boolean => {
+  if (traced.family !== family) return false
+  if (traced.protocol !== undefined && traced.protocol !== original.protocol) return false
+  const ends = tellingEnds(traced)
+  const directions = [original, mirrorOf(original), reply, mirrorOf(reply)]
+  return ends.length === 0 || ends.some(end => directions.some(tuple => isEnd(end, tuple)))
 }
 
 /** What to ask the list of connections for, to get every flow that `isTraced` may accept. Pure. */
-export const selectorsOf = ({ family, protocol, source, destination }: TracedFlow): FlowSelector[] => {
+export const selectorsOf = (traced: TracedFlow): FlowSelector[] => {
+  const { family, protocol } = traced
   const common = { family, ...(protocol === undefined ? {} : { protocol }) }
-  if (destination?.address !== undefined)
-    return [
-      { ...common, originalDestination: destination.address },
-      { ...common, replySource: destination.address },
-    ]
-  if (source?.address !== undefined)
-    return [
-      { ...common, originalSource: source.address },
-      { ...common, replyDestination: source.address },
-    ]
-  return [common]
+  const ends = tellingEnds(traced)
+  if (ends.length === 0 || ends.some(({ address }) => address === undefined)) return [common]
+  return ends.flatMap(({ address = '' }) => [
+    { ...common, originalSource: address },
+    { ...common, originalDestination: address },
+    { ...common, replySource: address },
+    { ...common, replyDestination: address },
+  ])
 }

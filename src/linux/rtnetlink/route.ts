@@ -2,7 +2,7 @@ import { ipFamily } from '../net/ip.ts'
 import { struct } from '../netlink/composite.ts'
 import { type Request, request } from '../netlink/connection.ts'
 import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
-import { bytes, ip, u8, u32 } from '../netlink/scalars.ts'
+import { be16, bytes, ip, u8, u32 } from '../netlink/scalars.ts'
 import { familyNumber, RTM } from './types.ts'
 
 /** RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE. struct rtmsg, linux/rtnetlink.h. Equivalent to: `ip route …` */
@@ -32,6 +32,10 @@ export const routeMessage = message(
     /** Table ids above 255; always present in replies. */
     table: [15, u32, 'RTA_TABLE'],
     mark: [16, u32, 'RTA_MARK'],
+    /** These three of a question; without a protocol the kernel takes it for one of UDP. */
+    ipProtocol: [27, u8, 'RTA_IP_PROTO'],
+    sourcePort: [28, be16, 'RTA_SPORT'],
+    destinationPort: [29, be16, 'RTA_DPORT'],
   } as const,
 )
 export type RouteMessage = MessageOf<typeof routeMessage>
@@ -189,6 +193,10 @@ export type RouteQuery = {
   inputIndex?: number | undefined
   outputIndex?: number | undefined
   mark?: number | undefined
+  /** Number of TCP, UDP or ICMP, and ports: rules of policy routing may ask for them. Left out: UDP, for the kernel. */
+  ipProtocol?: number | undefined
+  sourcePort?: number | undefined
+  destinationPort?: number | undefined
 }
 
 /** Asks for the routing decision of one packet. Equivalent to: `ip route get DEST [from SRC] [iif NAME] [mark N]` */
@@ -210,6 +218,9 @@ export const getRoute = (query: RouteQuery): Request => {
       ...(query.inputIndex === undefined ? {} : { inputIndex: query.inputIndex }),
       ...(query.outputIndex === undefined ? {} : { outputIndex: query.outputIndex }),
       ...(query.mark === undefined ? {} : { mark: query.mark }),
+      ...(query.ipProtocol === undefined ? {} : { ipProtocol: query.ipProtocol }),
+      ...(query.sourcePort === undefined ? {} : { sourcePort: query.sourcePort }),
+      ...(query.destinationPort === undefined ? {} : { destinationPort: query.destinationPort }),
     },
   })
 }

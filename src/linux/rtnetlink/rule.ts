@@ -50,15 +50,48 @@ export type Rule = {
   action: number
   /** FIB_RULE_INVERT: matches everything else. */
   inverted: boolean
+  /** What else it asks for, by the words of ip(8): 'ipproto', 'uidrange'. Absent where it asks for nothing else. */
+  otherConditions?: readonly string[]
 }
 
 const FIB_RULE_INVERT = 2
+
+/** FRA_* that limit what a rule applies to, and that are not read: linux/fib_rules.h. */
+const conditionNames: Readonly<Record<number, string>> = {
+  12: 'tun_id',
+  13: 'suppress_ifgroup',
+  19: 'l3mdev',
+  20: 'uidrange',
+  22: 'ipproto',
+  23: 'sport',
+  24: 'dport',
+  25: 'dscp',
+  26: 'flowlabel',
+}
+/** Behind those known here there may be more in newer kernels, and most of them are conditions. */
+const lastKnown = 26
+
+/** No prefix is too short: how the kernel says that nothing is suppressed. */
+const suppressNothing = 0xffffffff
+
+const otherConditions = ({ header, attributes }: RuleMessage): { otherConditions?: string[] } => {
+  const suppressed = attributes.suppressPrefixLength ?? suppressNothing
+  const names = [
+    ...(header.tos === 0 ? [] : ['tos']),
+    ...(suppressed === suppressNothing ? [] : ['suppress_prefixlength']),
+    ...(attributes.unknown ?? []).flatMap(
+      ({ type }) => conditionNames[type] ?? (type > lastKnown ? `attribute ${type}` : []),
+    ),
+  ]
+  return names.length === 0 ? {} : { otherConditions: names }
+}
 
 const selector = (address: string | undefined, length: number): string =>
   address === undefined ? 'all' : `${address}/${length}`
 
 /** A rule from its message. */
 export const toRule = ({ header, attributes }: RuleMessage): Rule => ({
+  ...otherConditions({ header, attributes }),
   family: header.family === familyNumber(4) ? 4 : 6,
   priority: attributes.priority ?? 0,
   source: selector(attributes.source, header.sourceLength),

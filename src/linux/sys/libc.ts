@@ -64,6 +64,8 @@ export const libcTable = {
   setrlimit: signature(['i32', 'ptr']),
   signal: signature(['i32', 'u64'], 'isize'),
   sigprocmask: signature(['i32', 'ptr', 'ptr']),
+  /** For calls that older C libraries have no function for; pointers as numbers (see `address`). */
+  syscall: signature(['u64', 'u64', 'u64', 'u64', 'u64', 'u64'], 'isize'),
 } as const satisfies Record<string, Signature>
 
 type Argument<T extends CType> = T extends 'ptr' ? Uint8Array | null : number

@@ -14,6 +14,8 @@ export const chainsAbout: Readonly<Record<string, string>> = {
   publish:
     'Leads a published port into its space: single ports before ranges, those of one host address before those of all.',
   input: 'Packets of spaces for this host itself.',
+  refuse:
+    'Refusals are told to whoever asked: by a reset for TCP, else by ICMP (administratively prohibited).',
   to_host:
     'What a space may ask of this host; no redirects, which would change its routes. By itself echo and its resolver, everything with `--host all`, nothing with `--host none`. Answers always.',
   forward:

@@ -57,7 +57,7 @@ const ipv4 = match(meta('nfproto'), 'ipv4')
 const ipv6 = match(meta('nfproto'), 'ipv6')
 const transport = concat(protocol, th('dport'))
 const loopback = '127.0.0.0/8'
-const refuse = reject('icmpx', 'admin-prohibited')
+const refuse = goTo('refuse')
 
 /** Solicitations and advertisements of neighbours: what ARP is to IPv4 (RFC 4861). */
 const neighbourDiscovery = match(
@@ -113,6 +113,11 @@ const routerGuard = (family: 4 | 6): Rule =>
 
 /** All chains, those that are only jumped to before those that jump. */
 export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
+  {
+    // Told at once to whoever asked; by ICMPv6 a connecting TCP may hear of it late.
+    name: 'refuse',
+    rules: [rule([match(protocol, 'tcp'), reject('tcp reset')]), rule([reject('icmpx', 'admin-prohibited')])],
+  },
   {
     // Whatever comes out of a cable: only what bears the space's own address.
     name: 'from_space',

@@ -16,6 +16,7 @@ import {
   udp,
   word,
 } from '../frames.test-support.ts'
+import { crc32c } from './crc32c.ts'
 import type { Layer } from './layer.ts'
 import { decodePacket, layerOf } from './packet.ts'
 import { summaryText } from './summary.ts'
@@ -221,6 +222,21 @@ describe('checksums', () => {
     offloaded.set(word((sum & 0xffff) + (sum >> 16)), 16)
     expect(stateOf(offloaded)).toBe('offloaded')
     expect(summaryText(decodePacket(overIpv4(6, offloaded)))).not.toContain('bad')
+  })
+
+  test('CRC32c of SCTP', () => {
+    // The check value that is published for this polynomial.
+    expect(crc32c(new DataView(new TextEncoder().encode('123456789').buffer), 0, 9)).toBe(0xe306_9283)
+    const chunk = [1, 0, 0, 4]
+    const stateOf = (checksum: readonly number[], body: readonly number[] = chunk) =>
+      layerOf(decodePacket(overIpv4(132, bytes(word(5), word(6), long(77), checksum, body))), 'sctp')
+        ?.checksum
+    const zero = bytes(word(5), word(6), long(77), long(0), chunk)
+    const right = crc32c(new DataView(zero.buffer), 0, zero.length)
+    const field = [right & 255, (right >> 8) & 255, (right >> 16) & 255, right >>> 24]
+    expect(stateOf(field)).toBe('right')
+    expect(stateOf(field, [2, 0, 0, 4])).toBe('wrong')
+    expect(stateOf([0, 0, 0, 0])).toBe('offloaded')
   })
 
   test('a datagram without one, and one that is cut', () => {

@@ -1,15 +1,19 @@
+import type { ChecksumState } from './checksum.ts'
+import { crc32c } from './crc32c.ts'
 import { cutShort, type Layer, type Place, place } from './layer.ts'
 import { after, holds, present, type Slice, u8, u16, u32 } from './slice.ts'
+import type { Carrier } from './transport.ts'
 
 /** One chunk: its kind, its flags and its length in bytes, header included. */
 export type SctpChunk = { number: number; name?: string; flags: number; length: number }
 
-/** The common header of SCTP and the kinds of its chunks (RFC 9260). Its CRC32c is not checked. */
+/** The common header of SCTP and the kinds of its chunks (RFC 9260). */
 export type Sctp = Place & {
   type: 'sctp'
   sourcePort: number
   destinationPort: number
   verificationTag: number | undefined
+  checksum: ChecksumState
   chunks: SctpChunk[]
   /** Bytes of chunks that were not captured. */
   missing: number
@@ -35,7 +39,7 @@ const names: Record<number, string> = {
 }
 
 /** Reads an SCTP packet as far as the headers of its chunks. */
-export const decodeSctp = (slice: Slice, layers: Layer[]): void => {
+export const decodeSctp = (slice: Slice, layers: Layer[], { pseudo, quoted }: Carrier): void => {
   if (!holds(slice, 4)) {
     layers.push(cutShort(slice, 'sctp', 12))
     return
@@ -57,7 +61,17 @@ export const decodeSctp = (slice: Slice, layers: Layer[]): void => {
     sourcePort: u16(slice, 0),
     destinationPort: u16(slice, 2),
     verificationTag: holds(slice, 8) ? u32(slice, 4) : undefined,
+    // Unlike others it does not cover the pseudo-header, but a fragment has none.
+    checksum: quoted || pseudo === undefined ? 'unchecked' : checkSctp(slice),
     chunks,
     missing: slice.whole - slice.end,
   })
+}
+
+/** The checksum stands in the other byte order than everything else; what is left to the network card is 0. */
+const checkSctp = (slice: Slice): ChecksumState => {
+  if (slice.end < slice.whole || !holds(slice, 12)) return 'unchecked'
+  const field = slice.view.getUint32(slice.at + 8, true)
+  if (field === crc32c(slice.view, slice.at, slice.end, slice.at + 8)) return 'right'
+  return field === 0 ? 'offloaded' : 'wrong'
 }

@@ -39,7 +39,7 @@ const names: Record<number, string> = {
 export const decodeTransport = (protocol: number, slice: Slice, layers: Layer[], carrier: Carrier): void => {
   if (protocol === PROTOCOL_NUMBER.tcp) decodeTcp(slice, layers, carrier)
   else if (protocol === PROTOCOL_NUMBER.udp) decodeUdp(slice, layers, carrier)
-  else if (protocol === PROTOCOL_NUMBER.sctp) decodeSctp(slice, layers)
+  else if (protocol === PROTOCOL_NUMBER.sctp) decodeSctp(slice, layers, carrier)
   else if (protocol === PROTOCOL_NUMBER.icmp && carrier.family === 4) decodeIcmp(slice, layers, carrier)
   else if (protocol === PROTOCOL_NUMBER.icmpv6 && carrier.family === 6) decodeIcmpv6(slice, layers, carrier)
   else layers.push(other(protocol, slice))
