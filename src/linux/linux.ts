@@ -267,9 +267,19 @@ export class LinuxKernel implements Kernel {
       case 'address.delete':
         return deleteAddress(change)
       case 'route.add':
-        return addRoute({ ...change, ...change.local, outputIndex: change.index, local: change.local !== undefined })
+        return addRoute({
+          ...change,
+          ...change.local,
+          outputIndex: change.index,
+          local: change.local !== undefined,
+        })
       case 'route.delete':
-        return deleteRoute({ ...change, ...change.local, outputIndex: change.index, local: change.local !== undefined })
+        return deleteRoute({
+          ...change,
+          ...change.local,
+          outputIndex: change.index,
+          local: change.local !== undefined,
+        })
       case 'qdisc.replace':
         return replaceTokenBucket(change)
       case 'qdisc.delete':

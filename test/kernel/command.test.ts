@@ -233,7 +233,7 @@ test('explain takes the values of the only space, of a named one, or of the exam
   const byHand = output.match(/iptables .* -j MASQUERADE/g)
   const rule = (network: string) => `iptables -t nat -A POSTROUTING -s ${network} -o eth0 -j MASQUERADE`
   expect(byHand).toEqual([rule('172.20.0.0/24'), rule('192.168.45.0/24'), rule('172.20.0.0/24')])
-  expect(output).toContain('nft \'add element inet natspace outbound4 { 172.20.0.9 }\'')
+  expect(output).toContain("nft 'add element inet natspace outbound4 { 172.20.0.9 }'")
   expect(output).toContain('ip netns exec web route add default gw 172.20.0.1')
   expect(output).toMatch(/\n2\n$/)
 })

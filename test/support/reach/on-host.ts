@@ -1,5 +1,4 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expectOnNewHost } from '../host.ts'
 import type { Probe, Report, Server } from './exchange.ts'
@@ -50,7 +49,8 @@ export const reachOnNewHost = <Name extends string>(
   script: string,
   plans: Record<Name, Plan>,
 ): Reached<Name> => {
-  const folder = mkdtempSync(join(tmpdir(), 'reach-'))
+  // Not in the folder for temporary files, which may lie below /run: the host has a /run of its own.
+  const folder = mkdtempSync('/tmp/natspace-reach-')
   const fileOf = (name: string, kind: 'plan' | 'report') => join(folder, `${name}.${kind}`)
   try {
     for (const [name, plan] of Object.entries(plans))
