@@ -52,9 +52,12 @@ export const spaceLines = (space: ResolvedSpace, style: Style): string[] => {
   return rows.map(([label, value]) => `  ${style.dim(label.padEnd(9))}  ${printable(value)}`)
 }
 
-const outsideText = ({ internal, uplink }: ResolvedSpace): string => {
+const outsideText = ({ internal, uplink, source, egress }: ResolvedSpace): string => {
   if (internal) return 'no way out (--internal)'
-  return uplink === undefined ? 'wherever a route leads, as this host' : `by ${uplink}, as this host`
+  const where = uplink === undefined ? 'wherever a route leads' : `by ${uplink}`
+  const as = source === undefined ? 'this host' : Object.values(source).join(' and ')
+  const only = egress === undefined ? '' : `; only to ${egress.map(formatEgress).join(', ') || 'nobody'}`
+  return `${where}, as ${as}${only}`
 }
 
 /** A warning of a plan as a finding. */

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { FlowWatcher } from '../../src/insight/walk/conntrack-entry.ts'
 import { tupleOfHeader } from '../../src/insight/walk/flow-sight.ts'
 import { legacyTables } from '../../src/insight/walk/legacy-tables.ts'
+import { packetsOf } from '../../src/insight/walk/packet-collector.ts'
 import {
   decideRoute,
   inboundDecisions,
   outboundDecisions,
   type WayDecision,
 } from '../../src/insight/walk/route-decisions.ts'
-import { packetsOf } from '../../src/insight/walk/steps.ts'
 import { TraceWatcher } from '../../src/insight/walk/trace-events.ts'
 import { TraceTable } from '../../src/insight/walk/trace-table.ts'
 import type { TracedFlow } from '../../src/insight/walk/traced-flow.ts'
@@ -150,8 +150,13 @@ describe('the flow of a connection to a published port', () => {
   })
 
   test('leaves no descriptor open', () => {
+    const open = () => {
+      for (const where of [undefined, inside]) FlowWatcher.open(kernel, where, [traced])[Symbol.dispose]()
+    }
+    // The kernel's own sockets, one for each namespace, stay open.
+    open()
     const descriptors = openDescriptors()
-    for (const where of [undefined, inside]) FlowWatcher.open(kernel, where, [traced])[Symbol.dispose]()
+    open()
     expect(openDescriptors()).toBe(descriptors)
   })
 })
@@ -292,6 +297,8 @@ describe('iptables-legacy', () => {
     expect(none[4]).toEqual([])
     run('ip', ['netns', 'exec', 'walk-inside', 'iptables-legacy', '-A', 'FORWARD', '-j', 'ACCEPT'])
     expect(legacyTables(inside)[4]).toEqual(['filter'])
-    expect(legacyTables(undefined)[4]).toEqual([])
+    // In a namespace as old as its user namespace the kernel lets nobody read them.
+    const own = legacyTables(undefined)[4]
+    if (own !== 'unreadable') expect(own).toEqual([])
   })
 })

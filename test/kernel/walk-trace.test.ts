@@ -1,17 +1,19 @@
 /** What we see of traced packets, beside what `nft monitor trace` prints of the same ones. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { HeaderChange } from '../../src/insight/walk/header-change.ts'
-import { packetsOf, type TracedPacket } from '../../src/insight/walk/steps.ts'
-import { type TraceEvent, type TraceStep, TraceWatcher } from '../../src/insight/walk/trace-events.ts'
+import { FlowWatcher } from '../../src/insight/walk/conntrack-entry.ts'
+import { answersOf } from '../../src/insight/walk/flow-sight.ts'
+import { packetsOf } from '../../src/insight/walk/packet-collector.ts'
+import type { TracedPacket } from '../../src/insight/walk/steps.ts'
+import { TraceWatcher } from '../../src/insight/walk/trace-events.ts'
 import { removeLeftTraceTables, TraceTable, traceTableCommands } from '../../src/insight/walk/trace-table.ts'
 import type { TracedFlow } from '../../src/insight/walk/traced-flow.ts'
 import { LinuxKernel } from '../../src/linux/linux.ts'
 import { Connection } from '../../src/linux/netlink/connection.ts'
 import { commit, NETLINK_NETFILTER } from '../../src/linux/nftables/index.ts'
 import { openDescriptors, requireSandbox, run, tryRun } from '../support/sandbox.ts'
+import { changeText, linesOf, nftLines, summary, traceBesideNft } from '../support/walk-monitor.ts'
 import {
   inside,
   outside,
@@ -45,6 +47,7 @@ table ip filter {
   chain FORWARD {
     type filter hook forward priority filter; policy drop
     jump DOCKER-USER
+    udp dport 5353 accept
     ct state established,related accept
     meta l4proto vmap { icmp : accept, tcp : accept }
   }
@@ -69,91 +72,13 @@ afterAll(() => {
   strikeStage()
 })
 
-/** How many sockets of this namespace follow traced packets: bit 9 of the groups, NFNLGRP_NFTRACE. */
-const followers = (): number =>
-  readFileSync('/proc/thread-self/net/netlink', 'utf8')
-    .split('\n')
-    .map(line => line.trim().split(/\s+/))
-    .filter(([, protocol, , groups]) => protocol === '12' && Number.parseInt(groups ?? '0', 16) & 0x100)
-    .length
-
-/** What `nft monitor trace` prints while `action` runs. */
-const monitored = (action: () => void): string => {
-  const file = '/run/walk-monitor'
-  const output = openSync(file, 'w')
-  const before = followers()
-  const monitor = spawn('nft', ['monitor', 'trace'], { stdio: ['ignore', output, output] })
-  try {
-    until('nft monitor', () => followers() > before)
-    action()
-    // It prints at once what it reads: nothing more comes when the file has stopped growing.
-    let size = -1
-    until('the end of its output', () => {
-      Bun.sleepSync(50)
-      const same = size === statSync(file).size
-      size = statSync(file).size
-      return same
-    })
-  } finally {
-    monitor.kill('SIGKILL')
-    closeSync(output)
-  }
-  return readFileSync(file, 'utf8')
-}
-
-type Traced = { events: TraceEvent[]; monitor: string }
-
-/** Traces flows in a namespace while `action` runs; in this one with nft beside it. */
-const trace = (flows: TracedFlow[], action: () => void): Traced => {
-  using watcher = TraceWatcher.open(kernel, undefined)
-  using _table = TraceTable.open(kernel, undefined, { flows })
-  const monitor = monitored(action)
-  return { events: watcher.read(), monitor }
-}
+const trace = (flows: TracedFlow[], action: () => void) => traceBesideNft(kernel, flows, action)
 const traceIn = (where: string, flows: TracedFlow[], action: () => void): TracedPacket[] => {
   using watcher = TraceWatcher.open(kernel, where)
   using _table = TraceTable.open(kernel, where, { flows })
   action()
   return packetsOf(watcher.read())
 }
-
-/** Steps in nft's words: the packet's number, table and chain, the rule without its counter and the verdict. */
-const linesOf = (events: readonly TraceEvent[]): string[] =>
-  stepsOf(events)
-    .filter(({ isOwn, kind }) => !isOwn && kind !== 'end')
-    .map(({ id, family, table, chain, kind, rule, verdict, mark }) => {
-      const said = `${verdict.name}${verdict.chain === undefined ? '' : ` ${verdict.chain}`}`
-      // nft tells the mark in the line of a policy.
-      const end = mark === 0 ? '' : ` meta mark 0x${mark.toString(16).padStart(8, '0')}`
-      const what = kind === 'policy' ? `policy ${said}${end}` : `rule ${rule?.text} (verdict ${said})`
-      return `trace id ${id.toString(16).padStart(8, '0')} ${family} ${table} ${chain} ${what}`
-    })
-const nftLines = (text: string): string[] =>
-  text
-    .split('\n')
-    .filter(line => / (rule|policy) /.test(line) && !line.includes(' natspace-trace-'))
-    .map(line => line.replace(/ counter packets \d+ bytes \d+/, '').trim())
-
-const stepsOf = (events: readonly TraceEvent[]): TraceStep[] => {
-  expect(events).not.toContainEqual({ type: 'lost' })
-  return events.flatMap(event => (event.type === 'step' ? event : []))
-}
-const changeText = ({ field, before, after }: HeaderChange) => `${field} ${before} -> ${after}`
-const summary = ({ hooks, end }: TracedPacket): string[] => [
-  ...hooks.flatMap(({ hook, visits, changes, changesBefore }) => {
-    const behindVisit = (index: number) => changes.filter(({ behind }) => behind === index).map(changeText)
-    return [
-      ...changesBefore.map(changeText),
-      `${hook}:`,
-      ...behindVisit(-1),
-      ...visits.flatMap((visit, index) => [
-        `${visit.stage} ${visit.table}: ${visit.rules.map(({ rule }) => rule?.text).join('; ')} -> ${visit.verdict}`,
-        ...behindVisit(index),
-      ]),
-    ]
-  }),
-  end.type,
-]
 
 describe('a traced ping', () => {
   const flow: TracedFlow = {
@@ -240,6 +165,33 @@ describe('a traced ping', () => {
   })
 })
 
+describe('an error about a flow', () => {
+  test('is seen on its way back, although it is of another protocol', () => {
+    const flow: TracedFlow = {
+      family: 4,
+      protocol: 17,
+      source: { address: '10.31.0.2' },
+      destination: { address: '10.32.0.2', port: 5353 },
+    }
+    const { events, monitor } = trace([flow], () => {
+      sendUdp('10.32.0.2', 5353)
+    })
+    expect(linesOf(events)).toEqual(nftLines(monitor))
+    const [sent, error, ...more] = packetsOf(events)
+    expect(more).toEqual([])
+    expect(sent?.end).toEqual({ type: 'sent' })
+    expect(error?.hooks[0]?.arrived).toMatchObject({
+      source: '10.32.0.2',
+      protocol: 1,
+      icmpType: 3,
+      icmpCode: 3,
+    })
+    expect(error?.hooks.at(-1)?.left?.destination).toBe('10.31.0.2')
+    // Linux 6.16 and later say what connection tracking makes of it.
+    if (error?.hooks[0]?.connection !== undefined) expect(error.hooks[0].connection.state).toBe('related')
+  })
+})
+
 describe('a packet that is stopped', () => {
   const stopped = (flow: TracedFlow, action: () => void): TracedPacket => {
     const { events, monitor } = trace([flow], action)
@@ -290,6 +242,26 @@ describe('a packet that is stopped', () => {
     })
   })
 
+  test('by the link that it would leave by ends there, behind postrouting', () => {
+    run(
+      'nft',
+      ['-f', '-'],
+      'table netdev walk {\n chain out {\n type filter hook egress device "walk1" priority 0\n icmp type echo-request drop\n }\n}\n',
+    )
+    try {
+      const flow: TracedFlow = { family: 4, protocol: 1, destination: { address: '10.32.0.2' } }
+      const { end, hooks } = stopped(flow, () => expect(ping('walk-inside', '10.32.0.2')).toBe(1))
+      expect(hooks.map(({ hook }) => hook)).toEqual(['prerouting', 'forward', 'postrouting', 'egress'])
+      expect(end).toMatchObject({
+        type: 'dropped',
+        hook: 'egress',
+        visit: { family: 'netdev', table: 'walk' },
+      })
+    } finally {
+      run('nft', ['delete', 'table', 'netdev', 'walk'])
+    }
+  })
+
   test('by the host, which does not forward, vanishes behind prerouting', () => {
     run('sh', ['-c', 'echo 0 >/proc/sys/net/ipv4/conf/walk0/forwarding'])
     try {
@@ -328,21 +300,28 @@ describe('a TCP connection', () => {
 
   test('is followed back when the table is told of the ends that connection tracking found', () => {
     using server = serve()
+    const flow: TracedFlow = { family: 4, protocol: 6, destination: { address: '10.32.0.1', port: 8080 } }
     using watcher = TraceWatcher.open(kernel, undefined)
-    using table = TraceTable.open(kernel, undefined, {
-      flows: [{ family: 4, protocol: 6, destination: { address: '10.32.0.1', port: 8080 } }],
-    })
-    table.follow([{ family: 4, protocol: 6, source: { address: '10.31.0.2', port: 80 } }])
+    using flows = FlowWatcher.open(kernel, undefined, [flow])
+    using table = TraceTable.open(kernel, undefined, { flows: [flow] })
     using client = visit()
     using accepted = server.accept(2000)
     expect(accepted?.peer.port).toBe(client.local.port)
+    const begun = flows.read().find(news => news.type === 'new')
+    if (begun?.type !== 'new') throw new Error('connection tracking told of no flow')
+    table.follow([answersOf(begun.flow)])
+    watcher.read()
+    accepted?.send(new TextEncoder().encode('hello'))
+    expect(client.receive(2000)?.bytes.length).toBe(5)
     const answer = packetsOf(watcher.read()).find(({ hooks }) => hooks[0]?.input?.name === 'walk0')
     expect(answer?.hooks.map(({ changes }) => changes.map(changeText))).toEqual([
       ['mark 0 -> 7'],
       ['mark 7 -> 0'],
       ['source 10.31.0.2 -> 10.32.0.1', 'sourcePort 80 -> 8080'],
     ])
-    expect(answer?.hooks[0]?.arrived?.tcpFlags).toBe(0x12)
+    // PSH and ACK.
+    expect(answer?.hooks[0]?.arrived?.tcpFlags).toBe(0x18)
+    expect(answer?.end).toEqual({ type: 'sent' })
   })
 })
 
@@ -365,12 +344,27 @@ describe('the tracing table', () => {
       expect(tryRun('nft', ['delete', 'table', 'inet', table.name]).status).toBe(1)
     }
     expect(listing()).toBe(before)
-    const descriptors = openDescriptors()
-    for (const where of [undefined, inside]) {
-      TraceTable.open(kernel, where, { flows })[Symbol.dispose]()
-      TraceWatcher.open(kernel, where)[Symbol.dispose]()
+    const open = () => {
+      for (const where of [undefined, inside]) {
+        TraceTable.open(kernel, where, { flows })[Symbol.dispose]()
+        TraceWatcher.open(kernel, where)[Symbol.dispose]()
+      }
     }
+    // The kernel's own sockets, one for each namespace, stay open.
+    open()
+    const descriptors = openDescriptors()
+    open()
     expect(openDescriptors()).toBe(descriptors)
+  })
+
+  test('does not mind another one that traces the same packets', () => {
+    const flow: TracedFlow = { family: 4, protocol: 1, destination: { address: '10.32.0.2' } }
+    using watcher = TraceWatcher.open(kernel, undefined)
+    using _one = TraceTable.open(kernel, undefined, { flows: [flow] })
+    using _other = TraceTable.open(kernel, undefined, { flows: [flow] })
+    for (let count = 0; count < 3; count++) expect(ping('walk-inside', '10.32.0.2')).toBe(0)
+    const packets = packetsOf(watcher.read())
+    expect(packets.map(({ hooks, end }) => [hooks.length, end.type])).toEqual(Array(6).fill([3, 'sent']))
   })
 
   test('is gone after kill -9, here and in a space', () => {

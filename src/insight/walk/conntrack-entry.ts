@@ -24,6 +24,9 @@ export type ConntrackEntry = {
 /** News of a flow, or a gap: the kernel dropped events at this place, and the list was read anew. */
 export type FlowNews = FlowEvent | { type: 'lost' }
 
+/** Past so many flows those that are gone are forgotten. */
+const mostEntries = 10_000
+
 /**
  * The flows of one namespace that may be the traced ones: read from the list at the start, and followed by their events. A
  * flow is listed only when its first packet has left the host: one that was dropped before has no entry.
@@ -62,7 +65,7 @@ export class FlowWatcher implements Disposable {
     return this.#socket.descriptor
   }
 
-  /** Those that were ever seen, in the order in which they were. */
+  /** Those that were seen, in the order in which they were; gone ones too, unless there are very many. */
   get entries(): ConntrackEntry[] {
     return [...this.#entries.values()]
   }
@@ -118,7 +121,12 @@ export class FlowWatcher implements Disposable {
   #take(flow: Flow, isPresent: boolean): void {
     const known = this.#entries.get(keyOf(flow))
     const merged = known === undefined ? flow : mergeFlow(known.flow, flow)
+    if (known === undefined && this.#entries.size >= mostEntries) this.#forgetGone()
     this.#entries.set(keyOf(flow), { flow: merged, isPresent, translations: translationsOf(merged) })
+  }
+
+  #forgetGone(): void {
+    for (const [key, { isPresent }] of this.#entries) if (!isPresent) this.#entries.delete(key)
   }
 
   [Symbol.dispose](): void {

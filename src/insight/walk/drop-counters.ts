@@ -24,7 +24,7 @@ export const counterMeanings: Readonly<Record<string, string>> = {
   'IpExt.InNoRoutes': 'no route for what came in',
   'IpExt.InTruncatedPkts': 'shorter than it says',
   'IpExt.InCsumErrors': 'a wrong checksum',
-  'TcpExt.IPReversePathFilter': 'the reverse path filter: answers would not go where it came from',
+  'TcpExt.IPReversePathFilter': 'the reverse path filter: answers would go another way than it came',
   'TcpExt.ListenDrops': 'a connection that a listener had no room for',
   'TcpExt.ListenOverflows': 'a listener whose queue is full',
   'Udp.NoPorts': 'nobody listens at the port',

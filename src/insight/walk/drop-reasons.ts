@@ -30,6 +30,7 @@ export type KernelLookup = {
   table: number
   inputIndex: number
   outputIndex: number
+  /** This and the ports are 0 unless a rule of policy routing asks for them. */
   protocol: number
   source: string
   destination: string
@@ -71,14 +72,12 @@ export class DropWatcher implements Disposable {
 
   /** Throws TracingUnavailableError where the kernel does not tell, or not us; SystemError for what is not foreseen. */
   static open(options: DropOptions = {}): DropWatcher {
-    const events = eventsOf(options)
     try {
-      return new DropWatcher(TraceInstance.open(events))
+      return new DropWatcher(TraceInstance.open(eventsOf(options)))
     } catch (error) {
-      // Before Linux 5.17 drops have no reason to filter by; and what is only extra may be missing.
-      if (!(error instanceof TracingUnavailableError && error.reason === 'no-event') || events.length === 1)
-        throw error
-      return new DropWatcher(TraceInstance.open(events.slice(0, 1)))
+      if (!(error instanceof TracingUnavailableError && error.reason === 'no-event')) throw error
+      // Before Linux 5.17 drops have no reason that a filter could name; and what is only extra may be missing.
+      return new DropWatcher(TraceInstance.open([{ event: dropEvent, filter: protocolFilter(options) }]))
     }
   }
 
@@ -89,16 +88,23 @@ export class DropWatcher implements Disposable {
 
   /** What has come by now; does not wait. Throws SystemError. */
   read(): KernelNews[] {
-    return this.#instance.read().flatMap((line): KernelNews[] => {
-      const lost = lostPattern.exec(line)
-      if (lost) return [{ type: 'lost', events: Number(lost[1]) }]
-      const event = parseLine(line)
-      if (event === undefined) return []
-      if (event.name === 'fib_table_lookup') return parseLookup(event) ?? []
-      const packet = /\bskbaddr=(\S+)/.exec(event.text)?.[1] ?? ''
-      if (event.name === 'netif_receive_skb') this.#received(packet, event.text)
-      return event.name === 'kfree_skb' ? (parseDrop(event, this.#devices.get(packet)) ?? []) : []
-    })
+    const news: KernelNews[] = []
+    for (const line of this.#instance.read()) {
+      const item = this.#newsOf(line)
+      if (item !== undefined) news.push(item)
+    }
+    return news
+  }
+
+  #newsOf(line: string): KernelNews | undefined {
+    const lost = lostPattern.exec(line)
+    if (lost) return { type: 'lost', events: Number(lost[1]) }
+    const event = parseLine(line)
+    if (event === undefined) return undefined
+    if (event.name === 'fib_table_lookup') return parseLookup(event)
+    const packet = /\bskbaddr=(\S+)/.exec(event.text)?.[1] ?? ''
+    if (event.name === 'netif_receive_skb') this.#received(packet, event.text)
+    return event.name === 'kfree_skb' ? parseDrop(event, this.#devices.get(packet)) : undefined
   }
 
   #received(packet: string, text: string): void {
@@ -113,11 +119,16 @@ export class DropWatcher implements Disposable {
   }
 }
 
-const eventsOf = ({ families = [4, 6], devices = [], lookUps = false }: DropOptions): TracedEvent[] => {
-  const protocols = families.map(family => `protocol == ${etherType[family]}`).join(' || ')
+const dropEvent = 'skb/kfree_skb'
+
+const protocolFilter = ({ families = [4, 6] }: DropOptions): string =>
+  families.map(family => `protocol == ${etherType[family]}`).join(' || ')
+
+const eventsOf = (options: DropOptions): TracedEvent[] => {
+  const { devices = [], lookUps = false } = options
   const names = devices.filter(name => plainName.test(name)).map(name => `name == "${name}"`)
   return [
-    { event: 'skb/kfree_skb', filter: `reason >= ${firstReason} && (${protocols})` },
+    { event: dropEvent, filter: `reason >= ${firstReason} && (${protocolFilter(options)})` },
     ...(names.length === 0 ? [] : [{ event: 'net/netif_receive_skb', filter: names.join(' || ') }]),
     ...(lookUps ? [{ event: 'fib/fib_table_lookup' }] : []),
   ]

@@ -63,6 +63,21 @@ export const translationsOf = ({ original, reply }: Pick<Flow, 'original' | 'rep
   )
 }
 
+/**
+ * The answers of a flow as something to trace: where both ends are translated, or the only end that was known, no packet
+ * of theirs bears an end that could be told beforehand. For `TraceTable.follow`. Pure.
+ */
+export const answersOf = ({ family, reply }: Flow): TracedFlow => ({
+  family,
+  protocol: reply.protocol,
+  source: endOf(reply.source, reply.sourcePort),
+  destination: endOf(reply.destination, reply.destinationPort),
+  ...(reply.icmp === undefined ? {} : { icmpId: reply.icmp.id }),
+})
+
+const endOf = (address: string, port: number | undefined): FlowEnd =>
+  port === undefined ? { address } : { address, port }
+
 const isEnd = ({ address, port }: FlowEnd, { source, sourcePort }: FlowTuple): boolean =>
   (address === undefined || address === source) && (port === undefined || port === sourcePort)
 
@@ -73,6 +88,8 @@ const isEnd = ({ address, port }: FlowEnd, { source, sourcePort }: FlowTuple): b
 export const isTraced = (traced: TracedFlow, { family, original, reply }: Flow): boolean => {
   if (traced.family !== family) return false
   if (traced.protocol !== undefined && traced.protocol !== original.protocol) return false
+  const ids = [original.icmp?.id, reply.icmp?.id]
+  if (traced.icmpId !== undefined && !ids.includes(traced.icmpId)) return false
   const ends = tellingEnds(traced)
   const directions = [original, mirrorOf(original), reply, mirrorOf(reply)]
   return ends.length === 0 || ends.some(end => directions.some(tuple => isEnd(end, tuple)))

@@ -39,11 +39,14 @@ export type HeaderBytes = {
   transport?: Uint8Array | undefined
 }
 
+/** Without options; the kernel hands out at least this of a whole packet. */
+const IPV4_HEADER = 20
 const IPV6_HEADER = 40
 
 /** Reads the headers; undefined when there is no whole IP header among them. Never throws. */
 export const decodeHeader = ({ link, network, transport }: HeaderBytes): PacketHeader | undefined => {
-  if (network === undefined) return undefined
+  if (network === undefined || network.length < (isIpv6(network) ? IPV6_HEADER : IPV4_HEADER))
+    return undefined
   // Of a header longer than 40 bytes the last options are missing.
   const start = Math.max(network.length, isIpv6(network) ? IPV6_HEADER : ((network[0] ?? 0) & 0x0f) * 4)
   const bytes = new Uint8Array(start + (transport?.length ?? 0))

@@ -3,7 +3,7 @@ import { priorityText } from '../../linux/nftables/text/priority-text.ts'
 import type { Owner } from '../../space/firewall/owner.ts'
 import { changesBetween, type HeaderChange, isTranslation, type Sight } from './header-change.ts'
 import type { PacketHeader } from './packet-header.ts'
-import type { TraceConnection, TraceEvent, TraceInterface, TraceStep, TraceVerdict } from './trace-events.ts'
+import type { TraceConnection, TraceInterface, TraceStep, TraceVerdict } from './trace-events.ts'
 import type { TracedRule } from './trace-ruleset.ts'
 import { observesEnd } from './trace-table.ts'
 
@@ -88,59 +88,12 @@ export type TracedPacket = {
   hasGap: boolean
 }
 
-type Open = { id: number; steps: TraceStep[]; hasGap: boolean }
-
-/** Puts events together to packets, as they come. */
-export class PacketCollector {
-  readonly #open = new Map<number, Open>()
-
-  /** Takes further events; returns the packets that came to a certain end by them. */
-  add(events: readonly TraceEvent[]): TracedPacket[] {
-    const finished: TracedPacket[] = []
-    for (const event of events) {
-      if (event.type === 'lost') {
-        for (const packet of this.#open.values()) packet.hasGap = true
-        continue
-      }
-      const earlier = this.#open.get(event.id)
-      // The kernel makes the number of a packet of its place in memory: a later packet may have the same.
-      if (earlier !== undefined && isEntry(event)) finished.push(this.#close(earlier))
-      const packet = this.#open.get(event.id) ?? this.#begin(event)
-      packet.steps.push(event)
-      if (isLast(event)) finished.push(this.#close(packet))
-    }
-    return finished
-  }
-
-  /** The packets of which no end was seen; they are forgotten. To be asked when nothing more is expected. */
-  rest(): TracedPacket[] {
-    return [...this.#open.values()].map(packet => this.#close(packet))
-  }
-
-  #begin(first: TraceStep): Open {
-    const packet = { id: first.id, steps: [], hasGap: !isEntry(first) }
-    this.#open.set(first.id, packet)
-    return packet
-  }
-
-  #close(packet: Open): TracedPacket {
-    this.#open.delete(packet.id)
-    return tracedPacket(packet.id, packet.steps, packet.hasGap)
-  }
-}
-
-/** All packets of a list of events, in the order of their first event. Pure. */
-export const packetsOf = (events: readonly TraceEvent[]): TracedPacket[] => {
-  const collector = new PacketCollector()
-  return [...collector.add(events), ...collector.rest()]
-}
-
 /** Whether it is the step in which our table marks a packet: the first of all. */
-const isEntry = ({ isOwn, kind, header }: TraceStep): boolean =>
+export const isEntry = ({ isOwn, kind, header }: TraceStep): boolean =>
   isOwn && kind === 'rule' && header !== undefined
 
-/** Whether nothing can come behind it. */
-const isLast = (step: TraceStep): boolean =>
+/** Whether it ends a packet's way; only a chain of the link that it leaves by (egress) can come behind it. */
+export const isLast = (step: TraceStep): boolean =>
   step.verdict.name === 'drop' ||
   (step.isOwn &&
     step.kind === 'policy' &&
@@ -168,7 +121,8 @@ export const tracedPacket = (id: number, steps: readonly TraceStep[], hasGap: bo
     if (step.isOwn && observesEnd(step.base?.name)) passage.left ??= step.header
     const now = { header: step.header ?? seen.header, mark: step.mark }
     for (const change of changesBetween(seen, now))
-      if (isByRule(step, change)) passage.changes.push({ ...change, behind: passage.visits.length - 1 })
+      if (isByRule(step, change) && (!isNewHook || change.field === 'mark'))
+        passage.changes.push({ ...change, behind: passage.visits.length - 1 })
       else if (isNewHook) passage.changesBefore.push(change)
       else passage.changes.push({ ...change, behind })
     seen = now
@@ -245,11 +199,11 @@ const isStop = (name: string | undefined): name is keyof typeof stops => name !=
 const endOf = (hooks: readonly HookPassage[], steps: readonly TraceStep[], hasGap: boolean): PacketEnd => {
   const last = hooks.at(-1)
   const visit = last?.visits.at(-1)
-  const step = steps.at(-1)
-  if (last === undefined || step === undefined) return { type: 'unknown' }
-  if (isStop(visit?.verdict) && !step.isOwn && visit !== undefined)
+  if (last === undefined) return { type: 'unknown' }
+  if (visit !== undefined && isStop(visit.verdict) && last.left === undefined)
     return { type: stops[visit.verdict], hook: last.hook, visit }
-  if (isLast(step)) return { type: last.hook === 'input' ? 'delivered' : 'sent' }
+  const end = steps.findLast(step => step.isOwn && isLast(step))
+  if (end !== undefined) return { type: end.base?.hook === 'input' ? 'delivered' : 'sent' }
   if (hasGap || last.left === undefined) return { type: 'unknown' }
   return { type: 'vanished', behind: last.hook }
 }

@@ -162,8 +162,17 @@ const enable = (instance: string, event: string, filter: string | undefined): vo
   const folder = `${instance}/events/${event}`
   if (statusOf(folder) === undefined)
     throw new TracingUnavailableError('no-event', `this kernel does not tell of ${event}`)
-  if (filter !== undefined) writeSmallFile(`${folder}/filter`, filter)
+  if (filter !== undefined) setFilter(event, `${folder}/filter`, filter)
   writeSmallFile(`${folder}/enable`, '1')
+}
+
+const setFilter = (event: string, path: string, filter: string): void => {
+  try {
+    writeSmallFile(path, filter)
+  } catch (error) {
+    if (!(error instanceof SystemError && error.errno === errno.EINVAL)) throw error
+    throw new TracingUnavailableError('no-event', `this kernel's ${event} lacks a field of: ${filter}`, error)
+  }
 }
 
 /** Removes the instances of processes that were killed; returns their names. */

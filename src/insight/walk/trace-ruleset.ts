@@ -1,6 +1,13 @@
 import type { Where } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
-import type { Chain, Family, HookName, Ruleset, Table } from '../../linux/nftables/index.ts'
+import {
+  type Chain,
+  type Family,
+  type HookName,
+  type Ruleset,
+  RulesetChangingError,
+  type Table,
+} from '../../linux/nftables/index.ts'
 import { type Owner, ownerOfChain } from '../../space/firewall/owner.ts'
 import { placeOf } from '../../space/firewall/places.ts'
 
@@ -96,7 +103,13 @@ export class TraceRuleset {
   /** Whether something else was read than before. */
   #refresh(): boolean {
     if (this.#kernel.rulesetGeneration(this.#where) === this.#ruleset.generation) return false
-    this.#ruleset = this.#read()
+    try {
+      this.#ruleset = this.#read()
+    } catch (error) {
+      // Somebody changes it all the time: the event stays unexplained, and the next one tries again.
+      if (error instanceof RulesetChangingError) return false
+      throw error
+    }
     this.#chains.clear()
     this.#rules.clear()
     return true

@@ -91,7 +91,6 @@ const selector = (address: string | undefined, length: number): string =>
 
 /** A rule from its message. */
 export const toRule = ({ header, attributes }: RuleMessage): Rule => ({
-  ...otherConditions({ header, attributes }),
   family: header.family === familyNumber(4) ? 4 : 6,
   priority: attributes.priority ?? 0,
   source: selector(attributes.source, header.sourceLength),
@@ -103,6 +102,7 @@ export const toRule = ({ header, attributes }: RuleMessage): Rule => ({
   table: attributes.table ?? header.table,
   action: header.action,
   inverted: (header.flags & FIB_RULE_INVERT) !== 0,
+  ...otherConditions({ header, attributes }),
 })
 
 /** All rules of a family. Without one the rules of multicast routing come too: see `isIp`. Equivalent to: `ip rule show` */

@@ -107,11 +107,18 @@ export const defaultUplink = (seen: Observation): string | undefined => {
   return seen.linkName(undefined, defaults[0]?.outputIndex)
 }
 
+/** Addresses under which this host can be seen: not those of its loopback and of our cables. */
+const addressesOf = (seen: Observation): string[] =>
+  [...seen.links(undefined).values()]
+    .filter(link => !link.loopback && spaceOfAlias(link.alias) === undefined)
+    .flatMap(link => seen.addresses(undefined).get(link.index) ?? [])
+    .map(({ address }) => address)
+
 /** Refuses a source that is no address of this host. Throws NatspaceError BAD_SOURCE (exit 2). */
 export const checkSources = (seen: Observation, specs: readonly SpaceSpec[]): void => {
   for (const { name, source } of specs)
     for (const address of Object.values(source ?? {})) {
-      const all = [...seen.addresses(undefined).values()].flat().map(item => item.address)
+      const all = addressesOf(seen)
       if (all.includes(address)) continue
       const family = address.includes(':') ? 6 : 4
       throw new NatspaceError({
