@@ -23,6 +23,11 @@ export const asKernelKeeps = (instruction: Instruction): Instruction => {
       return { ...instruction, data: withPorts(instruction.data) } as Instruction
     case 'nat':
       return { ...instruction, data: withRange(instruction.data) }
+    case 'reject':
+      // A reset has no code.
+      return instruction.data.type === 'tcpReset'
+        ? { ...instruction, data: { type: 'tcpReset' } }
+        : instruction
     case 'notrack':
       return { ...instruction, bare: true }
     default:
