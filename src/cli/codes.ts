@@ -7,15 +7,35 @@ const helpTells = 'natspace COMMAND --help tells how the command is used.'
 /** Codes of the command itself, beside those of the engine. */
 const commandCodes: Readonly<Record<string, CodeText>> = {
   BAD_CHOICE: code('The option has no such value', 'It takes one of a few words.', 'The message lists them.'),
+  BAD_DESTINATION: code(
+    'The destination of a trace is wrong',
+    'It is HOST[:PORT][/tcp|udp|icmp], where HOST is an address: a packet bears no name, and who would look it up is another question.',
+    'The message says what is wrong. natspace exec NAME -- getent ahosts HOST looks a name up as programs in the space do.',
+  ),
   BAD_ENVIRONMENT: code(
     'A variable of the environment has a wrong value',
     'NATSPACE_STATE is an absolute path, NATSPACE_LOCK_TIMEOUT a number of seconds.',
     'Unset the variable, or correct it.',
   ),
+  BAD_FILTER: code(
+    'The filter cannot be read',
+    'It is not in the language of pcap-filter(7), or uses a part of it that natspace does not know. The message tells the column.',
+    'Correct it; names of hosts are not looked up, so write addresses.',
+  ),
+  BAD_NUMBER: code(
+    'The option takes a number',
+    'It is no number, or none that is possible there.',
+    'The message tells which numbers are.',
+  ),
   CANNOT_BECOME_USER: code(
     'The program cannot run as the user who called sudo',
     'This root may not take the identity of that user, as in a user namespace which knows root alone.',
     'natspace exec --as-root runs the program as root.',
+  ),
+  CANNOT_WRITE_CAPTURE: code(
+    'The capture cannot be written there',
+    'A symbolic link is not followed, a pipe must be your own, and a folder must be one that you can write in.',
+    'Name a file in a folder of your own, or -w - for stdout.',
   ),
   CONFLICTING_OPTIONS: code(
     'Two options exclude each other',
@@ -53,6 +73,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'What follows the option looks like another option, or nothing follows.',
     'Write --option=VALUE; so a value may begin with a dash.',
   ),
+  NO_CAPTURE_POINT: code(
+    'An end of the cable is not there',
+    'The space has a record, but its cable was taken away, or an end of it was renamed: there is nothing to capture at.',
+    'natspace status shows what is missing, and how to repair it.',
+  ),
   NOT_IN_FILE: code(
     'The file has no such space',
     'Names beside -f choose spaces of the file.',
@@ -78,10 +103,20 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'It is in no folder of PATH, or the interpreter that a script names is not there. Exit status 127.',
     'Write its path, or correct PATH.',
   ),
+  SPACE_WENT_DOWN: code(
+    'The space went down during a capture',
+    'Its cable was taken away, so no packet can come any more. Everything until then is written.',
+    'Bring it up again, and start another capture.',
+  ),
   SYSTEM_ERROR: code(
     'A system call failed',
     'The kernel refused something for a reason that natspace has no better words for.',
     'The message names the call and the reason.',
+  ),
+  TERMINAL_OUTPUT: code(
+    'Packets are not written to a terminal',
+    'A pcapng file is bytes, which a terminal would take for commands.',
+    'Leave out -w to see a line for each packet, or lead stdout into a file or a pipe.',
   ),
   UNEXPECTED_ARGUMENT: code(
     'There is an argument too many',

@@ -16,6 +16,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   publish: async () => (await import('./commands/publish.ts')).publishCommand,
   unpublish: async () => (await import('./commands/unpublish.ts')).unpublishCommand,
   exec: async () => (await import('./commands/exec.ts')).execCommand,
+  capture: async () => (await import('./commands/capture.ts')).captureCommand,
+  trace: async () => (await import('./commands/trace.ts')).traceCommand,
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   lab: async () => (await import('./commands/lab.ts')).labCommand,
   completion: async () => (await import('./commands/completion.ts')).completionCommand,

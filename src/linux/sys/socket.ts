@@ -23,15 +23,20 @@ const SOCK_RAW = 3
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
 const IPPROTO_ICMP = 1
+const IPPROTO_ICMPV6 = 58
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_ERROR = 4
+const SO_LINGER = 13
 const MSG_NOSIGNAL = 0x4000
 const POLLIN = 1
 const POLLOUT = 4
 const largestDatagram = 65_535
 
-/** `icmp` is a raw socket of IPv4 (CAP_NET_RAW): it receives every ICMP message for this namespace, IP header included. */
+/**
+ * `icmp` is a raw socket (CAP_NET_RAW): it receives every ICMP message for this namespace, that of IPv4 with the IP header.
+ * What it sends to IPv6 gets its checksum from the kernel.
+ */
 export type SocketKind = 'tcp' | 'udp' | 'icmp'
 
 const kinds: Record<SocketKind, { type: number; protocol: number }> = {
@@ -60,7 +65,8 @@ export class Socket implements Disposable {
 
   /** socket(2) inside a namespace. Throws SystemError (EPERM for `icmp` without CAP_NET_RAW). */
   static open(kind: SocketKind, { namespace, family = 4 }: SocketPlace = {}): Socket {
-    const { type, protocol } = kinds[kind]
+    const { type } = kinds[kind]
+    const protocol = kind === 'icmp' && family === 6 ? IPPROTO_ICMPV6 : kinds[kind].protocol
     const create = () => {
       const number = libc().socket(addressFamilyNumber(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol)
       if (number < 0) throw failed('socket')
@@ -96,11 +102,25 @@ export class Socket implements Disposable {
   }
 
   #connect(endpoint: Endpoint, milliseconds: number): void {
+    if (!this.startConnect(endpoint) && !this.isConnected(milliseconds))
+      throw new SystemError('connect', errno.ETIMEDOUT)
+  }
+
+  /**
+   * Begins to connect; returns whether that was all, as it is for datagrams, which only get a peer. Throws SystemError
+   * (ENETUNREACH, EHOSTUNREACH). Afterwards ask `isConnected`.
+   */
+  startConnect(endpoint: Endpoint): boolean {
     const address = encodeSocketAddress(endpoint)
-    if (libc().connect(this.descriptor, address, address.length) === 0) return
+    if (libc().connect(this.descriptor, address, address.length) === 0) return true
     const number = libc().errno()
     if (number !== errno.EINPROGRESS) throw new SystemError('connect', number)
-    if (!this.#ready(POLLOUT, milliseconds)) throw new SystemError('connect', errno.ETIMEDOUT)
+    return false
+  }
+
+  /** Whether a connection that was begun stands within `milliseconds`. Throws SystemError when it failed (ECONNREFUSED). */
+  isConnected(milliseconds: number): boolean {
+    if (!this.#ready(POLLOUT, milliseconds)) return false
     const result = new Int32Array(1)
     if (
       libc().getsockopt(this.descriptor, SOL_SOCKET, SO_ERROR, new Uint8Array(result.buffer), integer(4)) !==
@@ -108,6 +128,15 @@ export class Socket implements Disposable {
     )
       throw failed('getsockopt')
     if (result[0] !== 0) throw new SystemError('connect', result[0] ?? errno.EIO)
+    return true
+  }
+
+  /** Makes the end of a connection a reset, so that nothing of it waits afterwards. Throws SystemError. */
+  resetAtClose(): void {
+    // struct linger: int l_onoff; int l_linger, in seconds.
+    const linger = new Uint8Array(new Int32Array([1, 0]).buffer)
+    if (libc().setsockopt(this.descriptor, SOL_SOCKET, SO_LINGER, linger, linger.length) !== 0)
+      throw failed('setsockopt')
   }
 
   get descriptor(): number {

@@ -1,6 +1,11 @@
 /** Numbers of the pcapng format (draft-ietf-opsawg-pcapng) that are written and read here. */
 
-export const blockTypes = { section: 0x0a0d0d0a, interface: 1, enhancedPacket: 6 } as const
+export const blockTypes = {
+  section: 0x0a0d0d0a,
+  interface: 1,
+  interfaceStatistics: 5,
+  enhancedPacket: 6,
+} as const
 
 /** Written at the start of a section in the byte order of its writer. */
 export const byteOrderMagic = 0x1a2b3c4d
@@ -8,7 +13,7 @@ export const byteOrderMagic = 0x1a2b3c4d
 /** LINKTYPE_ETHERNET and LINKTYPE_RAW (packets that begin with an IP header). */
 export const linkTypes = { ethernet: 1, ip: 101 } as const
 
-/** Codes of options: of every block, of an interface, of a packet. */
+/** Codes of options: of every block, of an interface, of a packet, of statistics. */
 export const options = {
   end: 0,
   comment: 1,
@@ -20,6 +25,8 @@ export const options = {
   timeResolution: 9,
   timeOffset: 14,
   packetFlags: 2,
+  packetsReceived: 4,
+  packetsDropped: 5,
 } as const
 
 /** An interface that packets were captured at. */

@@ -46,19 +46,56 @@ export class PcapngWriter {
 
   /** Adds a packet. Throws a RangeError for an interface that was not added. A comment past 65,535 bytes is cut. */
   packet({ interface: index, time, bytes, length, direction, comment }: PcapngPacket): void {
-    if (!Number.isInteger(index) || index < 0 || index >= this.#interfaces)
-      throw new RangeError(`The file has no interface ${index}: it has ${this.#interfaces}`)
-    const body = new DataView(new ArrayBuffer(20))
+    this.#check(index)
+    // In one piece, unlike the other blocks: this is done for every packet.
+    const note = comment === undefined ? undefined : textOption(options.comment, comment)
+    const flags = direction === undefined ? 0 : 8
+    const told = (note?.length ?? 0) + flags
+    const size = 32 + ((bytes.length + 3) & ~3) + (told === 0 ? 0 : told + 4)
+    const block = new Uint8Array(size)
+    const view = new DataView(block.buffer)
+    view.setUint32(0, blockTypes.enhancedPacket, true)
+    view.setUint32(4, size, true)
+    view.setUint32(8, index, true)
+    view.setBigUint64(12, time, true)
+    // The upper half comes first.
+    const low = view.getUint32(12, true)
+    view.setUint32(12, view.getUint32(16, true), true)
+    view.setUint32(16, low, true)
+    view.setUint32(20, bytes.length, true)
+    view.setUint32(24, Math.max(length, bytes.length), true)
+    block.set(bytes, 28)
+    let at = 28 + ((bytes.length + 3) & ~3)
+    if (note !== undefined) {
+      block.set(note, at)
+      at += note.length
+    }
+    if (direction !== undefined) {
+      view.setUint16(at, options.packetFlags, true)
+      view.setUint16(at + 2, 4, true)
+      view.setUint32(at + 4, direction === 'in' ? 1 : 2, true)
+    }
+    view.setUint32(size - 4, size, true)
+    this.#sink(block)
+  }
+
+  /**
+   * Adds what was counted at an interface until `time`: packets that passed the filter, and those of them that were dropped
+   * since nobody read them in time. Throws a RangeError as `packet`. Equivalent to what capinfos(1) shows of a file.
+   */
+  statistics(index: number, time: bigint, { seen, dropped }: { seen: number; dropped: number }): void {
+    this.#check(index)
+    const body = new DataView(new ArrayBuffer(12))
     body.setUint32(0, index, true)
     body.setUint32(4, Number((time >> 32n) & 0xffff_ffffn), true)
     body.setUint32(8, Number(time & 0xffff_ffffn), true)
-    body.setUint32(12, bytes.length, true)
-    body.setUint32(16, Math.max(length, bytes.length), true)
-    const told: Uint8Array[] = []
-    if (comment !== undefined) told.push(textOption(options.comment, comment))
-    if (direction !== undefined)
-      told.push(option(options.packetFlags, Uint8Array.of(direction === 'in' ? 1 : 2, 0, 0, 0)))
-    this.#block(blockTypes.enhancedPacket, [new Uint8Array(body.buffer), padded(bytes), ...withEnd(told)])
+    const told = [counter(options.packetsReceived, seen), counter(options.packetsDropped, dropped)]
+    this.#block(blockTypes.interfaceStatistics, [new Uint8Array(body.buffer), ...withEnd(told)])
+  }
+
+  #check(index: number): void {
+    if (!Number.isInteger(index) || index < 0 || index >= this.#interfaces)
+      throw new RangeError(`The file has no interface ${index}: it has ${this.#interfaces}`)
   }
 
   /** Type, length, body, and the length again, for readers that go backwards. */
@@ -78,14 +115,6 @@ export class PcapngWriter {
   }
 }
 
-/** Filled up to four bytes. */
-const padded = (bytes: Uint8Array): Uint8Array => {
-  if (bytes.length % 4 === 0) return bytes
-  const longer = new Uint8Array((bytes.length + 3) & ~3)
-  longer.set(bytes)
-  return longer
-}
-
 const option = (code: number, value: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(4 + ((value.length + 3) & ~3))
   const view = new DataView(bytes.buffer)
@@ -93,6 +122,13 @@ const option = (code: number, value: Uint8Array): Uint8Array => {
   view.setUint16(2, value.length, true)
   bytes.set(value, 4)
   return bytes
+}
+
+/** A number of 64 bits. */
+const counter = (code: number, value: number): Uint8Array => {
+  const bytes = new DataView(new ArrayBuffer(8))
+  bytes.setBigUint64(0, BigInt(value), true)
+  return option(code, new Uint8Array(bytes.buffer))
 }
 
 /** UTF-8 without a NUL at the end; a text that is too long is cut between two characters. */
