@@ -42,6 +42,9 @@ export class TracingUnavailableError extends Error {
 /** An event that an instance reports: its folder and name, and a filter in the kernel's syntax. */
 export type TracedEvent = { event: string; filter?: string }
 
+/** Of making an instance that others do not remove at once. */
+const mostAttempts = 5
+
 let made = 0
 
 /** A tracer of our own; removed when it is disposed of. */
@@ -64,6 +67,16 @@ export class TraceInstance implements Disposable {
    * and SystemError for all that is not foreseen.
    */
   static open(events: readonly TracedEvent[]): TraceInstance {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return TraceInstance.#make(events)
+      } catch (error) {
+        // Until its pipe is open, another process that starts now may take the new instance for one that was left.
+        if (!isGone(error) || attempt === mostAttempts) throw error
+      }
+  }
+
+  static #make(events: readonly TracedEvent[]): TraceInstance {
     const { mount, root } = openTracefs()
     let folder: string | undefined
     let pipe: Descriptor | undefined
@@ -79,8 +92,11 @@ export class TraceInstance implements Disposable {
       return new TraceInstance(mount, path, pipe)
     } catch (error) {
       pipe?.close()
-      if (folder !== undefined) removeFolder(folder)
-      mount?.close()
+      try {
+        if (folder !== undefined) removeUnlessGone(folder)
+      } finally {
+        mount?.close()
+      }
       throw error
     }
   }
@@ -113,12 +129,25 @@ export class TraceInstance implements Disposable {
   [Symbol.dispose](): void {
     this.#pipe.close()
     try {
-      removeFolder(this.#folder)
+      removeUnlessGone(this.#folder)
     } finally {
       this.#mount?.close()
     }
   }
 }
+
+/** Once its pipe is closed, another process that starts now may remove it first. */
+const removeUnlessGone = (folder: string): void => {
+  try {
+    removeFolder(folder)
+  } catch (error) {
+    if (!isGone(error)) throw error
+  }
+}
+
+/** An instance that is being removed answers ENODEV while its folder is still there. */
+const isGone = (error: unknown): boolean =>
+  error instanceof SystemError && (error.errno === errno.ENOENT || error.errno === errno.ENODEV)
 
 /** Where tracefs is: the first mount of it, or one of our own. */
 const openTracefs = (): { mount: Descriptor | undefined; root: string } => {
@@ -188,9 +217,8 @@ const removeLeftInstances = (root: string): string[] => {
         removeFolder(`${root}/instances/${name}`)
         return true
       } catch (error) {
-        if (!(error instanceof SystemError)) throw error
-        // In use by a living process, or removed by another that starts at this moment.
-        if (error.errno === errno.EBUSY || error.errno === errno.ENOENT) return false
+        // In use by a living process, or removed by another that starts or ends at this moment.
+        if (isGone(error) || (error instanceof SystemError && error.errno === errno.EBUSY)) return false
         throw error
       }
     })
