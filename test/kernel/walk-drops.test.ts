@@ -14,7 +14,7 @@ import { TracingUnavailableError } from '../../src/insight/walk/trace-instance.t
 import { mountDetached } from '../../src/linux/sys/detached-mount.ts'
 import { namesIn, readSmallFile } from '../../src/linux/sys/files.ts'
 import { waitReadable } from '../../src/linux/sys/poll.ts'
-import { openDescriptors, requireSandbox, run } from '../support/sandbox.ts'
+import { openDescriptors, openedSince, requireSandbox, run } from '../support/sandbox.ts'
 import { inside, ping, raiseStage, sendUdp, strikeStage, until } from '../support/walk-stage.ts'
 
 requireSandbox()
@@ -54,10 +54,10 @@ const dropsBy = (news: readonly KernelNews[], device: string): string[] =>
     .filter((item): item is KernelDrop => item.type === 'drop' && item.device === device)
     .map(({ reason, protocol }) => `${reason} ${protocol}`)
 
-/** Names of the tracers beside the machine's own. */
-const instances = (): string[] => {
+/** Names of a process's tracers beside the machine's own. */
+const instances = (pid = process.pid): string[] => {
   using mount = mountDetached('tracefs')
-  return namesIn(`/proc/self/fd/${mount.number}/instances`)
+  return namesIn(`/proc/self/fd/${mount.number}/instances`).filter(name => name.startsWith(`natspace-${pid}-`))
 }
 
 if (!isRootOfMachine || !hasTracefs)
@@ -72,7 +72,7 @@ if (!isRootOfMachine || !hasTracefs)
     expect(failure).toBeInstanceOf(TracingUnavailableError)
     expect((failure as TracingUnavailableError).reason).toBe(hasTracefs ? 'no-privilege' : 'no-tracefs')
     expect((failure as TracingUnavailableError).message).toMatch(/reasons of dropped packets/)
-    expect(openDescriptors()).toBe(descriptors)
+    expect(openedSince(descriptors)).toEqual([])
   })
 else
   describe('the reasons of the kernel', () => {
@@ -114,18 +114,18 @@ else
       const before = {
         instances: instances(),
         mounts: readSmallFile('/proc/self/mounts'),
-        open: openDescriptors(),
       }
+      const open = openDescriptors()
       {
         using watcher = DropWatcher.open()
         expect(watcher.read()).toEqual([])
-        expect(instances().filter(name => name.startsWith(`natspace-${process.pid}-`))).toHaveLength(1)
+        expect(instances()).toHaveLength(1)
       }
       expect({
         instances: instances(),
         mounts: readSmallFile('/proc/self/mounts'),
-        open: openDescriptors(),
       }).toEqual(before)
+      expect(openedSince(open)).toEqual([])
     })
 
     test('of a killed process leave an instance that the next start removes, and those of the living stay', () => {
@@ -135,7 +135,7 @@ else
         globalThis.kept = DropWatcher.open()
         setInterval(() => {}, 1000)`
       const child = spawn(process.execPath, ['-e', program], { stdio: 'ignore' })
-      const isThere = () => instances().some(name => name.startsWith(`natspace-${child.pid}-`))
+      const isThere = () => instances(child.pid).length > 0
       until('the instance of another process', isThere)
       // It is made and then opened: a moment later nobody can take it away.
       Bun.sleepSync(100)

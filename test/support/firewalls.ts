@@ -6,7 +6,7 @@ import type { Test } from './tools.ts'
 
 /**
  * Real firewalls on a host made for a test. Theory of operation: `npm test` unpacks the packages of ufw, firewalld and
- * Docker into build/second-opinions and installs none of them. The host lays them over its own /usr and /etc, with
+ * Docker into build/second-opinions/firewalls and installs none of them. The host lays them over its own /usr and /etc, with
  * their settings as after a fresh installation, and starts a daemon only inside its own namespaces: it is the child of
  * the first process of a process namespace, and ends when the script does. iptables-legacy is part of Debian's iptables.
  *
@@ -14,7 +14,7 @@ import type { Test } from './tools.ts'
  * firewall is active in the end; `FW_reload`; `FW_stop`. `theirs` prints all that they own.
  */
 
-const opinions = join(import.meta.dirname, '../../build/second-opinions')
+const opinions = join(import.meta.dirname, '../../build/second-opinions/firewalls')
 
 /** Settings that belong to one firewall alone: fresh ones, whatever the machine has in their place. */
 const ownFolders = ['ufw', 'firewalld', 'docker', 'containerd']

@@ -127,15 +127,25 @@ export function run(command: string, args: readonly string[] = [], input?: strin
 export const ip = (line: string): string => run('ip', line.split(' '))
 
 /**
- * How many descriptors of the kinds that natspace opens this process has: sockets, namespaces, files. To prove that none
- * leaks. The runtime opens and closes event queues and pipes of its own at any time, and does not count.
+ * The descriptors of the kinds that natspace opens (sockets, namespaces, files) that this process has, each with what it
+ * leads to. The runtime opens and closes event queues and pipes of its own at any time; they do not count.
  */
-export const openDescriptors = (): number =>
-  readdirSync('/proc/self/fd').filter(name => {
-    try {
-      return !/^(?:anon_inode|pipe):/.test(readlinkSync(`/proc/self/fd/${name}`))
-    } catch {
-      // Closed meanwhile, as the one that listed the folder is.
-      return false
-    }
-  }).length
+export const openDescriptors = (): ReadonlySet<string> =>
+  new Set(
+    readdirSync('/proc/self/fd').flatMap(name => {
+      try {
+        const target = readlinkSync(`/proc/self/fd/${name}`)
+        return /^(?:anon_inode|pipe):/.test(target) ? [] : [`${name} ${target}`]
+      } catch {
+        // Closed meanwhile, as the one that listed the folder is.
+        return []
+      }
+    }),
+  )
+
+/**
+ * Those that were opened since and are still open: to prove that none leaks. What an earlier test of the same process left
+ * to the garbage collector may be closed at any time, so a mere count would tell nothing.
+ */
+export const openedSince = (before: ReadonlySet<string>): string[] =>
+  [...openDescriptors()].filter(descriptor => !before.has(descriptor))
