@@ -6,7 +6,7 @@ import { bunPath } from './lib/bun-path.mjs'
 import { ensurePackages, packagesFor } from './lib/packages.mjs'
 import { Failure, follow, main, root, say } from './lib/run.mjs'
 import { rootSandbox, userSandbox, whyClosed } from './lib/sandbox.mjs'
-import { ensureFirewalls } from './lib/second-opinions.mjs'
+import { ensureSecondOpinions } from './lib/second-opinions.mjs'
 import { skipReasons, table, tally } from './lib/tally.mjs'
 import { setup } from './setup.mjs'
 
@@ -100,7 +100,7 @@ main(async () => {
     setup()
     if (names.some(name => name.startsWith('kernel'))) {
       ensurePackages(packagesFor('test'))
-      ensureFirewalls()
+      ensureSecondOpinions()
     }
     for (const name of names) rows.push(await runGroup(name))
   } catch (error) {

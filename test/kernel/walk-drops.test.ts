@@ -57,7 +57,9 @@ const dropsBy = (news: readonly KernelNews[], device: string): string[] =>
 /** Names of a process's tracers beside the machine's own. */
 const instances = (pid = process.pid): string[] => {
   using mount = mountDetached('tracefs')
-  return namesIn(`/proc/self/fd/${mount.number}/instances`).filter(name => name.startsWith(`natspace-${pid}-`))
+  return namesIn(`/proc/self/fd/${mount.number}/instances`).filter(name =>
+    name.startsWith(`natspace-${pid}-`),
+  )
 }
 
 if (!isRootOfMachine || !hasTracefs)
