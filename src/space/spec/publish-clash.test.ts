@@ -43,12 +43,10 @@ test('agrees with comparing each with each', () => {
   )
 })
 
-test('20,000 ports of many addresses take no quadratic time', () => {
-  const items = Array.from({ length: 20_000 }, (_, i) => ({
+test('200,000 ports of many addresses: each compared with each would take minutes', () => {
+  const items = Array.from({ length: 200_000 }, (_, i) => ({
     space: `s${i}`,
-    publish: parsePublish(`10.0.${i >> 8}.${i & 255}:8080:80`),
+    publish: parsePublish(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:8080:80`),
   }))
-  const start = performance.now()
   expect(findPublishClash(items)).toBeUndefined()
-  expect(performance.now() - start).toBeLessThan(500)
 })
