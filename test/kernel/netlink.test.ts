@@ -98,9 +98,7 @@ describe('executeAll', () => {
 
   test('a thousand refusals are more than the receive buffer holds, and all arrive', () => {
     const requests = Array.from({ length: 1000 }, (_, number) => deleteLink(50_000 + number))
-    const start = performance.now()
     expect(new Set(codes(connection.executeAll(requests)))).toEqual(new Set(['ENODEV']))
-    expect(performance.now() - start).toBeLessThan(5000)
   })
 
   test('as do a thousand with a sentence of explanation, in a user namespace too', () => {
