@@ -1,0 +1,53 @@
+import { fault } from './entry.ts'
+
+const causes = ['ENV-', 'NS-', 'LNK-', 'ADR-', 'NGH-', 'RT-', 'SYS-', 'UP-', 'FW-', 'NAT-', 'CT-', 'PUB-']
+
+/** What has no code of its own, and the state of natspace itself. */
+export const generalFaults = {
+  LOST: fault(
+    'error',
+    'The packet vanished',
+    'It was seen at one point of the way and not at the next.',
+    'The point at which it was seen last, and what the kernel says of drops meanwhile, tell where to look.',
+    'the walk of the probe',
+    causes,
+  ),
+  'NOT-ANSWERED': fault(
+    'warning',
+    'It left this host, and nothing came back',
+    'Everything here let it pass: what stops it, or the answer, is behind the uplink.',
+    'Try another destination; look at the next router, and at the firewall of the other side.',
+    'the probe was seen leaving by the uplink, and no answer in the time',
+    causes,
+  ),
+  REFUSED: fault(
+    'note',
+    'The other side refused',
+    'The packet arrived and was refused there: the network works.',
+    'Start the program there, or ask another port.',
+    'a reset or an error of ICMP from outside',
+    causes,
+  ),
+  'ST-HALF': fault(
+    'warning',
+    'A change was interrupted',
+    'natspace was ended in the middle of it.',
+    'natspace gc completes or undoes it.',
+    'the journal of the space is not empty',
+  ),
+  'ST-BOOT': fault(
+    'error',
+    'The space is of an earlier boot',
+    'The machine has been started anew since, and nothing of the space is there any more.',
+    'natspace up makes it anew; natspace enable does so at each boot.',
+    'the boot id of the record is not that of the kernel',
+  ),
+  'ST-DRIFT': fault(
+    'warning',
+    'The space differs from what was asked for',
+    'Somebody changed what natspace had made.',
+    'natspace up puts it right; natspace watch does so by itself.',
+    'the difference that natspace status shows',
+    causes,
+  ),
+} as const

@@ -1,0 +1,83 @@
+import { currentBoot, readSpaceRecord } from '../../../space/state/records.ts'
+import { quoteShell } from '../../../space/text/quote-shell.ts'
+import type { Facts } from '../facts.ts'
+import { type CheckResult, type Finding, noFix, resultOf } from '../finding.ts'
+
+/** Whether the namespace is there, is one, and may be entered. Nothing else can be looked at where it is not. */
+export const checkNamespace = (facts: Facts): CheckResult => {
+  const { kernel, paths, subject } = facts
+  const { path, name, space } = subject
+  const state = facts.seen.namespace(path)
+  if (state === 'present') return resultOf([], `the namespace ${name} is there (${path})`)
+  if (state === 'no-access')
+    return {
+      fine: [],
+      findings: [
+        {
+          code: 'ENV-CAP',
+          what: `${path} may not be entered by this user`,
+          evidence: ['setns: EPERM'],
+          fix: { commands: [`sudo natspace doctor ${quoteShell(name)}`], undo: [] },
+        },
+      ],
+      unchecked: ['everything inside the namespace'],
+    }
+  const record = space === undefined ? undefined : readSpaceRecord(kernel, paths, space.name)
+  const isOfOtherBoot = record !== undefined && record.bootId !== currentBoot(kernel)
+  if (state === 'missing' && isOfOtherBoot)
+    return resultOf([
+      {
+        code: 'ST-BOOT',
+        what: `${name} was made before this machine was started anew`,
+        evidence: [`boot of the record: ${record.bootId}`, `this boot: ${currentBoot(kernel)}`],
+        fix: noFix,
+      },
+    ])
+  if (state === 'missing')
+    return resultOf([
+      {
+        code: 'NS-GONE',
+        what: `${path} does not exist`,
+        evidence: [`nothing is at ${path}`],
+        fix: /^\/run\/netns\//.test(path)
+          ? {
+              commands: [`ip netns add ${quoteShell(path.replace('/run/netns/', ''))}`],
+              undo: [`ip netns delete ${quoteShell(path.replace('/run/netns/', ''))}`],
+            }
+          : noFix,
+      },
+    ])
+  return resultOf([staleFinding(facts, path)])
+}
+
+/** A plain file: is it a mount that another process sees? */
+const staleFinding = ({ kernel }: Facts, path: string): Finding => {
+  const holder = (kernel.readFolder('/proc') ?? [])
+    .filter(name => /^\d+$/.test(name))
+    .find(pid => mountsOf(kernel.readFile.bind(kernel), pid).some(line => line.includes(` ${path} `)))
+  if (holder !== undefined)
+    return {
+      code: 'NS-PROPAGATION',
+      what: `${path} is mounted for process ${holder}, and not here`,
+      evidence: [`/proc/${holder}/mountinfo has a mount at ${path}; that of this process has none`],
+      fix: {
+        commands: [`nsenter --mount=/proc/${holder}/ns/mnt mount --make-rshared /run/netns`],
+        undo: [],
+      },
+    }
+  return {
+    code: 'NS-STALE',
+    what: `${path} is a plain file, and no namespace`,
+    evidence: [`the file at ${path} is not of the file system nsfs`],
+    fix: { commands: [`rm ${quoteShell(path)}`], undo: [] },
+  }
+}
+
+const mountsOf = (read: (path: string) => string | undefined, pid: string): string[] => {
+  try {
+    return (read(`/proc/${pid}/mountinfo`) ?? '').split('\n').filter(line => line.includes(' - nsfs '))
+  } catch {
+    // A process that has ended, or that may not be looked into, tells nothing.
+    return []
+  }
+}

@@ -1,0 +1,55 @@
+import type { Kernel } from '../../linux/kernel.ts'
+import { NatspaceError } from '../../space/errors.ts'
+import { quote } from '../../space/spec/quote.ts'
+import type { ResolvedSpace } from '../../space/spec/types.ts'
+import { readSpaceRecord, recordedNames, type StatePaths } from '../../space/state/records.ts'
+import { quoteShell } from '../../space/text/quote-shell.ts'
+
+/** What is examined: a namespace, and the spec where natspace made it. */
+export type Subject = {
+  /** As people know it. */
+  name: string
+  path: string
+  space: ResolvedSpace | undefined
+}
+
+const folders = ['/run/netns', '/run/docker/netns', '/var/run/docker/netns']
+
+/**
+ * The namespace that a word means: a space of natspace, a name below /run/netns (`ip netns`) or Docker's folder, a path, or
+ * the number of a process. Whether it can be entered is a matter of the checks. Throws NatspaceError NOT_FOUND (exit 1).
+ */
+export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Subject => {
+  if (word.startsWith('/')) return { name: word, path: word, space: undefined }
+  const isName = /^[A-Za-z0-9][\w.-]*$/.test(word)
+  const record = isName ? readSpaceRecord(kernel, paths, word) : undefined
+  if (record !== undefined) return { name: word, path: record.space.namespacePath, space: record.space }
+  const folder = isName ? folders.find(item => kernel.fileStatus(`${item}/${word}`) !== undefined) : undefined
+  if (folder !== undefined) return { name: word, path: `${folder}/${word}`, space: undefined }
+  const process = `/proc/${word}`
+  if (/^\d+$/.test(word) && kernel.fileStatus(process) !== undefined)
+    return { name: `process ${word}`, path: `${process}/ns/net`, space: undefined }
+  const known = [...new Set([...recordedNames(kernel, paths), ...kernel.namespaceNames()])]
+  throw new NatspaceError({
+    code: 'NOT_FOUND',
+    exit: 1,
+    what: `cannot find the namespace ${quote(word)}`,
+    why: 'it is no space of natspace, no name in /run/netns, no path, and no process',
+    evidence: [`namespaces: ${known.map(name => quote(name)).join(', ') || 'none'}`],
+    fix: ['name one of those, a path such as /proc/PID/ns/net, or the number of a process in the namespace'],
+  })
+}
+
+/** A command for sh that runs words of ip(8) in the namespace. */
+export const ipInside = ({ path }: Subject, words: string): string => {
+  const name = /^\/run\/netns\/([^/]+)$/.exec(path)?.[1]
+  return name === undefined ? inside(path, `ip ${words}`) : `ip -n ${quoteShell(name)} ${words}`
+}
+
+/** A command for sh that runs another one in the namespace. */
+export const runInside = ({ path }: Subject, command: string): string => {
+  const name = /^\/run\/netns\/([^/]+)$/.exec(path)?.[1]
+  return name === undefined ? inside(path, command) : `ip netns exec ${quoteShell(name)} ${command}`
+}
+
+const inside = (path: string, command: string): string => `nsenter --net=${quoteShell(path)} ${command}`
