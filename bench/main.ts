@@ -1,6 +1,7 @@
 /** `npm run bench [-- NAME] [--json] [--write]`: natspace timed against the tools it replaces. */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { capture } from './capture.ts'
 import { cold } from './cold.ts'
 import { connections } from './connections.ts'
 import { writeSection } from './lib/document.ts'
@@ -12,6 +13,7 @@ import { throughput } from './throughput.ts'
 
 /** Every benchmark is a file of its own beside this one; all run when none is named. */
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report>>> = {
+  capture,
   cold,
   connections,
   throughput,

@@ -47,3 +47,16 @@ export const pieceMicroseconds = (ends: Ends, port: number, times: number): numb
 /** How much one TCP stream carries in so many milliseconds, in gigabits per second. */
 export const streamGigabits = (ends: Ends, port: number, milliseconds: number): number =>
   (figure('stream', ends, port, milliseconds) * 8) / 1e9
+
+/** The command that sends so many small datagrams a second, for so long; it prints how many they were. */
+export const datagramsCommand = (
+  { client, server, address }: Ends,
+  port: number,
+  perSecond: number,
+  milliseconds: number,
+): string[] => [
+  program,
+  'datagrams',
+  ...[namespaceFile(client), namespaceFile(server), address],
+  ...[port, perSecond, milliseconds].map(String),
+]

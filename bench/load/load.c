@@ -12,6 +12,9 @@
  *   load stream CLIENT SERVER ADDRESS PORT MILLISECONDS
  *     One TCP stream from CLIENT to ADDRESS in SERVER, for so long, its ends on two processors. Prints the bytes that
  *     arrived in a second.
+ *   load datagrams CLIENT SERVER ADDRESS PORT RATE MILLISECONDS
+ *     RATE datagrams of 18 bytes a second from CLIENT to ADDRESS in SERVER, where nobody reads them, for so long, evenly
+ *     by the millisecond. Prints how many were sent.
  *
  * A connection is ended by a reset from either side (SO_LINGER 0): it leaves no TIME_WAIT behind that would use up the
  * client's ports. The next port is far from the one before, so that a list of rules is not searched in its own order.
@@ -243,6 +246,34 @@ static void stream(char **words)
 	waitpid(sender, NULL, 0);
 }
 
+static void sleep_until(int64_t moment)
+{
+	struct timespec at = { .tv_sec = moment / 1000000000, .tv_nsec = moment % 1000000000 };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+		;
+}
+
+static void datagrams(char **words)
+{
+	int port = atoi(words[3]), length = atoi(words[5]), client;
+	int64_t rate = atoi(words[4]), sent = 0, start;
+	/* With the headers of Ethernet, IP and UDP the smallest frame there is. */
+	char data[18] = "";
+
+	listen_in(words[1], SOCK_DGRAM, port);
+	enter(words[0]);
+	client = new_socket(SOCK_DGRAM);
+	connect_to(client, endpoint(words[2], port));
+	start = nanoseconds();
+	for (int passed = 1; passed <= length; passed++) {
+		for (; sent < rate * passed / 1000; sent++)
+			check(send(client, data, sizeof(data), 0) < 0, "send");
+		sleep_until(start + passed * INT64_C(1000000));
+	}
+	printf("%lld\n", (long long)sent);
+}
+
 int main(int count, char **words)
 {
 	/* A connection that does not come about fails instead of waiting for long. */
@@ -255,6 +286,8 @@ int main(int count, char **words)
 		pieces(words + 2);
 	else if (count == 7 && strcmp(words[1], "stream") == 0)
 		stream(words + 2);
+	else if (count == 8 && strcmp(words[1], "datagrams") == 0)
+		datagrams(words + 2);
 	else
 		return 2;
 	return 0;

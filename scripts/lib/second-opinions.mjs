@@ -7,11 +7,12 @@ import { ask, Failure, root, run, say } from './run.mjs'
  * To install a firewall would start its service, and with it a firewall, on the machine of whoever runs the tests; and
  * Wireshark's libraries are many. So their files, and those of all they depend on that is not installed, are fetched and
  * unpacked beside the sources. A sandbox lays the firewalls over its own /usr and /etc (test/support/firewalls.ts);
- * tshark runs from where it is (test/support/wireshark.ts). That takes no privilege.
+ * tshark and systemd-analyze run from where they are (test/support/wireshark.ts, systemd.ts). That takes no privilege.
  */
 const opinions = [
   { name: 'firewalls', packages: ['ufw', 'firewalld', 'docker.io'] },
   { name: 'wireshark', packages: ['tshark', 'wireshark-common', 'libwireshark-data'] },
+  { name: 'systemd', packages: ['systemd'] },
 ]
 
 const folder = join(root, 'build/second-opinions')

@@ -7,6 +7,11 @@ const helpTells = 'natspace COMMAND --help tells how the command is used.'
 /** Codes of the command itself, beside those of the engine. */
 const commandCodes: Readonly<Record<string, CodeText>> = {
   BAD_CHOICE: code('The option has no such value', 'It takes one of a few words.', 'The message lists them.'),
+  BAD_CAPTURE_POINT: code(
+    'No point to capture at',
+    '--at takes the name of an interface, or that of a namespace (or its path), a colon, and an interface in it.',
+    'Write --at eth1, or --at web:eth0.',
+  ),
   BAD_DESTINATION: code(
     'The destination of a trace is wrong',
     'It is HOST[:PORT][/tcp|udp|icmp], where HOST is an address: a packet bears no name, and who would look it up is another question.',
@@ -74,9 +79,9 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'Write --option=VALUE; so a value may begin with a dash.',
   ),
   NO_CAPTURE_POINT: code(
-    'An end of the cable is not there',
-    'The space has a record, but its cable was taken away, or an end of it was renamed: there is nothing to capture at.',
-    'natspace status shows what is missing, and how to repair it.',
+    'An interface to capture at is not there',
+    'The space has a record, but its cable was taken away, or an end of it was renamed; or --at names what is not there, or what is of a kind that is not understood.',
+    'natspace status shows what is missing of the space, and how to repair it.',
   ),
   NOT_IN_FILE: code(
     'The file has no such space',
@@ -102,6 +107,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'There is no such program',
     'It is in no folder of PATH, or the interpreter that a script names is not there. Exit status 127.',
     'Write its path, or correct PATH.',
+  ),
+  PROGRAM_UNSAFE: code(
+    'Others than root can replace natspace itself',
+    'The units that natspace enable writes start this program as root at boot. It, or a folder on its way, belongs to somebody else or may be written to by others.',
+    'Put natspace where only root can write, such as /usr/local/bin, and enable with that one.',
   ),
   SPACE_WENT_DOWN: code(
     'The space went down during a capture',
@@ -144,6 +154,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'Install util-linux.',
   ),
   UNWANTED_VALUE: code('There is a value too many', 'The option or command takes none.', helpTells),
+  WATCH_FIGHT: code(
+    'Another program undoes each repair',
+    'natspace watch repaired the same thing several times in a row, and each time somebody changed it again within half a minute. Going on would only make two programs work against each other, so the space is left alone for a while: five minutes, then ten, an hour at most. Other spaces are watched on.',
+    'The message names the program where the kernel tells it. Find out why it does so, or take the space down. SIGHUP makes natspace watch try again at once, and --give-up-after says how many repairs it takes.',
+  ),
 }
 
 /** All codes that `natspace explain` knows. */

@@ -3,11 +3,13 @@ import { isatty } from 'node:tty'
 import { LinuxKernel } from '../linux/linux.ts'
 import { settleInside } from './inside.ts'
 import { type LabOptions, parseLabOptions } from './options.ts'
-import { allHold, type Proof } from './proof.ts'
+import { allHold } from './proof.ts'
 import { bringUp, openLab, runExperiment, runWithout } from './run.ts'
 import { Screen, writeOut } from './screen.ts'
 import { becomeProgram, greeting } from './shell.ts'
+import type { LabResult } from './stage.ts'
 import { startInside, takeOrigin } from './start.ts'
+import type { Teller } from './teller.ts'
 
 /** The help of `natspace lab`. */
 export const labHelp = `Usage: natspace lab [run] [--without STEP]
@@ -28,6 +30,7 @@ Options:
                   fails, adds the step, and shows that it works; exit status 0 only if it failed as it must
   -j, --json      print one JSON object on stdout
   -q, --quiet     print the verdict only
+  -v, --verbose   print every chain that the packets passed, too
   --color WHEN    colours: auto (on a terminal, unless NO_COLOR is set), always, never
   -h, --help      show this help
 
@@ -42,7 +45,7 @@ Examples:
  * `natspace lab ARGS`: returns the exit status; a shell, and the first start, never return, as the process becomes
  * another. Throws NatspaceError (exit 2 for usage, 4 where namespaces are refused).
  */
-export const runLab = async (args: readonly string[]): Promise<number> => {
+export const runLab = async (args: readonly string[], teller: Teller): Promise<number> => {
   const { origin, args: rest } = takeOrigin(args)
   const options = parseLabOptions(rest)
   if (options.command === 'help') {
@@ -57,6 +60,7 @@ export const runLab = async (args: readonly string[]): Promise<number> => {
   const screen = new Screen({
     silent: options.json || options.quiet || options.command === 'shell',
     colours: wantsColours(options.color),
+    verbose: options.verbose,
   })
   if (options.command === 'shell') {
     const context = openLab(screen)
@@ -66,9 +70,11 @@ export const runLab = async (args: readonly string[]): Promise<number> => {
     return becomeProgram(options.place, options.words)
   }
   const { without } = options
-  const proofs = await (without === undefined ? runExperiment(screen) : runWithout(screen, without))
-  report(options, proofs, screen)
-  return allHold(proofs) ? 0 : 1
+  const result = await (without === undefined
+    ? runExperiment(screen, teller)
+    : runWithout(screen, without, teller))
+  report(options, result, screen)
+  return allHold(result.proofs) ? 0 : 1
 }
 
 const wantsColours = (when: LabOptions['color']): boolean =>
@@ -76,12 +82,12 @@ const wantsColours = (when: LabOptions['color']): boolean =>
 
 const report = (
   options: LabOptions & { command: 'run' },
-  proofs: readonly Proof[],
+  { proofs, tables }: LabResult,
   { paint }: Screen,
 ): void => {
   const { without } = options
   if (options.json) {
-    const data = { ...(without === undefined ? {} : { without }), proofs }
+    const data = { ...(without === undefined ? {} : { without }), proofs, ...tables }
     writeOut(`${JSON.stringify({ schemaVersion: 1, command: 'lab run', data, findings: [] })}\n`)
     return
   }

@@ -2,34 +2,32 @@ import type { Kernel } from '../linux/kernel.ts'
 import type { EchoPacket } from '../linux/net/icmp.ts'
 import { type Route, routeProtocol, routeTable } from '../linux/rtnetlink/route.ts'
 import { Socket } from '../linux/sys/socket.ts'
+import type { Topic } from '../space/text/topics.ts'
 import { echoText, listenForRequests, type PingOptions, type PingResult, ping } from './ping.ts'
-import { network, type Place, places, withNamespace } from './places.ts'
+import { identifier, network, type Place, places, withNamespace } from './places.ts'
 import { type Proof, prove } from './proof.ts'
 
 /** What must be seen while the space is up, each made to happen and looked at from both ends. */
 
-/** The identifier of the pings: that of the experiment's captures. */
-const identifier = 29610
+/** Of the first ping, so that the one of the captures begins a connection of its own. */
+const firstIdentifier = identifier - 1
 const patience = 1000
 const { space } = network
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** All proofs, one by one, so that each can be shown as soon as it is made. */
+/** The routes, and that the space reaches host2; one by one, so that each can be shown as soon as it is made. */
 export function* proveConnected(kernel: Kernel): Generator<Proof> {
   yield proveRoutes(kernel, 'host1', [
     `0.0.0.0/0 via ${network.router} dev ${network.uplink}`,
-    `192.168.1.0/24 dev ${network.uplink} (added by the kernel)`,
-    `192.168.45.0/24 dev ${space.hostInterface} (added by the kernel)`,
+    `${network.lan} dev ${network.uplink} (added by the kernel)`,
+    `${space.network} dev ${space.hostInterface} (added by the kernel)`,
   ])
   yield proveRoutes(kernel, 'myspace', [
     `0.0.0.0/0 via ${space.gateway} dev ${space.interface}`,
-    `192.168.45.0/24 dev ${space.interface} (added by the kernel)`,
+    `${space.network} dev ${space.interface} (added by the kernel)`,
   ])
   yield provePing()
-  yield proveReply()
-  yield provePeer()
-  yield provePublished()
 }
 
 /** The IPv4 routes of the main table, as they are, and no other. */
@@ -75,19 +73,20 @@ export const pingText = ({ reply, milliseconds, refused, sent }: PingResult): st
   return `answer of ${reply.source} in ${milliseconds.toFixed(2)} ms`
 }
 
+/** What was heard, each text once. */
+export const heardText = (heard: readonly EchoPacket[]): string =>
+  [...new Set(heard.map(echoText))].join(', ') || 'nothing'
+
 const provePing = (): Proof =>
   prove(
     `ping ${network.host2} from ${space.name}`,
     `host2 hears ${network.host1} (SNAT), and ${space.name} gets its answer`,
     () => {
-      const { heard, result } = pingHost2()
+      const { heard, result } = pingHost2({ identifier: firstIdentifier })
       const sources = [...new Set(heard.map(packet => packet.source))]
       const ok =
         result.reply?.source === network.host2 && sources.length === 1 && sources[0] === network.host1
-      return {
-        ok,
-        seen: `${pingText(result)}; host2 heard ${[...new Set(heard.map(echoText))].join(', ') || 'nothing'}`,
-      }
+      return { ok, seen: `${pingText(result)}; host2 heard ${heardText(heard)}` }
     },
   )
 
@@ -95,40 +94,35 @@ const provePing = (): Proof =>
  * Two halves: the reply of a ping, which host2 addresses to host1, is delivered inside; an echo request that begins at
  * host2 and is addressed to host1 just the same is not.
  */
-const proveReply = (): Proof =>
-  prove(
-    'the reply finds its way though no DNAT rule exists for it',
-    'connection tracking reverses the translation for replies of any protocol (for ICMP its key is the query\n' +
-      'identifier, RFC 5508 section 3.1); a DNAT rule is needed only for a new connection that begins outside',
-    () => {
-      const { heard, result } = pingHost2()
-      const [request] = heard
-      const { reply } = result
-      const back = withNamespace(space.name, myspace =>
-        listenForRequests(myspace, () =>
-          withNamespace('host2', host2 =>
-            ping(host2, network.host1, { identifier, attempts: 1, milliseconds: patience }),
-          ),
+export const proveReply = ({ after }: Topic): Proof =>
+  prove('the reply finds its way though no DNAT rule exists for it', after[1] ?? '', () => {
+    const { heard, result } = pingHost2()
+    const [request] = heard
+    const { reply } = result
+    const back = withNamespace(space.name, myspace =>
+      listenForRequests(myspace, () =>
+        withNamespace('host2', host2 =>
+          ping(host2, network.host1, { identifier, attempts: 1, milliseconds: patience }),
         ),
-      )
-      const reversed = reply?.destination === space.address && reply.identifier === identifier
-      const stopped = back.result.reply?.source === network.host1 && back.heard.length === 0
-      const begun = stopped
-        ? `host1 itself answers, nothing in ${space.name}`
-        : `heard in ${space.name}: ${back.heard.map(echoText).join(', ') || 'nothing'}; ${pingText(back.result)}`
-      const answered = request === undefined ? 'nothing' : echoText(request)
-      return {
-        ok: request !== undefined && reversed && stopped,
-        seen: [
-          `at host2 the request is ${answered}: it answers ${request?.source ?? 'nobody'}`,
-          `in ${space.name} the reply is ${reply === undefined ? 'missing' : echoText(reply)}`,
-          `a request that begins at host2 for ${network.host1}: ${begun}`,
-        ].join('\n'),
-      }
-    },
-  )
+      ),
+    )
+    const reversed = reply?.destination === space.address && reply.identifier === identifier
+    const stopped = back.result.reply?.source === network.host1 && back.heard.length === 0
+    const begun = stopped
+      ? `host1 itself answers, nothing in ${space.name}`
+      : `heard in ${space.name}: ${heardText(back.heard)}; ${pingText(back.result)}`
+    const answered = request === undefined ? 'nothing' : echoText(request)
+    return {
+      ok: request !== undefined && reversed && stopped,
+      seen: [
+        `at host2 the request is ${answered}: it answers ${request?.source ?? 'nobody'}`,
+        `in ${space.name} the reply is ${reply === undefined ? 'missing' : echoText(reply)}`,
+        `a request that begins at host2 for ${network.host1}: ${begun}`,
+      ].join('\n'),
+    }
+  })
 
-const provePeer = (): Proof =>
+export const provePeer = (): Proof =>
   prove(
     `host2 sees ${network.host1} as the peer of a connection from ${space.name}`,
     `TCP: getpeername in host2 is ${network.host1}, while the socket in ${space.name} has ${space.address}`,
@@ -148,7 +142,7 @@ const provePeer = (): Proof =>
 
 const greeting = `hello from ${space.name}\n`
 
-const provePublished = (): Proof => {
+export const provePublished = (): Proof => {
   const outside = { address: network.host1, port: space.publishedPort }
   const inside = { address: space.address, port: space.port }
   return prove(

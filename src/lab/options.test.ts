@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { NatspaceError } from '../space/errors.ts'
 import { parseLabOptions } from './options.ts'
 
-const defaults = { json: false, quiet: false, color: 'auto' } as const
+const defaults = { json: false, quiet: false, verbose: false, color: 'auto' } as const
 
 test('without a command the experiment is run', () => {
   const run = { ...defaults, command: 'run', without: undefined } as const
@@ -14,11 +14,13 @@ test('options stand before and after the command, with and without =', () => {
   expect(parseLabOptions(['-j', 'run', '--without', '8', '--color=never'])).toEqual({
     json: true,
     quiet: false,
+    verbose: false,
     color: 'never',
     command: 'run',
     without: 8,
   })
   expect(parseLabOptions(['run', '--without=6', '-q'])).toMatchObject({ quiet: true, without: 6 })
+  expect(parseLabOptions(['-v'])).toMatchObject({ command: 'run', verbose: true })
 })
 
 test('a shell has a place, and a program after --, which keeps its own options', () => {

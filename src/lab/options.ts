@@ -8,6 +8,7 @@ import { type OmissibleStep, omissibleSteps } from './without.ts'
 export type LabOptions = {
   json: boolean
   quiet: boolean
+  verbose: boolean
   color: 'auto' | 'always' | 'never'
 } & (
   | { command: 'help' }
@@ -16,7 +17,7 @@ export type LabOptions = {
   | { command: 'shell'; place: Place; words: string[] }
 )
 
-const options = ['--without', '--json', '--quiet', '--color', '--help']
+const options = ['--without', '--json', '--quiet', '--verbose', '--color', '--help']
 const short: Record<string, string> = { '-j': '--json', '-q': '--quiet', '-h': '--help', '-v': '--verbose' }
 
 /**
@@ -27,7 +28,7 @@ export const parseLabOptions = (args: readonly string[]): LabOptions => {
   const end = args.indexOf('--')
   const own = end < 0 ? args : args.slice(0, end)
   const words = end < 0 ? [] : args.slice(end + 1)
-  const general = { json: false, quiet: false, color: 'auto' as LabOptions['color'] }
+  const general = { json: false, quiet: false, verbose: false, color: 'auto' as LabOptions['color'] }
   const positionals: string[] = []
   let without: OmissibleStep | undefined
   let help = false
@@ -45,8 +46,8 @@ export const parseLabOptions = (args: readonly string[]): LabOptions => {
     else if (name === '--help') help = true
     else if (name === '--color') general.color = readColor(value())
     else if (name === '--without') without = readStep(value())
-    // --verbose is of every command; the lab shows everything anyway.
-    else if (name !== '--verbose') throw unknownOption(arg)
+    else if (name === '--verbose') general.verbose = true
+    else throw unknownOption(arg)
   }
   const [command = 'run', ...more] = positionals
   if (help || command === 'help') return { ...general, command: 'help' }

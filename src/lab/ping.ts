@@ -31,7 +31,7 @@ let pings = 0
 /** Sends echo requests from a namespace until one is answered. Throws SystemError when no socket can be made. */
 export const ping = (namespace: number, destination: string, options: PingOptions): PingResult => {
   using socket = Socket.open('icmp', { namespace })
-  const payload = encoder.encode(`natspace lab, ping ${process.pid}.${++pings}`)
+  const payload = newPayload()
   for (let sequence = 1; sequence <= options.attempts; sequence++) {
     const start = performance.now()
     try {
@@ -51,6 +51,39 @@ export const ping = (namespace: number, destination: string, options: PingOption
   }
   return { reply: undefined, milliseconds: 0, refused: undefined, sent: options.attempts }
 }
+
+/** Who asks, as what it sent, and what it got. */
+export type Asked = { payload: Uint8Array; reply: EchoPacket | undefined }
+
+/**
+ * One request from each of several namespaces, with the same identifier, all sent before an answer is read. Throws
+ * SystemError when one cannot be sent.
+ */
+export const pingTogether = (
+  namespaces: readonly number[],
+  destination: string,
+  { identifier, milliseconds }: Pick<PingOptions, 'identifier' | 'milliseconds'>,
+): Asked[] => {
+  const sockets: Socket[] = []
+  try {
+    for (const namespace of namespaces) sockets.push(Socket.open('icmp', { namespace }))
+    const payloads = sockets.map(newPayload)
+    for (const [index, payload] of payloads.entries())
+      sockets[index]?.send(encodeEcho({ type: 'request', identifier, sequence: 1, payload }), {
+        address: destination,
+        port: 0,
+      })
+    return payloads.map((payload, index) => {
+      const isOurs = (packet: EchoPacket) => packet.type === 'reply' && sameBytes(packet.payload, payload)
+      const socket = sockets[index]
+      return { payload, reply: socket && awaitEcho(socket, milliseconds, isOurs) }
+    })
+  } finally {
+    for (const socket of sockets) socket.close()
+  }
+}
+
+const newPayload = (): Uint8Array => encoder.encode(`natspace lab, ping ${process.pid}.${++pings}`)
 
 /** The first echo that fits within the time. Throws SystemError. */
 const awaitEcho = (

@@ -21,18 +21,32 @@ export const network = {
   router: '192.168.1.1',
   host1: '192.168.1.32',
   host2: '192.168.1.15',
+  lan: '192.168.1.0/24',
   /** The link of host1 and of host2 that leads to the LAN. */
   uplink: 'eth0',
   space: {
     name: 'myspace',
     address: '192.168.45.3',
+    network: '192.168.45.0/24',
     gateway: '192.168.45.2',
     hostInterface: 'veth1',
     interface: 'veth2',
     port: 80,
     publishedPort: 8080,
   },
+  /** Brought up beside the other for a while, to use the same ICMP identifier. */
+  second: {
+    name: 'other',
+    path: '/run/netns/other',
+    address: '192.168.46.3',
+    gateway: '192.168.46.2',
+    hostInterface: 'veth3',
+    interface: 'veth4',
+  },
 } as const
+
+/** The ICMP identifier of the experiment's captures. */
+export const identifier = 29610
 
 /**
  * Runs `use` with the descriptor's number of a place's namespace, for sockets that are to be made there. It is closed

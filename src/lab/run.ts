@@ -4,15 +4,25 @@ import type { Context, Plan } from '../space/reconcile/types.ts'
 import { up } from '../space/reconcile/up.ts'
 import type { SpaceSpec } from '../space/spec/types.ts'
 import { validateSpec } from '../space/spec/validate.ts'
-import { statePaths } from '../space/state/records.ts'
+import { readSpaceRecord, statePaths } from '../space/state/records.ts'
 import { type Step, stepOf, steps } from '../space/steps.ts'
+import { stepEvidence } from '../space/text/evidence.ts'
+import { articleOutside } from '../space/text/topics.ts'
 import { proveConnected } from './experiment.ts'
+import { showInbound } from './inbound.ts'
 import { proveNothingLeft, takeSettledSnapshot } from './leftovers.ts'
-import { network } from './places.ts'
+import { showOutbound } from './outbound.ts'
+import { labFailed, network } from './places.ts'
 import { allHold, type Proof, prove } from './proof.ts'
+import { showSameIdentifier } from './same-identifier.ts'
 import { picture, type Screen } from './screen.ts'
+import { showCaptures, showStory } from './show.ts'
+import { rowObject } from './sightings.ts'
+import type { LabResult, Stage } from './stage.ts'
+import type { Teller } from './teller.ts'
 import { buildTopology } from './topology.ts'
-import { type OmissibleStep, proveCured, proveFailure } from './without.ts'
+import type { Walk } from './way.ts'
+import { attempt, failureProofs, type OmissibleStep, proveCable, proveCured } from './without.ts'
 
 const { space } = network
 
@@ -89,14 +99,25 @@ const collect = (screen: Screen, proofs: Iterable<Proof>): Proof[] => {
   return all
 }
 
+/** What the parts are played with, once the space is up. Throws NatspaceError LAB_FAILED when it is not. */
+export const stageOf = ({ kernel, paths }: Context, teller: Teller): Stage => {
+  const record = readSpaceRecord(kernel, paths, space.name)
+  if (record === undefined) throw labFailed(`${space.name} has no record`)
+  return { kernel, resolved: record.space, teller }
+}
+
 /** The whole experiment: up, every claim, down, and nothing left. Throws NatspaceError when something cannot even be tried. */
-export const runExperiment = async (screen: Screen): Promise<Proof[]> => {
+export const runExperiment = async (screen: Screen, teller: Teller): Promise<LabResult> => {
   const context = openLab(screen)
   using kernel = context.kernel
   const before = await takeSettledSnapshot(kernel)
   await bringUp(screen, context)
   screen.heading('What must then be seen')
-  const proofs = collect(screen, proveConnected(kernel))
+  const connected = collect(screen, proveConnected(kernel))
+  const stage = stageOf(context, teller)
+  const outbound = await showOutbound(screen, stage)
+  const identifiers = await showSameIdentifier(screen, context, stage)
+  const inbound = showInbound(screen, stage)
   const start = performance.now()
   const result = await down(context, [space.name])
   screen.heading(`natspace down ${space.name}`)
@@ -107,25 +128,46 @@ export const runExperiment = async (screen: Screen): Promise<Proof[]> => {
     seen:
       result.problems.map(problem => problem.message).join('\n') || `removed ${result.removed.join(', ')}`,
   }))
-  return [...proofs, ...collect(screen, [removed, ...proveNothingLeft(before, after)])]
+  const gone = collect(screen, [removed, ...proveNothingLeft(before, after)])
+  const parts = [outbound, identifiers, inbound]
+  return {
+    proofs: [...connected, ...parts.flatMap(part => part.proofs), ...gone],
+    tables: Object.assign({}, ...parts.map(part => part.tables)),
+  }
 }
 
 /** The experiment with one step left out, then with it. Throws NatspaceError when something cannot even be tried. */
-export const runWithout = async (screen: Screen, number: OmissibleStep): Promise<Proof[]> => {
+export const runWithout = async (
+  screen: Screen,
+  number: OmissibleStep,
+  teller: Teller,
+): Promise<LabResult> => {
   const context = openLab(screen)
-  using kernel = context.kernel
+  using _kernel = context.kernel
   await bringUp(screen, context, { without: [number] })
-  const { title, without } = steps.find(step => step.number === number) as Step
+  const stage = stageOf(context, teller)
+  const { title, without, name } = steps.find(step => step.number === number) as Step
   screen.heading(`Without step ${number}: ${title}`)
-  const failure = collect(screen, proveFailure(kernel, number))
+  const cable = collect(screen, [proveCable()])
+  const seen = await attempt(stage)
+  const proofs = failureProofs(number, seen, stage)
+  showCaptures(screen, seen.rows, proofs, teller)
+  const failure = [...cable, ...proofs]
+  showStory(screen, seen.story, teller)
   const { good, bad } = screen.paint
   screen.say(
     '',
     `${allHold(failure) ? good('as expected') : bad('NOT as expected')} without step ${number}: ${without}`,
   )
+  screen.shownBy([stepEvidence(stage.resolved, name, articleOutside)])
   await bringUp(screen, context, { again: true })
   screen.say('')
-  return [...failure, ...collect(screen, [proveCured(number)])]
+  return { proofs: [...failure, ...collect(screen, [proveCured(number)])], tables: tablesOf(seen, teller) }
 }
+
+const tablesOf = ({ rows, story }: Walk, teller: Teller): LabResult['tables'] => ({
+  captures: rows.map(rowObject),
+  walk: teller.objects(story),
+})
 
 const since = (start: number): string => `${(performance.now() - start).toFixed(1)} ms`

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { allHold, prove } from './proof.ts'
-import { paint, picture, proofLines } from './screen.ts'
+import { claimLines, paint, picture, proofLines, tableLines } from './screen.ts'
 
 test('the picture has every name and address of the experiment, in at most 100 columns', () => {
   const text = picture().join('\n')
@@ -37,6 +37,37 @@ test('a proof that saw word for word what was expected shows it once', () => {
     '    seen      a',
     '              b',
   ])
+})
+
+test('a table has a mark for each proof, and below it what was expected of those that do not hold', () => {
+  const proof = (ok: boolean) => ({ name: 'row', ok, expected: 'b', seen: ok ? 'b' : 'c' })
+  const plain = paint(false)
+  const rows = [
+    { cells: ['veth1', plain.changed('b')], proof: proof(true) },
+    { cells: ['eth0', 'c'], proof: proof(false) },
+  ]
+  expect(tableLines(['where', 'seen'], rows, plain)).toEqual([
+    '   where  seen',
+    '✓  veth1  b*',
+    '✗  eth0   c',
+    '  (* changed since the point before)',
+    '✗ row',
+    '    expected  b',
+    '    seen      c',
+  ])
+  expect(tableLines(['where', 'seen'], rows.slice(1), plain)).not.toContain(
+    '  (* changed since the point before)',
+  )
+})
+
+test('a claim is a sentence in lines, with the evidence below', () => {
+  const expected = `The source is ${'still '.repeat(20)}inside.`
+  const lines = claimLines({ name: 'claim', ok: true, expected, seen: 'one\ntwo' }, paint(false))
+  expect(lines[0]).toStartWith('✓ The source is still ')
+  expect(lines.slice(-2)).toEqual(['    one', '    two'])
+  expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(110)
+  const numbered = claimLines({ name: 'claim', ok: false, expected: 'so', seen: 'not so' }, paint(false), 4)
+  expect(numbered).toEqual(['✗ 4. so', '    not so'])
 })
 
 test('colours are escapes, and only when they are asked for', () => {

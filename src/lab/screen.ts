@@ -1,4 +1,7 @@
 import { writeSync } from 'node:fs'
+import type { Evidence } from '../space/text/evidence.ts'
+import { table } from '../space/text/table.ts'
+import { wrap } from '../space/text/wrap.ts'
 import { network } from './places.ts'
 import type { Proof } from './proof.ts'
 
@@ -10,12 +13,23 @@ export type Paint = {
   bad(text: string): string
   soft(text: string): string
   strong(text: string): string
+  /** A field that has become another: by a star where there are no colours. */
+  changed(text: string): string
 }
 
 export const paint = (colours: boolean): Paint => {
   const sgr = (code: number) => (text: string) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text)
-  return { good: sgr(32), bad: sgr(31), soft: sgr(2), strong: sgr(1) }
+  return {
+    good: sgr(32),
+    bad: sgr(31),
+    soft: sgr(2),
+    strong: sgr(1),
+    changed: colours ? sgr(36) : text => `${text}*`,
+  }
 }
+
+/** Columns of running text. */
+const width = 110
 
 /** The topology as a small picture. */
 export const picture = (): string[] => {
@@ -40,21 +54,68 @@ export const picture = (): string[] => {
  * One proof: its mark and name, then what was expected and what was seen; where these are word for word the same they
  * are shown once.
  */
-export const proofLines = ({ name, ok, expected, seen }: Proof, { good, bad, soft }: Paint): string[] => {
-  const title = `${ok ? good('✓') : bad('✗')} ${name}`
+export const proofLines = ({ name, ok, expected, seen }: Proof, colours: Paint): string[] => {
+  const { soft } = colours
+  const title = `${mark({ ok }, colours)} ${name}`
   const labelled = (label: string, text: string) =>
     text.split('\n').map((line, index) => `    ${soft((index === 0 ? label : '').padEnd(9))} ${line}`)
   if (!ok || expected !== seen) return [title, ...labelled('expected', expected), ...labelled('seen', seen)]
   return seen.includes('\n') ? [title, ...labelled('seen', seen)] : [`${title}: ${seen}`]
 }
 
+/** A proof as a row of a table. */
+export type ProofRow = { cells: readonly string[]; proof: Proof }
+
+/** Colours need no words. */
+const legend = '  (* changed since the point before)'
+
+/** Proofs side by side, each with its mark; what was expected instead stands below the table. */
+export const tableLines = (
+  headings: readonly string[],
+  rows: readonly ProofRow[],
+  colours: Paint,
+): string[] => {
+  const marked = rows.map(({ cells, proof }) => [mark(proof, colours), ...cells])
+  return [
+    ...table(['', ...headings], marked, colours.soft),
+    ...(marked.some(cells => cells.join().includes('*')) ? [legend] : []),
+    ...rows.filter(({ proof }) => !proof.ok).flatMap(({ proof }) => proofLines(proof, colours)),
+  ]
+}
+
+/** A sentence that must be true, by its number in its text where it has one, with what was seen of it below. */
+export const claimLines = (proof: Proof, colours: Paint, number?: number): string[] => {
+  const start = number === undefined ? '' : `${number}. `
+  const [first = '', ...rest] = wrap(start + proof.expected, width - 2)
+  return [
+    `${mark(proof, colours)} ${first}`,
+    ...rest.map(line => `  ${line}`),
+    ...proof.seen.split('\n').map(line => `    ${proof.ok ? colours.soft(line) : colours.bad(line)}`),
+  ]
+}
+
+const mark = ({ ok }: Pick<Proof, 'ok'>, { good, bad }: Paint): string => (ok ? good('✓') : bad('✗'))
+
 /** Where the lab's lines go: data to stdout; nothing at all when the result is JSON. */
 export class Screen {
   readonly #silent: boolean
+  readonly colours: boolean
+  /** Whether every chain is shown. */
+  readonly verbose: boolean
   readonly paint: Paint
 
-  constructor({ silent, colours }: { silent: boolean; colours: boolean }) {
+  constructor({
+    silent,
+    colours,
+    verbose = false,
+  }: {
+    silent: boolean
+    colours: boolean
+    verbose?: boolean
+  }) {
     this.#silent = silent
+    this.colours = colours
+    this.verbose = verbose && !silent
     this.paint = paint(colours)
   }
 
@@ -63,11 +124,30 @@ export class Screen {
   }
 
   heading(text: string): void {
-    this.say('', this.paint.strong(text))
+    const lines = text.includes('\n') ? text.split('\n') : wrap(text, width)
+    this.say('', ...lines.map(this.paint.strong))
   }
 
   proof(proof: Proof): void {
     this.say(...proofLines(proof, this.paint))
+  }
+
+  claim(proof: Proof, number?: number): void {
+    this.say(...claimLines(proof, this.paint, number))
+  }
+
+  table(headings: readonly string[], rows: readonly ProofRow[]): void {
+    this.say(...tableLines(headings, rows, this.paint))
+  }
+
+  /** A sentence or two, in lines. */
+  text(text: string): void {
+    this.say(...wrap(text, width))
+  }
+
+  /** Where the same can be seen outside of the lab. */
+  shownBy(evidence: readonly Evidence[]): void {
+    for (const { command, shows } of evidence) this.say(this.paint.soft(`  ${command}  shows ${shows}`))
   }
 }
 

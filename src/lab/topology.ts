@@ -22,7 +22,8 @@ import { labFailed, network, places, withNamespace } from './places.ts'
 export type LanKind = 'bridge' | 'proxy-arp'
 
 const host1Path = '/run/netns/host1'
-const ports = { host1: 'to-host1', host2: 'to-host2' } as const
+/** The ends of the hosts' cables at the LAN. */
+export const ports = { host1: 'to-host1', host2: 'to-host2' } as const
 const bridge = 'lan0'
 /** Locally administered (IEEE 802), and as easy to recognise in a capture as the addresses above them. */
 const macs = {

@@ -1,32 +1,45 @@
+import { decisionText } from '../insight/trace/route-text.ts'
+import { decideRoute, type RouteDecision } from '../insight/walk/route-decisions.ts'
 import type { Kernel } from '../linux/kernel.ts'
-import type { EchoPacket } from '../linux/net/icmp.ts'
 import { SystemError } from '../linux/sys/errno.ts'
 import { Socket } from '../linux/sys/socket.ts'
-import { pingHost2, pingText } from './experiment.ts'
+import type { LabPoint } from './captures.ts'
+import { outboundPoints, walkEcho } from './echo-walk.ts'
+import { heardText, pingHost2, pingText } from './experiment.ts'
 import { droppedByForward } from './firewall.ts'
-import { echoText, type PingResult, ping } from './ping.ts'
+import { ping } from './ping.ts'
 import { network, places, withNamespace } from './places.ts'
 import { type Proof, prove } from './proof.ts'
+import { absent, arrived, captureProofs, type ExpectedRow, untranslatedAt } from './prove-captures.ts'
 import { readIpCounters } from './snmp.ts'
+import type { Stage } from './stage.ts'
+import { ports } from './topology.ts'
+import type { Walk } from './way.ts'
 
 /**
  * What each of the last four steps is for, shown by leaving it out. It must fail exactly in the way that belongs to that
- * step: where the packet got to, and what stopped it, is read from counters and heard at host2.
+ * step: where the packet got to is captured at each point, and what stopped it is told by the engine of `natspace trace`,
+ * and borne out by counters.
  */
 
 /** Steps without which there still is a cable to send by. */
 export const omissibleSteps = [6, 7, 8, 9] as const
 export type OmissibleStep = (typeof omissibleSteps)[number]
 
-const { space } = network
+const { space, uplink } = network
 /** Long enough for an answer across two cables, short enough to wait for one that must not come. */
 const patience = 300
 const identifierAfterwards = 29611
 
-/** What one ping and one connection from the space came to. All counters are differences over the ping. */
-type Attempt = {
-  ping: PingResult
-  heardAtHost2: EchoPacket[]
+/** The LAN is one more point here: an answer to an inside address ends behind it. */
+const points: readonly LabPoint[] = [
+  ...outboundPoints.slice(0, 3),
+  { place: 'lan', interface: ports.host2 },
+  ...outboundPoints.slice(3),
+]
+
+/** What one echo and one connection from the space came to. All counters are differences over the echo. */
+export type Attempt = Walk & {
   /** 'ENETUNREACH', 'ETIMEDOUT', or 'connected'. */
   connect: string
   /** Frames on veth1: ARP and IPv6 count too. */
@@ -40,16 +53,18 @@ type Attempt = {
   droppedByPolicy: number
   /** Packets that reached the router of the LAN and led nowhere from there. */
   lostAtRouter: number
+  /** Where host2 sends an answer to the space, and the router of the LAN after it. */
+  answerRoutes: { host2: RouteDecision; router: RouteDecision }
 }
 
-const attempt = (kernel: Kernel): Attempt => {
+/** Tries one echo and one connection. Throws what `walkEcho` throws. */
+export const attempt = async ({ kernel, resolved }: Stage): Promise<Attempt> => {
   const before = count(kernel)
-  const { heard, result } = pingHost2({ attempts: 1, milliseconds: patience })
+  const walk = await walkEcho(kernel, resolved, patience, points)
   const after = count(kernel)
   const difference = (key: keyof ReturnType<typeof count>) => after[key] - before[key]
   return {
-    ping: result,
-    heardAtHost2: heard,
+    ...walk,
     connect: tryConnect(),
     receivedOnHostEnd: difference('receivedOnHostEnd'),
     sentBySpace: difference('sentBySpace'),
@@ -57,6 +72,21 @@ const attempt = (kernel: Kernel): Attempt => {
     forwarded: difference('forwarded'),
     droppedByPolicy: difference('droppedByPolicy'),
     lostAtRouter: difference('lostAtRouter'),
+    answerRoutes: answerRoutes(kernel),
+  }
+}
+
+const answerRoutes = (kernel: Kernel): Attempt['answerRoutes'] => {
+  const answer = { source: network.host2, destination: space.address }
+  const port = kernel.links(places.lan).find(({ name }) => name === ports.host2)
+  // What comes in by a port of a bridge comes in by the bridge.
+  const inputIndex = port?.master ?? port?.index
+  return {
+    host2: decideRoute(kernel, places.host2, answer),
+    router: decideRoute(kernel, places.lan, {
+      ...answer,
+      ...(inputIndex === undefined ? {} : { inputIndex }),
+    }),
   }
 }
 
@@ -86,17 +116,11 @@ const tryConnect = (): string =>
     }
   })
 
-/** Tries without the step, and proves that it fails as it must. */
-export const proveFailure = (kernel: Kernel, step: OmissibleStep): Proof[] => {
-  const cable = proveCable()
-  return [cable, ...stories[step](attempt(kernel))]
-}
-
 /**
  * What is left out must be the only thing that is missing. The first packet after a link came up may be lost (ARP asks
  * again after a second), and would be taken for one that was dropped: so this comes first.
  */
-const proveCable = (): Proof =>
+export const proveCable = (): Proof =>
   prove('the cable itself works', `${space.gateway}, the host end, answers a ping from ${space.name}`, () => {
     const result = withNamespace(space.name, myspace =>
       ping(myspace, space.gateway, { identifier: 1, attempts: 30, milliseconds: 100 }),
@@ -104,39 +128,92 @@ const proveCable = (): Proof =>
     return { ok: result.reply?.source === space.gateway, seen: pingText(result) }
   })
 
-const heardText = (heard: readonly EchoPacket[]): string => heard.map(echoText).join(', ') || 'nothing'
-
-const host2HearsNothing = (seen: Attempt): Proof =>
-  prove('host2 hears nothing', 'no request', () => ({
-    ok: seen.heardAtHost2.length === 0,
-    seen: heardText(seen.heardAtHost2),
-  }))
-
-const fails = (seen: Attempt, refused: string | undefined, connect: string): Proof[] => [
-  prove(`ping ${network.host2} fails`, refused === undefined ? 'no answer' : `refused: ${refused}`, () => ({
-    ok: seen.ping.reply === undefined && seen.ping.refused === refused,
-    seen: pingText(seen.ping),
-  })),
-  prove(`connect to ${network.host2} fails`, connect, () => ({
-    ok: seen.connect === connect,
-    seen: seen.connect,
-  })),
+/** Proves that it fails as it must: the rows of the captures first, in their order; then that it fails, where and why. */
+export const failureProofs = (
+  step: OmissibleStep,
+  seen: Attempt,
+  { teller }: Pick<Stage, 'teller'>,
+): Proof[] => [
+  ...captureProofs('the echo', seen.rows, expectations[step], teller),
+  ...stories[step](seen, teller.plain),
 ]
 
-const stories: Record<OmissibleStep, (seen: Attempt) => Proof[]> = {
-  6: seen => [
+/** What the points see, in their order. */
+const expectations: Record<OmissibleStep, readonly ExpectedRow[]> = {
+  6: [absent, absent, absent, absent, absent],
+  7: [arrived, arrived, absent, absent, absent],
+  8: [arrived, arrived, arrived, untranslatedAt.host2, untranslatedAt.host2],
+  9: [arrived, arrived, absent, absent, absent],
+}
+
+const host2HearsNothing = (seen: Attempt): Proof => {
+  const request = seen.rows.at(-1)?.request
+  return prove('host2 hears nothing', 'no request', () => ({
+    ok: request === undefined,
+    seen: request === undefined ? 'no request' : `one of ${request.header.source}`,
+  }))
+}
+
+const fails = (
+  { seen: { answer }, connect }: Attempt,
+  refused: string | undefined,
+  code: string,
+): Proof[] => [
+  prove(`ping ${network.host2} fails`, refused === undefined ? 'no answer' : `refused: ${refused}`, () => ({
+    ok: refused === undefined ? answer.type === 'none' : answer.type === 'error' && answer.code === refused,
+    seen:
+      answer.type === 'none'
+        ? 'no answer'
+        : answer.type === 'error'
+          ? `refused: ${answer.code}`
+          : answer.type,
+  })),
+  prove(`connect to ${network.host2} fails`, code, () => ({ ok: connect === code, seen: connect })),
+]
+
+/** The end of the story as `natspace trace` tells it: `ending` is a part of the reason. */
+const ends = (
+  { story: { end, notes } }: Attempt,
+  expected: string,
+  at: { outcome: string; point: string; hook?: string; chain?: string; ending: string },
+  plain: (text: string) => string,
+): Proof =>
+  prove('where the packet ends', expected, () => ({
+    ok:
+      end.outcome === at.outcome &&
+      end.at.point === at.point &&
+      end.at.hook === at.hook &&
+      end.at.chain === at.chain &&
+      [end.reason, ...notes].some(words => words.includes(at.ending)),
+    seen: [`${end.outcome}: ${end.reason}`, ...end.evidence, ...notes].map(plain).join('\n'),
+  }))
+
+const stories: Record<OmissibleStep, (seen: Attempt, plain: (text: string) => string) => Proof[]> = {
+  6: (seen, plain) => [
     ...fails(seen, 'ENETUNREACH', 'ENETUNREACH'),
+    ends(
+      seen,
+      `at the routing decision of ${space.name} itself, which has no route`,
+      { outcome: 'dropped', point: 'inside', hook: 'routing', ending: 'no route leads to 192.168.1.15' },
+      plain,
+    ),
     prove(
       'nothing leaves the namespace',
       `${space.name} sends no IPv4 packet (Ip OutRequests +0), and host2 hears nothing`,
       () => ({
-        ok: seen.sentBySpace === 0 && seen.heardAtHost2.length === 0,
-        seen: `OutRequests +${seen.sentBySpace}; host2 heard ${heardText(seen.heardAtHost2)}`,
+        ok: seen.sentBySpace === 0 && seen.rows.every(row => row.request === undefined),
+        seen: `OutRequests +${seen.sentBySpace}; nothing at ${seen.rows.length} points`,
       }),
     ),
   ],
-  7: seen => [
+  7: (seen, plain) => [
     ...fails(seen, undefined, 'ETIMEDOUT'),
+    ends(
+      seen,
+      'at the routing decision of host1, which does not forward',
+      { outcome: 'dropped', point: 'cable', hook: 'routing', ending: 'net.ipv4.ip_forward is 0' },
+      plain,
+    ),
     prove(
       `the request arrives on ${space.hostInterface}, and host1 does not forward it`,
       'host1 refuses one packet that is not for itself (Ip InAddrErrors +1), and forwards none',
@@ -147,23 +224,53 @@ const stories: Record<OmissibleStep, (seen: Attempt) => Proof[]> = {
     ),
     host2HearsNothing(seen),
   ],
-  8: seen => [
+  8: (seen, plain) => [
     ...fails(seen, undefined, 'ETIMEDOUT'),
-    prove('the request does reach host2', `with its inside address as the source: ${space.address}`, () => ({
-      ok: seen.heardAtHost2.length === 1 && seen.heardAtHost2[0]?.source === space.address,
-      seen: heardText(seen.heardAtHost2),
-    })),
+    ends(
+      seen,
+      `nowhere in host1: it leaves by ${uplink}, with its inside source`,
+      { outcome: 'delivered', point: 'uplink', ending: `with its inside source ${space.address}` },
+      plain,
+    ),
+    prove('the request does reach host2', `with its inside address as the source: ${space.address}`, () => {
+      const header = seen.rows.at(-1)?.request?.header
+      return {
+        ok: header?.source === space.address && header.destination === network.host2,
+        seen:
+          header === undefined ? 'nothing' : `${header.source} > ${header.destination}, id ${header.icmpId}`,
+      }
+    }),
     prove(
       'the answer never comes back',
       `host2 sends it to ${space.address}, by its default route to the router, which has no way there`,
-      () => ({
-        ok: seen.ping.reply === undefined && seen.lostAtRouter === 1,
-        seen: `packets for unreachable addresses at ${network.router}: +${seen.lostAtRouter}`,
-      }),
+      () => {
+        const { host2, router } = seen.answerRoutes
+        const isSent = host2.found && host2.gateway === network.router
+        return {
+          ok: isSent && !router.found && seen.lostAtRouter === 1 && seen.seen.answer.type === 'none',
+          seen: [
+            `routing in host2: ${decisionText(host2)}`,
+            `routing in ${network.router}: ${decisionText(router)}`,
+            `packets for unreachable addresses at ${network.router}: +${seen.lostAtRouter}`,
+          ].join('\n'),
+        }
+      },
     ),
   ],
-  9: seen => [
+  9: (seen, plain) => [
     ...fails(seen, undefined, 'ETIMEDOUT'),
+    ends(
+      seen,
+      'in the FORWARD chain of host1, by its policy',
+      {
+        outcome: 'dropped',
+        point: 'cable',
+        hook: 'forward',
+        chain: 'ip filter FORWARD',
+        ending: 'the policy of ip filter FORWARD',
+      },
+      plain,
+    ),
     prove(
       'the FORWARD chain of host1 drops the request',
       'its policy drops one packet, which host1 was willing to forward (InAddrErrors +0)',

@@ -17,7 +17,8 @@ export type Change =
   /** Makes a folder a shared mount of its own, as `ip netns add` does at its first run. */
   | { type: 'mount.share'; path: string }
   | { type: 'mount.delete'; path: string }
-  | { type: 'namespace.add'; path: string }
+  /** `mark`: an alias that its loopback has from before it can be found, so that it is never there without. */
+  | { type: 'namespace.add'; path: string; mark?: string }
   | { type: 'namespace.delete'; path: string }
   | VethAdd
   | LinkSet

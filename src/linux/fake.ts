@@ -255,7 +255,7 @@ export class FakeKernel implements Kernel {
         this.machine.unmount(change.path)
         return
       case 'namespace.add':
-        this.machine.addNamespace(change.path)
+        this.#addNamespace(change)
         return
       case 'namespace.delete':
         this.machine.deleteNamespace(change.path)
@@ -275,6 +275,17 @@ export class FakeKernel implements Kernel {
       case 'conntrack.delete':
         this.#namespace(change.where).deleteFlows(change.flows)
         return
+    }
+  }
+
+  #addNamespace({ path, mark }: Extract<Change, { type: 'namespace.add' }>): void {
+    const namespace = this.machine.addNamespace(path)
+    if (mark === undefined) return
+    try {
+      namespace.setLink({ type: 'link.set', where: path, name: 'lo', index: 1, alias: mark })
+    } catch (error) {
+      this.machine.deleteNamespace(path)
+      throw error
     }
   }
 

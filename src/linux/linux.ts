@@ -67,7 +67,6 @@ import {
 } from './sys/files.ts'
 import { tryLock } from './sys/lock.ts'
 import {
-  createNamespace,
   insideNamespace,
   NamespaceError,
   openNamespace,
@@ -308,7 +307,7 @@ export class LinuxKernel implements Kernel {
         unmount(change.path)
         return
       case 'namespace.add':
-        this.#namespaces.keep(change.path, createNamespace(change.path))
+        this.#namespaces.create(change.path, change.mark)
         return
       case 'namespace.delete':
         this.#namespaces.forget(change.path)

@@ -1,14 +1,18 @@
 import type { Where } from './change.ts'
 import { Connection } from './netlink/connection.ts'
 import { NETLINK_NETFILTER } from './nftables/index.ts'
+import { setLink } from './rtnetlink/link.ts'
 import { NETLINK_ROUTE } from './rtnetlink/types.ts'
 import { NETLINK_SOCK_DIAG } from './socket-diag/messages.ts'
 import type { Descriptor } from './sys/descriptor.ts'
 import { statusOfDescriptor } from './sys/files.ts'
-import { openNamespace } from './sys/namespace.ts'
+import { createNamespace, openNamespace } from './sys/namespace.ts'
 
 /** Namespaces whose descriptor and sockets are kept: far below the usual limit of 1,024 open files. */
 const keptOpen = 128
+
+/** The same in every namespace (LOOPBACK_IFINDEX of linux/net.h). */
+const loopbackIndex = 1
 
 /**
  * The namespaces in use, each with one descriptor and at most three netlink sockets, opened on first use. The sockets stay
@@ -40,6 +44,22 @@ export class OpenNamespaces implements Disposable {
     const namespace = new OpenNamespace(descriptor)
     this.#open.set(where ?? '', namespace)
     return namespace
+  }
+
+  /**
+   * Creates a namespace and pins it at a path; its loopback has the alias from before anybody can find it. Throws
+   * SystemError (EEXIST, EPERM), NetlinkError (ERANGE).
+   */
+  create(path: string, alias: string | undefined): void {
+    try {
+      createNamespace(path, descriptor => {
+        const { route } = this.keep(path, descriptor)
+        if (alias !== undefined) route.execute([setLink(loopbackIndex, { alias })])
+      })
+    } catch (error) {
+      this.forget(path)
+      throw error
+    }
   }
 
   /** Notes what the path leads to now: by then it may be another namespace than the one whose sockets are kept open. */

@@ -140,6 +140,16 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'One port leads to one place: protocol, port and address of the host are the same, or one of them is for every address.',
     'Choose another port of the host, or publish each on another address of the host.',
   ),
+  FILE_TAKEN: code(
+    'A file of the system is in the way',
+    'natspace enable writes a spec file and units of systemd. One of that name is there already, and its first line does not say that natspace wrote it.',
+    'Look at it. A spec file can be used as it is: natspace enable -f FILE; anything else has to be moved away, or --name chooses another name.',
+  ),
+  FILE_UNSAFE: code(
+    'Others than root have a say in what root does at boot',
+    'A folder or file on the way is a symbolic link, belongs to another user, or others may write to it.',
+    'Look at it, and give it to root alone.',
+  ),
   FORWARD_DROP: code(
     'A firewall of somebody else may drop the packets of the space',
     'A forward chain drops what the space sends or receives, by its policy or by a rule, and an accept in the table of natspace cannot beat that. natspace changes nothing of theirs unasked.',
@@ -229,6 +239,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'The state folder is not safe',
     'It is a link, belongs to another user, or others may write to it: whoever can write there could make root change any network.',
     'Choose another folder with NATSPACE_STATE, or look at this one and remove it.',
+  ),
+  SYSTEMCTL_FAILED: code(
+    'systemctl failed',
+    'The files are written or removed, but systemd could not be told, or a unit could not be started or stopped.',
+    'The message has its words. systemctl status natspace@NAME and journalctl -u natspace@NAME tell more.',
   ),
   UNKNOWN_KEY: code(
     'The spec file has a key that means nothing',

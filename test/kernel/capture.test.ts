@@ -11,36 +11,12 @@ import {
   pcapngRecords,
   tupleOf,
 } from '../../src/linux/packet/index.ts'
+import { captureHelpers as helpers } from '../support/capture.ts'
 import { expectOnNewHost, onNewHost } from '../support/host.ts'
 import { run } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
 const test = requireTool('ip', 'nft', 'iptables-save', 'sysctl', 'ping', 'nc', 'base64', 'setpriv')
-
-/** Commands for the scripts below. */
-const helpers = `
-# capture ARGUMENT...: begins a capture, and returns when it is one.
-capture() {
-  : >/run/err
-  $executable capture "$@" 2>/run/err & capture=$!
-  # A script that fails must not be waited for.
-  trap 'kill $capture 2>/run/ignored || true' EXIT
-  for attempt in $(seq 500); do grep -q 'capturing at' /run/err && break; sleep 0.01; done
-}
-finish() {
-  kill -INT $capture; code=0; wait $capture || code=$?
-  echo "status $code"; cat /run/err
-}
-# serve: a server on port 80 inside, which answers a line with a line.
-serve() {
-  echo answer | ip netns exec myspace timeout 5 nc -lN 80 >/run/got &
-  for attempt in $(seq 100); do
-    ip netns exec myspace ss -Hltn 'sport = :80' | grep -q . && break; sleep 0.01
-  done
-}
-file() { echo "FILE $(base64 -w0 $1)"; }
-flood() { ip netns exec myspace ${process.execPath} ${join(import.meta.dirname, '../support/send-datagrams.ts')} "$@"; }
-`
 
 type Seen = PcapngPacket & { number: number; packet: Packet }
 type Capture = { points: string[]; packets: Seen[]; bytes: Uint8Array; text: string }
@@ -164,6 +140,36 @@ describe('natspace capture -w', () => {
     if (!mayRunTcpdump) return
     expect(tcpdumpLines(capture.bytes).map(line => line.replace(/:.*/, ''))).toEqual(
       capture.packets.map(packet => `IP ${way(capture, packet).split(' ').slice(2).join(' ')}`),
+    )
+  })
+
+  test('shows and joins a fourth point, at host2, and others that are named, each once', () => {
+    const capture = captureOn(`
+      natspace up -q myspace $article
+      capture myspace -w /run/a.pcapng --at host2:eth0 --at /run/netns/host2:eth0 --at eth0 --at lo icmp
+      ip netns exec myspace ping -qc1 192.168.1.15
+      ping -qc1 127.0.0.1
+      finish
+      file /run/a.pcapng`)
+    expect(capture.points).toEqual(['myspace:veth2', 'veth1', 'eth0', 'host2:eth0', 'lo'])
+    const [outside, home] = ['192.168.1.32 > 192.168.1.15', '192.168.1.15 > 192.168.1.32']
+    expect(capture.packets.slice(0, 8).map(packet => way(capture, packet))).toEqual([
+      'myspace:veth2 out 192.168.45.3 > 192.168.1.15',
+      'veth1 in 192.168.45.3 > 192.168.1.15',
+      `eth0 out ${outside}`,
+      `host2:eth0 in ${outside}`,
+      `host2:eth0 out ${home}`,
+      `eth0 in ${home}`,
+      'veth1 out 192.168.1.15 > 192.168.45.3',
+      'myspace:veth2 in 192.168.1.15 > 192.168.45.3',
+    ])
+    for (const packet of capture.packets.slice(0, 8)) expect(matesIn(packet.comment)).toHaveLength(3)
+    expect(capture.packets[3]?.comment).toBe(
+      'same packet as #1 and #2 (before SNAT 192.168.45.3 -> 192.168.1.32); #3',
+    )
+    expect(proveComments(capture)).toBe(8)
+    expect(capture.packets.slice(8).map(({ interface: index }) => capture.points[index])).toEqual(
+      Array(4).fill('lo'),
     )
   })
 
@@ -422,6 +428,10 @@ describe('natspace capture', () => {
       try $executable capture myspace --count none
       try $executable capture
       try $executable capture myspace -j -w -
+      try $executable capture myspace --at host2:eth7
+      try $executable capture myspace --at nowhere:eth0
+      try $executable capture myspace --at host2:
+      try $executable capture myspace --at ../host2:eth0
       try setpriv --bounding-set=-all --inh-caps=-all $executable capture myspace
       ip link delete veth1
       try $executable capture myspace`)
@@ -430,6 +440,10 @@ describe('natspace capture', () => {
       '2   code: BAD_FILTER',
       '2   code: BAD_NUMBER',
       '2   code: MISSING_ARGUMENT',
+      '1   code: NO_CAPTURE_POINT',
+      '1   code: NO_NAMESPACE',
+      '2   code: BAD_CAPTURE_POINT',
+      '2   code: BAD_CAPTURE_POINT',
       '4   code: NOT_PERMITTED',
       '1   code: NO_CAPTURE_POINT',
     ])

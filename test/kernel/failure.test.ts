@@ -121,9 +121,7 @@ describe('a refused change leaves nothing behind', () => {
       expect(openedSince(descriptors).length).toBeLessThanOrEqual(2 * specs.length + 2)
       const names = [...before.flat(), ...specs].map(({ name }) => name)
       expect((await down({ kernel, paths }, names)).problems).toEqual([])
-      // A namespace whose record was lost may be anybody's, and stays.
-      if (harm === 'record') must([{ type: 'namespace.delete', path: '/run/netns/myspace' }])
-      else expect(difference(start, await settled(start))).toBe('')
+      expect(difference(start, await settled(start))).toBe('')
       if (scenario.ipv6) run('sysctl', ['-qw', 'net.ipv6.conf.eth0.disable_ipv6=1'])
       if (scenario.firewall) run('nft', ['delete', 'table', 'ip', 'filter'])
       for (const name of scenario.foreign ?? []) ip(`netns delete ${name}`)

@@ -15,10 +15,14 @@ const prelude = `
   import { statePaths } from ${source('space/state/records.ts')}
   import { proveConnected } from ${source('lab/experiment.ts')}
   import { proveNothingLeft, takeSettledSnapshot } from ${source('lab/leftovers.ts')}
-  import { bringUp } from ${source('lab/run.ts')}
+  import { provePublished } from ${source('lab/experiment.ts')}
+  import { showOutbound } from ${source('lab/outbound.ts')}
+  import { bringUp, stageOf } from ${source('lab/run.ts')}
+  import { showSameIdentifier } from ${source('lab/same-identifier.ts')}
   import { Screen } from ${source('lab/screen.ts')}
   import { buildTopology } from ${source('lab/topology.ts')}
-  import { proveFailure, proveCured } from ${source('lab/without.ts')}
+  import { attempt, failureProofs, proveCable, proveCured } from ${source('lab/without.ts')}
+  import { teller } from ${source('cli/lab/teller.ts')}
   mountFileSystem('tmpfs', '/run', 'mode=755')
   const kernel = new LinuxKernel()
   const context = { kernel, paths: statePaths('/run/natspace') }
@@ -26,6 +30,10 @@ const prelude = `
   const change = change => {
     const [outcome] = kernel.change([change])
     if (outcome !== 'done') throw outcome
+  }
+  const failWithout = async step => {
+    const stage = stageOf(context, teller)
+    return [proveCable(), ...failureProofs(step, await attempt(stage), stage)]
   }
   const print = value => process.stdout.write(JSON.stringify(value))
 `
@@ -80,7 +88,9 @@ test('where the space is whole, no step counts as left out', () => {
   const proofs = inNewNamespaces<Record<string, Proof[]>>(`
     buildTopology(kernel)
     await bringUp(screen, context)
-    print(Object.fromEntries([6, 7, 8, 9].map(step => [step, proveFailure(kernel, step)])))
+    const stage = stageOf(context, teller)
+    const seen = await attempt(stage)
+    print(Object.fromEntries([6, 7, 8, 9].map(step => [step, failureProofs(step, seen, stage)])))
   `)
   for (const step of ['6', '7', '8', '9']) {
     const failed = (proofs[step] ?? []).filter(proof => !proof.ok)
@@ -120,10 +130,14 @@ test('without bridges the LAN is a router with proxy ARP, and everything is prov
   const { kind, proofs } = inNewNamespaces<{ kind: string; proofs: Proof[] }>(`
     const kind = buildTopology(kernel, { bridges: false })
     await bringUp(screen, context)
-    print({ kind, proofs: [...proveConnected(kernel)] })
+    const connected = [...proveConnected(kernel)]
+    const stage = stageOf(context, teller)
+    const outbound = await showOutbound(screen, stage)
+    const identifiers = await showSameIdentifier(screen, context, stage)
+    print({ kind, proofs: [...connected, ...outbound.proofs, ...identifiers.proofs, provePublished()] })
   `)
   expect(kind).toBe('proxy-arp')
-  expect(proofs).toHaveLength(6)
+  expect(proofs.length).toBeGreaterThan(20)
   expect(proofs.filter(proof => !proof.ok)).toEqual([])
 })
 
@@ -131,14 +145,20 @@ test('without bridges, too, the answer to an inside address ends at the router',
   const proofs = inNewNamespaces<Proof[]>(`
     buildTopology(kernel, { bridges: false })
     await bringUp(screen, context, { without: [8] })
-    const failure = proveFailure(kernel, 8)
+    const failure = await failWithout(8)
     await bringUp(screen, context, { again: true })
     print([...failure, proveCured(8)])
   `)
   expect(proofs.map(proof => [proof.name, proof.ok])).toEqual([
     ['the cable itself works', true],
+    ['the echo at myspace veth2', true],
+    ['the echo at host1 veth1', true],
+    ['the echo at host1 eth0', true],
+    ['the echo at lan to-host2', true],
+    ['the echo at host2 eth0', true],
     ['ping 192.168.1.15 fails', true],
     ['connect to 192.168.1.15 fails', true],
+    ['where the packet ends', true],
     ['the request does reach host2', true],
     ['the answer never comes back', true],
     ['with step 8', true],

@@ -55,6 +55,12 @@ test('lab run proves each claim of the experiment', () => {
   expect(proofs.filter(proof => proof.name.startsWith('nothing is left'))).toHaveLength(7)
 })
 
+test('lab run -v tells every chain, as natspace trace does', () => {
+  const { status, out } = lab('run', '-v')
+  expect(status).toBe(0)
+  expect(out).toContain('    from_space: iifname . ip saddr @source4 return [return]')
+})
+
 test('lab run is readable: the picture, the nine steps, and the verdict as the last line', () => {
   const { status, out, err } = lab('run')
   expect({ status, err }).toEqual({ status: 0, err: '' })
@@ -62,28 +68,64 @@ test('lab run is readable: the picture, the nine steps, and the verdict as the l
   expect(out).toContain('veth2 192.168.45.3/24')
   expect(out).not.toContain('✗')
   expect(out).not.toContain('\x1b')
+  // Every chain is for -v.
+  expect(out).not.toContain('[return]')
   expect(out.trimEnd().split('\n').at(-1)).toMatch(/^✓ all \d+ proofs hold$/)
 })
 
-const failures: Record<number, { name: string; seen: RegExp }> = {
-  6: { name: 'connect to 192.168.1.15 fails', seen: /^ENETUNREACH$/ },
+/** A counter that bears it out, and where the packet ends in the words of `natspace trace`. */
+const failures: Record<number, { name: string; seen: RegExp; ends: string }> = {
+  6: {
+    name: 'connect to 192.168.1.15 fails',
+    seen: /^ENETUNREACH$/,
+    ends: 'dropped: no route leads to 192.168.1.15 (ENETUNREACH), inside the space',
+  },
   7: {
     name: 'the request arrives on veth1, and host1 does not forward it',
     seen: /InAddrErrors \+1, ForwDatagrams \+0$/,
+    ends: 'dropped: this host does not forward what comes in by veth1: net.ipv4.ip_forward is 0',
   },
-  8: { name: 'the request does reach host2', seen: /^192\.168\.45\.3 > 192\.168\.1\.15, id 29610$/ },
-  9: { name: 'the FORWARD chain of host1 drops the request', seen: /^policy of FORWARD \+1/ },
+  8: {
+    name: 'the request does reach host2',
+    seen: /^192\.168\.45\.3 > 192\.168\.1\.15, id 29610$/,
+    ends: 'no translation happened: it left by eth0 with its inside source 192.168.45.3, id 29610',
+  },
+  9: {
+    name: 'the FORWARD chain of host1 drops the request',
+    seen: /^policy of FORWARD \+1/,
+    ends: 'dropped: it was stopped by the policy of ip filter FORWARD (iptables)',
+  },
 }
 
-for (const [step, { name, seen }] of Object.entries(failures))
+for (const [step, { name, seen, ends }] of Object.entries(failures))
   test(`without step ${step} it fails as it must, and works with it`, () => {
     const result = lab('run', `--without=${step}`, '--json')
     const proofs = proofsOf(result)
     expect(proofs.filter(proof => !proof.ok)).toEqual([])
     expect(result.status).toBe(0)
     expect(proofs.find(proof => proof.name === name)?.seen).toMatch(seen)
+    expect(proofs.find(proof => proof.name === 'where the packet ends')?.seen).toContain(ends)
     expect(proofs.at(-1)).toMatchObject({ name: `with step ${step}`, ok: true })
   })
+
+test('each command that explain names as evidence works on the space of the lab', () => {
+  const output = lab('shell', 'host1', '--', process.execPath, main, 'explain', '--json').out
+  const { data } = JSON.parse(output) as Record<'data', Record<'steps' | 'topics', { evidence: unknown }[]>>
+  type Evidence = { command: string; shows: string }
+  const evidence = [...data.steps, ...data.topics].flatMap(item => item.evidence as Evidence | Evidence[])
+  // Of a space that is up it is not known beforehand whom it asks.
+  const commands = [...new Set(evidence.map(({ command }) => command.replaceAll('DEST', '192.168.1.15')))]
+  expect(commands.every(command => command.startsWith('natspace '))).toBe(true)
+  // The others wait for packets.
+  const once = commands.filter(command => / (status \S+|trace .*--to .*)$/.test(command))
+  expect(once.length).toBeGreaterThan(3)
+  const script = [
+    `natspace() { ${process.execPath} ${main} "$@"; }`,
+    ...once.map(command => `${command} >/run/out 2>&1 || { echo "${command}: $?"; cat /run/out; }`),
+  ]
+  const ran = lab('shell', 'host1', '--', 'sh', '-c', script.join('\n'))
+  expect(ran).toEqual({ status: 0, out: '', err: '' })
+})
 
 test('lab shell runs a program in a place of the lab, with its exit status', () => {
   const links = (place: string) => lab('shell', place, '--', 'sh', '-c', 'cat /proc/net/dev; exit 7')

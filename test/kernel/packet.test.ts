@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { defaultSnapLength, PacketCapture } from '../../src/linux/packet/capture/capture.ts'
+import { PacketCapture } from '../../src/linux/packet/capture/capture.ts'
+import { defaultSnapLength, type PacketSource } from '../../src/linux/packet/capture/captured-packet.ts'
+import { RingCapture, ringSnapLength } from '../../src/linux/packet/capture/ring-capture.ts'
 import { waitForPackets } from '../../src/linux/packet/capture/wait.ts'
 import { decodePacket, layerOf } from '../../src/linux/packet/decode/packet.ts'
 import { summaryText } from '../../src/linux/packet/decode/summary.ts'
@@ -80,8 +82,20 @@ const atLeft = (options: Partial<Parameters<typeof PacketCapture.open>[0]> = {})
 const atRight = (options: Partial<Parameters<typeof PacketCapture.open>[0]> = {}): PacketCapture =>
   PacketCapture.open({ interface: rightIndex, namespace: rightNamespace.number, ...options })
 
+/** The same by memory that is shared with the kernel. */
+const ringAt = (
+  side: 'left' | 'right',
+  options: Partial<Parameters<typeof RingCapture.open>[0]> = {},
+): RingCapture =>
+  RingCapture.open({
+    interface: side === 'left' ? leftIndex : rightIndex,
+    namespace: (side === 'left' ? leftNamespace : rightNamespace).number,
+    snapLength: 128,
+    ...options,
+  })
+
 /** Reads until nothing has come for so many milliseconds. */
-const drain = (capture: PacketCapture, quiet = 50) => {
+const drain = (capture: PacketSource, quiet = 50) => {
   const packets = capture.readBatch(1_000_000)
   while (waitForPackets([capture], quiet).length > 0) packets.push(...capture.readBatch(1_000_000))
   return packets
@@ -353,6 +367,83 @@ test('40,000 packets at two points while they are read: none is lost unsaid', ()
     expect(seen).toBe(count)
     expect(dropped).toBe(0)
   }
+})
+
+requireTool('ping', 'nsenter')('a ring shows the packets that a queue shows, in their order', () => {
+  using queue = atLeft({ snapLength: ringSnapLength })
+  using ring = ringAt('left', { snapLength: ringSnapLength })
+  traffic()
+  const [queued, written] = [drain(queue), drain(ring)]
+  const pair = (packets: typeof queued) => between(asSeen(packets), 'the first', 'the last')
+  expect(pair(written).length).toBeGreaterThan(420)
+  expect(pair(written).map(withoutTime)).toEqual(pair(queued).map(withoutTime))
+  const way = ({ direction, audience }: (typeof queued)[number]) => `${direction} ${audience}`
+  const [ways, ways2] = [queued, written].map(packets => packets.slice(-400).map(way))
+  expect(ways2).toEqual(ways as string[])
+  const apart = pair(written).map(({ time }, index) => Number(time - (pair(queued)[index]?.time ?? 0n)))
+  expect(Math.max(...apart.map(Math.abs))).toBeLessThan(1_000_000_000)
+  const times = written.map(({ time }) => time)
+  expect(times.filter((time, index) => time < (times[index - 1] ?? 0n))).toEqual([])
+})
+
+test('a ring cuts packets at the snapshot length, and holds no longer ones', () => {
+  const filter = compileFilter('udp port 17001').program
+  using capture = ringAt('right', { snapLength: 40, filter })
+  using whole = ringAt('right', { snapLength: ringSnapLength, filter })
+  using socket = sender()
+  socket.send(new Uint8Array(1000), { address: right, port: 17001 })
+  expect(drain(capture).map(({ bytes, length }) => [bytes.length, length])).toEqual([[40, 1042]])
+  expect(drain(whole).map(({ bytes, length }) => [bytes.length, length])).toEqual([[1042, 1042]])
+  expect(() => ringAt('right', { snapLength: ringSnapLength + 1 })).toThrow('A ring keeps at most')
+})
+
+test('a ring is used again and again, and what finds no room in it is counted', () => {
+  const filter = compileFilter('udp port 17001').program
+  // Room for 1024 packets.
+  using capture = ringAt('right', { bufferSize: 256 * 1024, filter })
+  using socket = sender()
+  let sent = 0
+  const send = (count: number) => {
+    for (let i = 0; i < count; i++, sent++)
+      socket.send(text(String(sent).padStart(6)), { address: right, port: 17001 })
+  }
+  const numbers = () =>
+    capture.readBatch(5000).map(({ bytes }) => Number(new TextDecoder().decode(bytes.slice(42))))
+  const read: number[] = []
+  for (let turn = 0; turn < 40; turn++) {
+    send(100)
+    read.push(...numbers())
+  }
+  expect(read).toEqual(Array.from({ length: 4000 }, (_, index) => index))
+  expect(capture.statistics()).toEqual({ seen: 4000, dropped: 0 })
+  send(3000)
+  expect(numbers()).toEqual(Array.from({ length: 1024 }, (_, index) => 4000 + index))
+  expect(capture.statistics()).toEqual({ seen: 7000, dropped: 3000 - 1024 })
+  send(1)
+  expect(numbers()).toEqual([7000])
+})
+
+test('a ring tells of an interface that goes down, and gives its memory back', () => {
+  const rings = () =>
+    readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .filter(line => line.includes('socket:')).length
+  const [before, mapped] = [openDescriptors(), rings()]
+  const capture = ringAt('left')
+  expect(rings()).toBe(mapped + 1)
+  ip(`-n ${names.left} link set left down`)
+  drain(capture)
+  expect(capture.interfaceWentDown).toBe(true)
+  // Told once: what waits then waits again.
+  expect(waitForPackets([capture], 0)).toEqual([])
+  ip(`-n ${names.left} link set left up`)
+  ip(`-n ${names.left} address replace fd77::1/64 dev left nodad`)
+  capture.close()
+  capture.close()
+  expect(() => capture.readBatch()).toThrow('closed already')
+  expect(() => ringAt('left', { interface: 9999 })).toThrow(SystemError)
+  expect(rings()).toBe(mapped)
+  expect(openedSince(before)).toEqual([])
 })
 
 /** Sends whole frames from the left interface. */

@@ -175,6 +175,52 @@ describe('a TCP connection', () => {
   })
 })
 
+describe('a connection of which both ends are translated', () => {
+  const served = requireTool('ip', 'nft', 'nc')
+  const serve = (name: string) => `
+      echo answer | ip netns exec ${name} timeout 5 nc -lN 80 >/dev/null 2>&1 &
+      for n in $(seq 200); do ip netns exec ${name} ss -Hltn | grep -q :80 && break; sleep 0.01; done`
+
+  served('as when a space asks for a port that it publishes itself, is followed there and back', () => {
+    const run = only(`${serve('myspace')}
+      trace --to 192.168.1.32:8080`)
+    expect(run).toMatchObject({ status: 0, end: { outcome: 'answered', notes: [] } })
+    const { original, reply } = run.end.connection ?? {}
+    expect([original?.source, original?.destination]).toEqual(['192.168.45.3', '192.168.1.32'])
+    expect([reply?.source, reply?.destination]).toEqual(['192.168.45.3', '192.168.45.2'])
+    const ways = ['request', 'reply'].map(packet =>
+      pointsOf(run, packet as 'request' | 'reply').map(text => text.replace(/, id.*/, '')),
+    )
+    expect(ways).toEqual([
+      [
+        'inside veth2: 192.168.45.3 > 192.168.1.32',
+        'cable veth1: 192.168.45.3 > 192.168.1.32',
+        'uplink veth1: 192.168.45.2 > 192.168.45.3',
+      ],
+      [
+        'inside veth2: 192.168.1.32 > 192.168.45.3',
+        'cable veth1: 192.168.1.32 > 192.168.45.3',
+        'uplink veth1: 192.168.45.3 > 192.168.45.2',
+      ],
+    ])
+    const back = run.events.filter(({ packet, point }) => packet === 'reply' && point !== 'inside')
+    expect(back.map(({ hook }) => hook)).toContain('postrouting')
+  })
+
+  served("as when it asks for another space's, by the host's address", () => {
+    const run = only(`
+      natspace up -q other --address 192.168.77.2 --gateway 192.168.77.1/24 -p 8081:80
+      ${serve('other')}
+      trace --to 192.168.1.32:8081`)
+    expect(run).toMatchObject({ status: 0, end: { outcome: 'answered', notes: [] } })
+    expect(pointsOf(run, 'reply').map(text => text.replace(/.*: /, ''))).toEqual([
+      '192.168.1.32 > 192.168.45.3',
+      '192.168.1.32 > 192.168.45.3',
+      '192.168.77.2 > 192.168.45.3',
+    ])
+  })
+})
+
 describe('a datagram', () => {
   test('to a closed port is refused by ICMP, and with a silent program delivered', () => {
     const [closed, silent] = tracesOnNewHost(`

@@ -1,8 +1,7 @@
-import { test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { functions, onNewHost, type ScriptResult } from './host.ts'
-import type { Test } from './tools.ts'
+import { type Test, testUnless } from './tools.ts'
 
 /**
  * Real firewalls on a host made for a test. Theory of operation: `npm test` unpacks the packages of ufw, firewalld and
@@ -131,14 +130,10 @@ export const expectOnFirewallHost = (script: string, environment: Record<string,
 }
 
 /** The `test` to use where a test needs these firewalls: skipped with its reason, or failing where they are promised. */
-export const requireFirewalls = (): Test => {
-  if (existsSync(join(opinions, 'unpacked'))) return test
-  const reason = 'needs the firewalls that `npm test` fetches into build/second-opinions'
-  if (process.env.CI === 'true' || process.env.NATSPACE_TEST_TOOLS === 'required')
-    return name =>
-      test(name, () => {
-        throw new Error(reason)
-      })
-  process.stderr.write(`skipped: ${reason}\n`)
-  return name => test.skip(`${name} (skipped: ${reason})`, () => {})
-}
+export const requireFirewalls = (): Test =>
+  testUnless(
+    existsSync(join(opinions, 'unpacked'))
+      ? undefined
+      : 'needs the firewalls that `npm test` fetches into build/second-opinions',
+    'run `npm test` as root',
+  )

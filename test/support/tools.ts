@@ -25,12 +25,19 @@ export const findTool = (name: string): string | undefined =>
  */
 export function requireTool(...names: readonly string[]): Test {
   const missing = names.filter(name => findTool(name) === undefined)
-  if (missing.length === 0) return test
-  const reason = `needs ${missing.join(', ')}`
+  return testUnless(
+    missing.length === 0 ? undefined : `needs ${missing.join(', ')}`,
+    'run `npm test` as root, which installs it, or install it yourself',
+  )
+}
+
+/** The `test` where nothing is amiss; as `requireTool` where there is a reason why the test cannot run. */
+export function testUnless(reason: string | undefined, remedy: string): Test {
+  if (reason === undefined) return test
   if (process.env.CI === 'true' || process.env.NATSPACE_TEST_TOOLS === 'required') {
     return name =>
       test(name, () => {
-        throw new Error(`${reason}: run \`npm test\` as root, which installs it, or install it yourself`)
+        throw new Error(`${reason}: ${remedy}`)
       })
   }
   if (!announced.has(reason)) {

@@ -44,9 +44,14 @@ const monitored = (action: () => void): string => {
 export type Traced = { events: TraceEvent[]; monitor: string }
 
 /** Traces flows in a namespace while `action` runs; in this one with nft beside it. */
-export const traceBesideNft = (kernel: Kernel, flows: readonly TracedFlow[], action: () => void): Traced => {
+export const traceBesideNft = (
+  kernel: Kernel,
+  flows: readonly TracedFlow[],
+  action: () => void,
+  options: { byConnection?: boolean } = {},
+): Traced => {
   using watcher = TraceWatcher.open(kernel, undefined)
-  using _table = TraceTable.open(kernel, undefined, { flows })
+  using _table = TraceTable.open(kernel, undefined, { flows, ...options })
   const monitor = monitored(action)
   return { events: watcher.read(), monitor }
 }

@@ -74,7 +74,7 @@ const pcapng = ({ data, capture, snapLength }: FormatSettings): CaptureFormat =>
   })
   return {
     take: ({ packets, down }) => {
-      for (const packet of packets) file.packet(packet)
+      file.packets(packets)
       return down
     },
     end: () => file.statistics(capture.points, BigInt(Date.now()) * 1_000_000n),

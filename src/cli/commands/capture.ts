@@ -1,8 +1,6 @@
 import { ByteStream } from '../../insight/capture/byte-stream.ts'
 import { CaptureFileError, createCaptureFile, mayWait } from '../../insight/capture/capture-file.ts'
-import { PointMissing } from '../../insight/capture/points.ts'
-import { SpaceCapture } from '../../insight/capture/space-capture.ts'
-import type { Kernel } from '../../linux/kernel.ts'
+import type { SpaceCapture } from '../../insight/capture/space-capture.ts'
 import { compileFilter, defaultSnapLength, type Filter, FilterError } from '../../linux/packet/index.ts'
 import type { Descriptor } from '../../linux/sys/descriptor.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
@@ -16,6 +14,7 @@ import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { parseName } from '../../space/spec/validate.ts'
 import { readSpaceRecord, recordedNames } from '../../space/state/records.ts'
 import { type CaptureFormat, formatFor } from '../capture/format.ts'
+import { addedPoint, openCapture } from '../capture/open-capture.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { expectWorkOn } from '../jit.ts'
@@ -36,6 +35,12 @@ const options = {
     short: 's',
     placeholder: 'N',
     help: 'bytes kept of each packet; 0: all (default: 128)',
+  },
+  at: {
+    kind: 'list',
+    placeholder: 'POINT',
+    help: 'capture at [NAMESPACE:]INTERFACE too',
+    completes: 'link',
   },
   count: { kind: 'value', short: 'c', placeholder: 'N', help: 'end after so many packets' },
   seconds: { kind: 'value', placeholder: 'N', help: 'end after so many seconds' },
@@ -62,6 +67,7 @@ const run = async ({ options: given, positionals, output, environment }: Input<t
   const asked = numberOf('snaplen', given.snaplen, { least: 0, most: defaultSnapLength }) ?? usualSnapLength
   const snapLength = asked === 0 ? defaultSnapLength : asked
   const most = numberOf('count', given.count, { least: 1, most: Number.MAX_SAFE_INTEGER })
+  const added = given.at?.map(addedPoint)
   const seconds = numberOf('seconds', given.seconds, { least: 0.001, most: 1e9, fractions: true })
   refuseMixedOutput(given.write, output)
   requirePrivilege('capture')
@@ -70,7 +76,7 @@ const run = async ({ options: given, positionals, output, environment }: Input<t
   const context = openContext(environment)
   using kernel = context.kernel
   const space = spaceNamed(context, name)
-  using capture = openCapture(kernel, space, { filter, snapLength, most })
+  using capture = openCapture(kernel, space, { filter, snapLength, most, added })
   using file = openFile(given.write, environment.SUDO_UID)
   const descriptor = file?.number ?? 1
   const data = new ByteStream(descriptor, mayWait(descriptor))
@@ -179,27 +185,6 @@ const spaceNamed = (context: Context, name: string): ResolvedSpace => {
   return record.space
 }
 
-const openCapture = (
-  kernel: Kernel,
-  space: ResolvedSpace,
-  settings: Parameters<typeof SpaceCapture.open>[2],
-): SpaceCapture => {
-  try {
-    return SpaceCapture.open(kernel, space, settings)
-  } catch (error) {
-    if (!(error instanceof PointMissing)) throw error
-    throw new NatspaceError({
-      code: 'NO_CAPTURE_POINT',
-      exit: 1,
-      what: `cannot capture at ${space.name}`,
-      why: `the ${error.role === 'inner' ? 'inner' : 'host'} end of its cable is not there`,
-      evidence: [`missing: ${error.interface}`],
-      fix: [`natspace status ${space.name} shows what else is missing, and how to repair it`],
-      cause: error,
-    })
-  }
-}
-
 /** The file of -w; undefined for stdout. */
 const openFile = (path: string | undefined, sudoUser: string | undefined): Descriptor | undefined => {
   if (path === undefined || path === '-') return undefined
@@ -277,6 +262,7 @@ export const captureCommand = defineCommand({
   usage: ['NAME [-w FILE.pcapng] [OPTION]... [FILTER]...'],
   about: [
     'Captures at three points at once: the inner end of the cable (NAME:eth0), its host end (veth-NAME), and where packets leave this host: the uplink that the space is pinned to, or the links of the default routes. Without -w each packet is a line; with -w everything goes to one pcapng file with an interface for each point, which Wireshark and tcpdump open.',
+    '--at adds a point: another interface of this host, or one of a namespace, by its name in ip netns or its path.',
     'NAT changes addresses between the host end and the uplink. Packets that are one and the same are told: "same packet as #12 (before SNAT 10.200.0.2:4000 -> 192.168.1.32:40123)", in the file as a comment, where #12 is the number that Wireshark shows. Connection tracking says which addresses belong together; where anything is in doubt, nothing is said. For this a packet is held back for a fifth of a second.',
     'FILTER is in the language of pcap-filter(7), and is applied by the kernel at every point. As addresses differ from point to point, a filter for the address of the space sees nothing at the uplink: filter by the far end, a port or a protocol to see all of the way.',
     'A file is new and readable for you alone; a file of that name is replaced, and a symbolic link is not followed. Under sudo, natspace capture NAME -w - >FILE makes it yours. Interfaces are not put into promiscuous mode. Packets that were not read in time are counted, and told at the end and in the file.',
@@ -288,6 +274,7 @@ export const captureCommand = defineCommand({
     { command: 'natspace capture web', does: 'a line for each packet, until Ctrl-C' },
     { command: 'natspace capture web -w web.pcapng icmp', does: 'pings, with their ways, into a file' },
     { command: 'natspace capture web -w - | wireshark -k -i -', does: 'live in Wireshark' },
+    { command: 'natspace capture web --at lan:eth0', does: 'at an interface in the namespace lan too' },
     { command: 'natspace capture web -c 100 tcp port 443', does: 'a hundred packets of HTTPS' },
   ],
   run,

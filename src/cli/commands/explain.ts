@@ -8,12 +8,14 @@ import { readSpaceRecord, recordedNames } from '../../space/state/records.ts'
 import { type Step, steps } from '../../space/steps.ts'
 import { articleSpace } from '../../space/text/article-space.ts'
 import { stepCommands } from '../../space/text/by-hand.ts'
+import { stepEvidence } from '../../space/text/evidence.ts'
 import { articleOutside, outsideOf, type TopicName, topics } from '../../space/text/topics.ts'
 import { codes } from '../codes.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { codeLines, introduction, stepLines, stepNumbers, topicLines } from '../explain/lines.ts'
 import { type Options, usageError } from '../options.ts'
+import type { Style } from '../style.ts'
 
 const options = {} as const satisfies Options
 type ExplainInput = Input<typeof options>
@@ -97,11 +99,7 @@ const unknownTopic = (word: string): NatspaceError => {
   )
 }
 
-const linesOf = (
-  subject: Subject,
-  space: ResolvedSpace | undefined,
-  style: Parameters<typeof stepLines>[2],
-): string[] => {
+const linesOf = (subject: Subject, space: ResolvedSpace | undefined, style: Style): string[] => {
   const values = space ?? articleSpace
   const outside = space === undefined ? articleOutside : outsideOf(space)
   const about = (name: TopicName) => topicLines(topics[name](values, outside), style)
@@ -110,7 +108,7 @@ const linesOf = (
       return codeLines(subject.code, style)
     case 'step':
       return [
-        ...stepLines(subject.step, values, style),
+        ...stepLines(subject.step, values, outside, style),
         ...(subject.step.name === 'publish' ? ['', ...about('inbound')] : []),
       ]
     case 'topic':
@@ -118,11 +116,11 @@ const linesOf = (
     case 'all':
       return [
         ...introduction(space, style),
-        ...numbered.flatMap(step => ['', ...stepLines(step, values, style)]),
+        ...numbered.flatMap(step => ['', ...stepLines(step, values, outside, style)]),
         ...(['walk', 'reply', 'inbound', 'policy'] as const).flatMap(name => ['', ...about(name)]),
         ...steps
           .filter(({ name }) => name === 'publish' || name === 'guard')
-          .flatMap(step => ['', ...stepLines(step, values, style)]),
+          .flatMap(step => ['', ...stepLines(step, values, outside, style)]),
       ]
   }
 }
@@ -134,6 +132,7 @@ const dataOf = (subject: Subject, space: ResolvedSpace | undefined) => {
     ...step,
     number: step.number ?? null,
     ...stepCommands(values, step.name),
+    evidence: stepEvidence(values, step.name, outside),
   })
   const base = { space: space?.name ?? null, isExample: space === undefined }
   switch (subject.kind) {

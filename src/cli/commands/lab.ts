@@ -26,11 +26,13 @@ export const labCommand = defineCommand({
   },
   async run({ positionals, options: general }) {
     const { runLab } = await import('../../lab/cli.ts')
+    const { teller } = await import('../lab/teller.ts')
     const before = [
       ...(general.json ? ['--json'] : []),
       ...(general.quiet ? ['--quiet'] : []),
+      ...(general.verbose ? ['--verbose'] : []),
       ...(general.color === undefined ? [] : [`--color=${general.color}`]),
     ]
-    return runLab([...before, ...positionals])
+    return runLab([...before, ...positionals], teller)
   },
 })

@@ -7,13 +7,13 @@ import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { parseName } from '../../space/spec/validate.ts'
 import { readSpaceRecord } from '../../space/state/records.ts'
 import { stepOf } from '../../space/steps.ts'
+import { upCommandOf } from '../../space/text/up-command.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import type { Options } from '../options.ts'
 import { policyLines } from '../policy-text.ts'
 import { reachLines } from '../reach-text.ts'
 import type { Style } from '../style.ts'
-import { upCommandOf } from '../summary.ts'
 
 const options = {} as const satisfies Options
 

@@ -1,7 +1,8 @@
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { type Step, steps } from '../../space/steps.ts'
 import { stepCommands } from '../../space/text/by-hand.ts'
-import type { Topic } from '../../space/text/topics.ts'
+import { type Evidence, stepEvidence } from '../../space/text/evidence.ts'
+import type { Outside, Topic } from '../../space/text/topics.ts'
 import { codes } from '../codes.ts'
 import type { Style } from '../style.ts'
 import { stepTitle, wrap } from '../wrap.ts'
@@ -26,10 +27,14 @@ export const introduction = (space: ResolvedSpace | undefined, { bold }: Style):
   ),
 ]
 
-/** One step: why it is needed, what is seen without it, how it was done by hand, and how natspace does it. */
+/**
+ * One step: why it is needed, what is seen without it, how it was done by hand, how natspace does it, and which command
+ * shows it.
+ */
 export const stepLines = (
   { name, number, title, why, without }: Step,
   space: ResolvedSpace,
+  outside: Outside,
   style: Style,
 ): string[] => {
   const { bold, dim } = style
@@ -45,15 +50,21 @@ export const stepLines = (
     ...list('by hand', byHand),
     ...list('natspace', isLeftOut ? ['leaves it out, as the space is internal'] : natspace),
     ...(note === undefined ? [] : indented(note)),
+    ...evidenceLines([stepEvidence(space, name, outside)], style),
   ]
 }
 
-/** A topic: paragraphs, numbered points, and what follows from them. */
-export const topicLines = ({ title, paragraphs, points, after }: Topic, { bold }: Style): string[] => [
-  bold(title),
+/** Which command shows it on the running space, and what to look for. */
+const evidenceLines = (evidence: readonly Evidence[], { dim }: Style): string[] =>
+  evidence.map(({ command, shows }) => `  ${dim('evidence'.padEnd(11))}${command}  ${dim(`(${shows})`)}`)
+
+/** A topic: paragraphs, numbered points, what follows from them, and which command shows it. */
+export const topicLines = ({ title, paragraphs, points, after, evidence }: Topic, style: Style): string[] => [
+  style.bold(title),
   ...paragraphs.flatMap(text => indented(text)),
   ...points.flatMap((text, index) => indented(text, '     ', `  ${index + 1}. `)),
   ...after.flatMap(text => indented(text)),
+  ...evidenceLines(evidence, style),
 ]
 
 /** A code: what happened, when that happens, and what to do. */

@@ -30,8 +30,9 @@ const eventObject = (event: StoryEvent) => {
 const fieldsOf = (changes: StoryEvent['changes'], side: 'before' | 'after') =>
   changes.length === 0 ? null : Object.fromEntries(changes.map(change => [change.field, change[side]]))
 
-const endObject = ({ end, points, connection, notes }: Story) => ({
+const endObject = ({ end, points, connection, notes, direction }: Story) => ({
   type: 'end',
+  direction,
   outcome: end.outcome === 'refused' ? 'answered' : end.outcome,
   refused: end.outcome === 'refused',
   at: end.at,

@@ -13,11 +13,10 @@ import { endsText, headerKind, tupleText } from './header-text.ts'
 /** What a person reads: the packets at each point, what was done to them on the way, and how it ended. */
 export const storyLines = (story: Story, style: Style, verbose: boolean): string[] => {
   const { bold } = style
-  const probe = { icmp: 'an echo by ICMP', tcp: 'a TCP connection', udp: 'a datagram by UDP' }[story.protocol]
   return [
-    `${bold(printable(story.space))}: ${probe}, ${tupleText(story.tuple)}`,
+    `${bold(printable(story.space))}: ${kindText(story)}, ${tupleText(story.tuple)}`,
     '',
-    ...pointLines(story.points, style),
+    ...pointLines(story, style),
     ...wayLines('request', story.events, style, verbose),
     ...wayLines('reply', story.events, style, verbose),
     '',
@@ -26,37 +25,55 @@ export const storyLines = (story: Story, style: Style, verbose: boolean): string
   ]
 }
 
+/** What a flow is, in words: `a TCP connection`. */
+export const kindText = ({ protocol, direction, tuple }: Story): string => {
+  const kind = {
+    icmp: 'an echo by ICMP',
+    tcp: 'a TCP connection',
+    udp: 'a datagram by UDP',
+    other: `a packet of the protocol ${tuple.protocol}`,
+  }[protocol]
+  return direction === 'out' ? kind : `${kind} that came to it`
+}
+
 /** Without colours a change is marked by a star. */
-const marker = ({ bold, cyan }: Style): ((text: string) => string) =>
+export const marker = ({ bold, cyan }: Style): ((text: string) => string) =>
   bold('x') === 'x' ? text => `${text}*` : text => bold(cyan(text))
 
-const places = { inside: 'in the space', cable: 'its cable', uplink: 'uplink' }
+/** What a point is, in words. */
+export const placeText = ({ point, interface: name }: StoryPoint): string =>
+  point === 'uplink' && name === undefined
+    ? 'this host'
+    : { inside: 'in the space', cable: 'its cable', uplink: 'uplink' }[point]
 
-const pointLines = (points: readonly StoryPoint[], style: Style): string[] => {
+const pointLines = ({ points, direction }: Story, style: Style): string[] => {
   const cell = (sighting: Sighting | undefined) =>
     sighting === undefined ? '-' : sightingText(sighting, style)
   const rows = points
     .filter(isOnWay)
-    .map(({ point, interface: name, request, reply }) => [
-      printable(name ?? '?'),
-      places[point],
-      cell(request),
-      cell(reply),
+    .map(point => [
+      printable(point.interface ?? '-'),
+      placeText(point),
+      cell(point.request),
+      cell(point.reply),
     ])
   const isMarked =
     style.bold('x') === 'x' && points.some(point => isChanged(point.request) || isChanged(point.reply))
+  const ways = direction === 'out' ? ['downwards', 'upwards'] : ['upwards', 'downwards']
   return [
-    ...table(['link', 'point', 'request, downwards', 'reply, upwards'], rows, style.dim),
+    ...table(['link', 'point', `request, ${ways[0]}`, `reply, ${ways[1]}`], rows, style.dim),
     ...(isMarked ? ['(* changed since the point before)'] : []),
   ]
 }
 
-/** What is for this host itself comes to no uplink. */
-const isOnWay = ({ point, interface: name }: StoryPoint): boolean => point !== 'uplink' || name !== undefined
+/** What is for this host itself comes to no uplink; what it sends itself begins there. */
+export const isOnWay = ({ point, interface: name, request, reply }: StoryPoint): boolean =>
+  point !== 'uplink' || name !== undefined || request !== undefined || reply !== undefined
 
 const isChanged = (sighting: Sighting | undefined): boolean => (sighting?.changed.length ?? 0) > 0
 
-const sightingText = ({ header, changed }: Sighting, style: Style): string => {
+/** A packet at a point: `192.168.45.3:40000 > 192.168.1.15:80 SYN`, with what changed marked. */
+export const sightingText = ({ header, changed }: Sighting, style: Style): string => {
   const kind = isIcmpError(header)
     ? `ICMP ${icmpErrorWords(header.family, header.icmpType ?? 0, header.icmpCode ?? 0)}`
     : headerKind(header)
@@ -85,7 +102,8 @@ const wayLines = (
   ]
 }
 
-const eventText = (event: StoryEvent, style: Style): string =>
+/** What one event did, in one line. */
+export const eventText = (event: StoryEvent, style: Style): string =>
   [whatText(event, style), ...event.changes.map(change => changeText(change, style))].join('; ')
 
 /** `source 192.168.45.3 → 192.168.1.32`, the new value marked. */

@@ -1,17 +1,29 @@
-import { type CapturedPacket, CaptureError, type Filter, PacketCapture } from '../../linux/packet/index.ts'
+import {
+  type CapturedPacket,
+  CaptureError,
+  type CaptureOptions,
+  type Filter,
+  PacketCapture,
+  type PacketSource,
+  RingCapture,
+  ringSnapLength,
+} from '../../linux/packet/index.ts'
 
 /** Header of an Ethernet frame up to its type, as a filter expects it before a packet that has none. */
 const headerSize = 14
 
+/** Bytes of a point's ring: 65,536 packets with the usual snapshot length, or more than a second of 50,000 each. */
+const ringSize = 16 * 1024 * 1024
+
 /**
- * Bytes that the kernel may queue at a point. It counts the whole of a packet that is not segmented yet, 64 KiB with bulk TCP,
- * whatever is kept of it, and takes the memory only while nobody reads.
+ * Bytes that the kernel may queue at a point without a ring. It counts the whole of a packet that is not segmented yet, 64 KiB
+ * with bulk TCP, and takes the memory only while nobody reads.
  */
-const bufferSize = 64 * 1024 * 1024
+const queueSize = 64 * 1024 * 1024
 
 /** A capture at one interface that yields what a filter selects, and whose packets may begin with an IP header. */
 export type FilteredCapture = {
-  capture: PacketCapture
+  capture: PacketSource
   /** Selects here what the kernel cannot: there its filter counts from an Ethernet header. */
   select(packets: CapturedPacket[]): CapturedPacket[]
 }
@@ -26,15 +38,17 @@ export type CaptureSettings = {
 /** Begins to capture. Throws SystemError, CaptureError. */
 export const openFiltered = (settings: CaptureSettings): FilteredCapture => {
   const { filter, ...others } = settings
-  const options = { ...others, bufferSize }
+  const open = (options: CaptureOptions): PacketSource =>
+    settings.snapLength <= ringSnapLength
+      ? RingCapture.open({ ...options, bufferSize: ringSize })
+      : PacketCapture.open({ ...options, bufferSize: queueSize })
   const all = (packets: CapturedPacket[]) => packets
-  if (filter === undefined || filter.text.trim() === '')
-    return { capture: PacketCapture.open(options), select: all }
+  if (filter === undefined || filter.text.trim() === '') return { capture: open(others), select: all }
   try {
-    return { capture: PacketCapture.open({ ...options, filter: filter.program }), select: all }
+    return { capture: open({ ...others, filter: filter.program }), select: all }
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error
-    const capture = PacketCapture.open(options)
+    const capture = open(others)
     if (capture.link === 'ip')
       return {
         capture,

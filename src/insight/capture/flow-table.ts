@@ -1,5 +1,5 @@
 import { type Flow, type FlowTuple, mirrorOf } from '../../linux/conntrack/index.ts'
-import { keyOfTuple } from './tuple-key.ts'
+import { keyOfTuple, type TupleKey } from './tuple-key.ts'
 
 /** A flow and what it does to packets, in words; empty where it translates nothing. */
 export type KnownFlow = {
@@ -7,7 +7,7 @@ export type KnownFlow = {
   number: number
   translation: { original: string; reply: string }
   /** By which it can be found. */
-  keys: string[]
+  keys: TupleKey[]
   /** Milliseconds at which it ended. */
   endedAt: number | undefined
 }
@@ -33,7 +33,7 @@ const mostFlows = 100_000
 export class FlowTable {
   #count = 0
   readonly #flows = new Map<string, KnownFlow>()
-  readonly #sights = new Map<string, Sight | 'shared'>()
+  readonly #sights = new Map<TupleKey, Sight | 'shared'>()
   #gone: KnownFlow[] = []
 
   get size(): number {
@@ -66,7 +66,7 @@ export class FlowTable {
     }
   }
 
-  #place(key: string, sight: Sight): void {
+  #place(key: TupleKey, sight: Sight): void {
     sight.flow.keys.push(key)
     const other = this.#sights.get(key)
     const isTaken =
@@ -104,7 +104,7 @@ export class FlowTable {
   }
 
   /** Where packets with this tuple stand: `shared` when they may be of several flows, undefined when no flow is known. */
-  find(key: string): Sight | 'shared' | undefined {
+  find(key: TupleKey): Sight | 'shared' | undefined {
     return this.#sights.get(key)
   }
 }

@@ -1,5 +1,7 @@
 import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
-import { addressKey, tupleKey, u16, u32 } from './tuple-key.ts'
+import { u16, u32 } from './bytes.ts'
+import { Fingerprint } from './fingerprint.ts'
+import { type TupleKey, tupleKey } from './tuple-key.ts'
 
 /**
  * Theory of operation. A packet that a host forwards and translates gets other addresses, ports (or an identifier of
@@ -10,10 +12,10 @@ import { addressKey, tupleKey, u16, u32 } from './tuple-key.ts'
  */
 
 export type Identity = {
-  /** Everything that forwarding and NAT leave as it is, as far as it was captured. */
-  key: string
+  /** Stands for everything that forwarding and NAT leave as it is, as far as it was captured. */
+  key: number
   /** As `keyOfTuple`; of an ICMP error that of the packet it quotes. */
-  tuple: string
+  tuple: TupleKey
   /** Whether it is an ICMP error, so that `tuple` goes the other way. */
   isError: boolean
   /** TTL or hop limit. */
@@ -24,8 +26,9 @@ export type Identity = {
 
 type Ip = {
   protocol: number
-  source: string
-  destination: string
+  /** Where its two addresses are, and how long each is. */
+  addresses: number
+  size: 4 | 16
   timeToLive: number
   /** 0 where there is none: IPv6, and packets that may not be fragmented. */
   id: number
@@ -42,41 +45,49 @@ const vlanTypes: readonly number[] = [0x8100, 0x88a8]
 /** Bytes of what an application sends that are looked at: more than these a short snapshot has not got either. */
 const mostData = 64
 
+const fingerprint = new Fingerprint()
+
+/** Kinds of packets, so that what is told of one is never taken for what is told of another. */
+const kinds = { fragment: 1, error: 2, other: 3 } as const
+
 /** What identifies a packet; undefined for what is not IP, is cut too short, or has extension headers. Pure. */
 export const identityOf = (bytes: Uint8Array, link: 'ethernet' | 'ip'): Identity | undefined => {
   const ip = ipAt(bytes, link === 'ip' ? 0 : afterEthernet(bytes))
   if (ip === undefined) return undefined
-  const { protocol, payload, timeToLive, id, fragment, length } = ip
-  const common = `${protocol} ${id} ${fragment} ${length}`
-  const isLaterFragment = (fragment & 0x1fff) !== 0
-  if (isLaterFragment)
-    return {
-      key: `${common} ${hash(bytes, payload, mostData)}`,
-      tuple: tupleKey(protocol, ip.source, ip.destination, undefined, undefined),
-      isError: false,
-      timeToLive,
-      isNumbered: id !== 0,
-    }
+  const { protocol, payload, timeToLive, id, fragment } = ip
+  if ((fragment & 0x1fff) !== 0) {
+    const key = begin(ip, kinds.fragment).bytes(bytes, payload, mostData).value()
+    const tuple = tupleKey(protocol, bytes, ip.addresses, ip.size, undefined, undefined)
+    return { key, tuple, isError: false, timeToLive, isNumbered: id !== 0 }
+  }
   const quoted =
     isIcmp(protocol) && isErrorType(protocol, bytes[payload]) ? ipAt(bytes, payload + 8) : undefined
   if (quoted !== undefined) {
-    const told = `${u16(bytes, payload)} ${u32(bytes, payload + 4)}`
-    return {
-      key: `${common} ${told} quotes ${quoted.protocol} ${quoted.id} ${quoted.length}`,
-      tuple: tupleAt(bytes, quoted),
-      isError: true,
-      timeToLive,
-      isNumbered: id !== 0,
-    }
+    const key = begin(ip, kinds.error)
+      .word(u16(bytes, payload))
+      .word(u32(bytes, payload + 4))
+      .word(quoted.protocol)
+      .word((quoted.id << 16) | quoted.length)
+      .value()
+    return { key, tuple: tupleAt(bytes, quoted), isError: true, timeToLive, isNumbered: id !== 0 }
   }
+  begin(ip, kinds.other)
+  addTransport(bytes, protocol, payload)
   return {
-    key: `${common} ${transportKey(bytes, protocol, payload)}`,
+    key: fingerprint.value(),
     tuple: tupleAt(bytes, ip),
     isError: false,
     timeToLive,
     isNumbered: id !== 0 || hasQuery(protocol, bytes[payload]),
   }
 }
+
+const begin = ({ protocol, id, fragment, length, size }: Ip, kind: number): Fingerprint =>
+  fingerprint
+    .begin()
+    .word((kind << 16) | (size << 8) | protocol)
+    .word((id << 16) | length)
+    .word(fragment)
 
 /** Where the packet in an Ethernet frame begins, behind the tags of VLANs; past the end for what is not IP. */
 const afterEthernet = (bytes: Uint8Array): number => {
@@ -91,8 +102,8 @@ const ipAt = (bytes: Uint8Array, at: number): Ip | undefined => {
   if (version === 4 && bytes.length >= at + 20)
     return {
       protocol: bytes[at + 9] ?? 0,
-      source: addressKey(bytes, at + 12, 4),
-      destination: addressKey(bytes, at + 16, 4),
+      addresses: at + 12,
+      size: 4,
       timeToLive: bytes[at + 8] ?? 0,
       id: u16(bytes, at + 4),
       fragment: u16(bytes, at + 6) & 0x3fff,
@@ -104,8 +115,8 @@ const ipAt = (bytes: Uint8Array, at: number): Ip | undefined => {
   if (!known.includes(protocol)) return undefined
   return {
     protocol,
-    source: addressKey(bytes, at + 8, 16),
-    destination: addressKey(bytes, at + 24, 16),
+    addresses: at + 8,
+    size: 16,
     timeToLive: bytes[at + 7] ?? 0,
     id: 0,
     fragment: 0,
@@ -129,37 +140,29 @@ const hasQuery = (protocol: number, type = 255): boolean =>
     ? [0, 8, 13, 14, 15, 16, 17, 18].includes(type)
     : protocol === icmpv6 && (type === 128 || type === 129)
 
-const tupleAt = (bytes: Uint8Array, { protocol, source, destination, payload }: Ip): string => {
+const tupleAt = (bytes: Uint8Array, { protocol, addresses, size, payload }: Ip): TupleKey => {
   if (isIcmp(protocol))
     return hasQuery(protocol, bytes[payload])
-      ? tupleKey(protocol, source, destination, bytes[payload], u16(bytes, payload + 4))
-      : tupleKey(protocol, source, destination, bytes[payload], undefined)
+      ? tupleKey(protocol, bytes, addresses, size, bytes[payload], u16(bytes, payload + 4))
+      : tupleKey(protocol, bytes, addresses, size, bytes[payload], undefined)
   const hasPorts = protocol === tcp || protocol === udp || protocol === sctp
   return hasPorts
-    ? tupleKey(protocol, source, destination, u16(bytes, payload), u16(bytes, payload + 2))
-    : tupleKey(protocol, source, destination, undefined, undefined)
+    ? tupleKey(protocol, bytes, addresses, size, u16(bytes, payload), u16(bytes, payload + 2))
+    : tupleKey(protocol, bytes, addresses, size, undefined, undefined)
 }
 
 /** Ports, identifiers, checksums and the options of TCP are left out: NAT and an MSS clamp change them. */
-const transportKey = (bytes: Uint8Array, protocol: number, at: number): string => {
+const addTransport = (bytes: Uint8Array, protocol: number, at: number): void => {
   if (protocol === tcp) {
-    const header = ((bytes[at + 12] ?? 0) >> 4) * 4
-    const numbers = `${u32(bytes, at + 4)} ${u32(bytes, at + 8)} ${u32(bytes, at + 12)}`
-    return `${numbers} ${hash(bytes, at + header, mostData)}`
-  }
-  if (protocol === udp) return `${u16(bytes, at + 4)} ${hash(bytes, at + 8, mostData)}`
-  if (protocol === sctp) return `${u32(bytes, at + 4)} ${hash(bytes, at + 12, mostData)}`
-  if (isIcmp(protocol)) {
+    for (const word of [4, 8, 12]) fingerprint.word(u32(bytes, at + word))
+    fingerprint.bytes(bytes, at + ((bytes[at + 12] ?? 0) >> 4) * 4, mostData)
+  } else if (protocol === udp) fingerprint.word(u16(bytes, at + 4)).bytes(bytes, at + 8, mostData)
+  else if (protocol === sctp) fingerprint.word(u32(bytes, at + 4)).bytes(bytes, at + 12, mostData)
+  else if (isIcmp(protocol)) {
     const rest = hasQuery(protocol, bytes[at]) ? u16(bytes, at + 6) : u32(bytes, at + 4)
-    return `${u16(bytes, at)} ${rest} ${hash(bytes, at + 8, mostData)}`
-  }
-  return String(hash(bytes, at, mostData))
-}
-
-/** FNV-1a of at most so many bytes. */
-const hash = (bytes: Uint8Array, from: number, most: number): number => {
-  const end = Math.min(bytes.length, from + most)
-  let value = 0x811c9dc5
-  for (let at = from; at < end; at++) value = Math.imul(value ^ (bytes[at] ?? 0), 0x01000193)
-  return value >>> 0
+    fingerprint
+      .word(u16(bytes, at))
+      .word(rest)
+      .bytes(bytes, at + 8, mostData)
+  } else fingerprint.bytes(bytes, at, mostData)
 }

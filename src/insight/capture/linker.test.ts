@@ -183,6 +183,66 @@ describe('nothing is said', () => {
   })
 })
 
+describe('points that were added', () => {
+  const far: readonly LinkerPoint[] = [
+    ...points,
+    { role: 'beyond', link: 'ethernet' },
+    { role: 'beyond', link: 'ethernet' },
+    { role: 'beside', link: 'ethernet' },
+  ]
+  const [lan, router, port] = [3, 4, 5]
+  const table = () => tableOf([outbound, translated])
+  const numbersOf = (seen: [number, CapturedPacket][]): number[][] => {
+    const linker = new PacketLinker(far, table(), { origin })
+    for (const [point, packet] of seen) linker.add(point, [packet])
+    return linker.finish().map(({ mates }) => mates.map(({ number }) => number))
+  }
+  const all = (count: number) =>
+    Array.from({ length: count }, (_, one) =>
+      Array.from({ length: count }, (_, other) => other + 1).filter(number => number !== one + 1),
+    )
+
+  test('in another namespace: where a packet comes to, and where an answer comes from', () => {
+    expect(numbersOf([...way, [lan, at(4, 'in', outside)]])).toEqual(all(4))
+    const back = { source: host2, destination: host1, ports: [53, 40_123] as [number, number] }
+    const home = { source: host2, destination: space, ports: [53, 4000] as [number, number], ttl: 63 }
+    expect(
+      numbersOf([
+        [lan, at(1, 'out', back)],
+        [uplink, at(2, 'in', back)],
+        [host, at(3, 'out', home)],
+        [inner, at(4, 'in', home)],
+      ]),
+    ).toEqual(all(4))
+  })
+
+  test('behind routers, that take of the TTL', () => {
+    const forwarded = { ...outside, ttl: 62 }
+    const seen: [number, CapturedPacket][] = [
+      ...way,
+      [router, at(4, 'in', outside)],
+      [lan, at(5, 'out', forwarded)],
+    ]
+    expect(numbersOf(seen)).toEqual(all(5))
+    expect(numbersOf([...way, [lan, at(4, 'in', { ...outside, ttl: 64 })]])).toEqual([[], [], [], []])
+  })
+
+  test('beside the others in this host, where a packet passes two interfaces at once', () => {
+    expect(numbersOf([...way, [port, at(4, 'out', outside)]])).toEqual(all(4))
+    expect(numbersOf([...way, [uplink, at(4, 'out', outside)]])).toEqual([[], [], [], []])
+    expect(numbersOf([...way.slice(0, 2), [port, at(3, 'out', outside)]])).toEqual(all(3))
+  })
+
+  test('never by way of the cable', () => {
+    expect(
+      numbersOf([
+        [lan, at(1, 'out', inside)],
+        [host, at(2, 'in', inside)],
+      ]),
+    ).toEqual([[], []])
+  })
+})
+
 test('packets wait for their others, and no longer than that', () => {
   const linker = new PacketLinker(points, tableOf([outbound, translated]), { origin })
   linker.add(inner, [at(1, 'out', inside)])

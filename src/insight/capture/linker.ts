@@ -2,6 +2,7 @@ import type { CapturedPacket } from '../../linux/packet/index.ts'
 import type { FlowTable, KnownFlow, Sight } from './flow-table.ts'
 import { type Identity, identityOf } from './identity.ts'
 import type { PointRole } from './points.ts'
+import type { TupleKey } from './tuple-key.ts'
 
 /**
  * Theory of operation. Packets come point by point and are put into the order of their times: up to the `watermark`, a time
@@ -12,6 +13,10 @@ import type { PointRole } from './points.ts'
  * flow's translation (or they have one tuple), if they follow each other in time along the way through this host, each stage
  * once, and with a TTL that fell by one where it is forwarded. Where another sighting could be meant as well, or packets
  * were lost and nothing but their contents tells them apart, none is linked.
+ *
+ * A point that was added to those of the space is `beside` them in this host, where a packet may pass one interface after
+ * another on the same stage (the port of a bridge and the bridge), or `beyond`, in another namespace: there a packet is on its
+ * way to this host or comes from it, as its time says, and routers of which nobody knows may have forwarded it.
  */
 
 /** Nanoseconds for which a packet waits for its others. */
@@ -44,11 +49,13 @@ type Group = {
   isError: boolean
 }
 
+/** How far along the way: 0 before this host, 1 entering its routing, 2 leaving it, 3 past it. */
+type Stage = 0 | 1 | 2 | 3
+
 type Sighting = {
   number: number
   point: number
-  /** How far along the way: 0 leaves the space, 1 enters this host's routing, 2 leaves it, 3 arrives in the space. */
-  stage: 0 | 1 | 2 | 3
+  stage: Stage
   /** Nanoseconds since the linker began: a number is exact enough, and quicker than a bigint. */
   at: number
   packet: CapturedPacket
@@ -57,8 +64,10 @@ type Sighting = {
   group: Group | undefined
 }
 
-const stageOf = (role: PointRole, direction: 'in' | 'out'): Sighting['stage'] =>
-  role === 'inner' ? (direction === 'out' ? 0 : 3) : direction === 'in' ? 1 : 2
+const isElsewhere = (role: PointRole | undefined): boolean => role === 'inner' || role === 'beyond'
+
+const stageOf = (role: PointRole, direction: 'in' | 'out'): Stage =>
+  isElsewhere(role) ? (direction === 'out' ? 0 : 3) : direction === 'in' ? 1 : 2
 
 /** Orders packets of several points, numbers them, and finds out which are the same. */
 export class PacketLinker {
@@ -72,7 +81,7 @@ export class PacketLinker {
   #held: Sighting[] = []
   /** Handed out, and still able to cast doubt on others. */
   #past: Sighting[] = []
-  readonly #alike = new Map<string, Sighting[]>()
+  readonly #alike = new Map<number, Sighting[]>()
   #lossyUntil = -1
 
   /** `most`: packets that are numbered; what comes later does not count. `origin`: a time near those of the packets. */
@@ -196,7 +205,8 @@ export class PacketLinker {
     const isDoubtful = members.some(member => member !== sighting && member.isDecided)
     for (const member of members) member.isDecided = true
     if (isDoubtful || (!identity.isNumbered && sighting.at <= this.#lossyUntil)) return
-    members.sort((one, other) => one.stage - other.stage)
+    this.#settle(members)
+    members.sort((one, other) => one.stage - other.stage || one.at - other.at)
     if (!this.#isWay(members) || !members.every(member => this.#isAtItsSide(member))) return
     const group: Group = {
       members,
@@ -208,23 +218,41 @@ export class PacketLinker {
   }
 
   /** What the sightings of one packet share: the flow and the direction, or the very tuple where no flow is known. */
-  #nameOf(identity: Identity | undefined): string | undefined {
+  #nameOf(identity: Identity | undefined): string | TupleKey | undefined {
     if (identity === undefined) return undefined
     const sight = this.#flows.find(identity.tuple)
     return sight === undefined ? identity.tuple : sight === 'shared' ? undefined : sight.name
   }
 
-  /** Whether sightings, sorted by stage, can be one packet's way through this host. */
+  /** Where a packet is beyond this host, its time says on which side. */
+  #settle(members: readonly Sighting[]): void {
+    const here = members.filter(({ stage }) => stage === 1 || stage === 2)
+    if (here.length === 0) return
+    const first = Math.min(...here.map(({ at }) => at))
+    for (const member of members)
+      if (this.#roleOf(member) === 'beyond') member.stage = member.at <= first ? 0 : 3
+  }
+
+  #roleOf({ point }: Sighting): PointRole | undefined {
+    return this.#points[point]?.role
+  }
+
+  /** Whether sightings, sorted by stage and time, can be one packet's way through this host. */
   #isWay(members: readonly Sighting[]): boolean {
     if (members.length < 2) return false
     for (let index = 1; index < members.length; index++) {
       const [one, other] = [members[index - 1] as Sighting, members[index] as Sighting]
-      if (one.stage === other.stage || one.at > other.at || other.at - one.at > patience) return false
-      // The cable leads from the inner end to the host end alone.
-      if (one.stage === 0 && other.stage === 1 && this.#points[other.point]?.role !== 'host') return false
-      if (one.stage === 2 && other.stage === 3 && this.#points[one.point]?.role !== 'host') return false
+      const [role, next] = [this.#roleOf(one), this.#roleOf(other)]
+      if (one.at > other.at || other.at - one.at > patience) return false
+      const mayShareStage =
+        role === next ? role === 'beyond' || role === 'beside' : role === 'beside' || next === 'beside'
+      if (one.stage === other.stage && (one.point === other.point || !mayShareStage)) return false
+      // The cable leads from the inner end to the host end alone, and nothing else does.
+      if (one.stage === 0 && other.stage === 1 && (role === 'inner') !== (next === 'host')) return false
+      if (one.stage === 2 && other.stage === 3 && (role === 'host') !== (next === 'inner')) return false
       const hops = one.stage <= 1 && other.stage >= 2 ? 1 : 0
-      if ((one.identity?.timeToLive ?? 0) - (other.identity?.timeToLive ?? 0) !== hops) return false
+      const fell = (one.identity?.timeToLive ?? 0) - (other.identity?.timeToLive ?? 0)
+      if (fell !== hops && !(fell > hops && (role === 'beyond' || next === 'beyond'))) return false
     }
     return true
   }

@@ -1,4 +1,4 @@
-import { PcapngWriter } from '../../linux/packet/index.ts'
+import { type PcapngPacket, PcapngWriter } from '../../linux/packet/index.ts'
 import { printable } from '../../space/spec/quote.ts'
 import { linkText } from './link-text.ts'
 import type { NumberedPacket } from './linker.ts'
@@ -27,21 +27,20 @@ export class PcapngOutput {
       })
   }
 
-  packet({ point, packet, mates }: NumberedPacket): void {
-    const { time, bytes, length, direction } = packet
-    const comment = linkText(mates)
-    this.#writer.packet({
-      interface: point,
-      time,
-      bytes,
-      length,
-      direction,
-      ...(comment === undefined ? {} : { comment }),
-    })
+  packets(packets: readonly NumberedPacket[]): void {
+    this.#writer.packets(packets.map(recordOf))
   }
 
   /** `time`: nanoseconds since 1970. */
   statistics(points: readonly CapturedPoint[], time: bigint): void {
     for (const [index, { statistics }] of points.entries()) this.#writer.statistics(index, time, statistics)
   }
+}
+
+const recordOf = ({ point, packet, mates }: NumberedPacket): PcapngPacket => {
+  const { time, bytes, length, direction } = packet
+  const comment = linkText(mates)
+  return comment === undefined
+    ? { interface: point, time, bytes, length, direction }
+    : { interface: point, time, bytes, length, direction, comment }
 }

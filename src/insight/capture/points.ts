@@ -5,8 +5,17 @@ import { routeTable, routeType } from '../../linux/rtnetlink/route.ts'
 import { spaceOfAlias } from '../../space/marks.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 
-/** Which part of the way an interface is. */
-export type PointRole = 'inner' | 'host' | 'uplink'
+/** Which part of the way an interface is; one that was added is `beside` the others in this host, or `beyond` in another namespace. */
+export type PointRole = 'inner' | 'host' | 'uplink' | 'beside' | 'beyond'
+
+/** A point to be added to those of a space. */
+export type AddedPoint = {
+  /** Path of its namespace; undefined for that of this host. */
+  where: Where
+  /** What people call the namespace; without a name it is shown by its path. */
+  place?: string
+  interface: string
+}
 
 /** An interface on the way of a space's packets. */
 export type CapturePoint = {
@@ -20,14 +29,18 @@ export type CapturePoint = {
   index: number
 }
 
-/** An end of the cable is not there: the space is not up, or not whole. */
+/** An end of the cable is not there: the space is not up, or not whole. Or a point that was to be added is not there. */
 export class PointMissing extends Error {
   override readonly name = 'PointMissing'
-  readonly role: 'inner' | 'host'
+  readonly role: Exclude<PointRole, 'uplink'>
   readonly interface: string
 
-  constructor(role: 'inner' | 'host', name: string) {
-    super(`The ${role} end of the cable is not there: ${name}`)
+  constructor(role: PointMissing['role'], name: string) {
+    super(
+      role === 'inner' || role === 'host'
+        ? `The ${role} end of the cable is not there: ${name}`
+        : `There is no interface ${name}`,
+    )
     this.role = role
     this.interface = name
   }
@@ -35,10 +48,38 @@ export class PointMissing extends Error {
 
 /**
  * The points of a space, in the order of an outbound packet: the inner end, the host end, and every link by which packets
- * may leave this host. There is none of the last kind where a space has no way outside, or this host has none. Throws
- * PointMissing, and what `Kernel` throws (NamespaceError).
+ * may leave this host. There is none of the last kind where a space has no way outside, or this host has none. Then come those
+ * that were added, but for what is a point already. Throws PointMissing, and what `Kernel` throws (NamespaceError).
  */
-export const capturePoints = (kernel: Kernel, space: ResolvedSpace): CapturePoint[] => {
+export const capturePoints = (
+  kernel: Kernel,
+  space: ResolvedSpace,
+  added: readonly AddedPoint[] = [],
+): CapturePoint[] => {
+  const points = pointsOfSpace(kernel, space)
+  for (const point of added) {
+    const found = addedPoint(kernel, point)
+    if (!points.some(({ where, index }) => where === found.where && index === found.index)) points.push(found)
+  }
+  return points
+}
+
+const addedPoint = (kernel: Kernel, { where, place, interface: name }: AddedPoint): CapturePoint => {
+  const role = where === undefined ? 'beside' : 'beyond'
+  const link = linkNamed(kernel.links(where), role, name)
+  const namespace = place ?? where
+  return {
+    role,
+    name: namespace === undefined ? link.name : `${namespace}:${link.name}`,
+    description:
+      namespace === undefined ? 'interface of this host' : `interface in the namespace ${namespace}`,
+    where,
+    interface: link.name,
+    index: link.index,
+  }
+}
+
+const pointsOfSpace = (kernel: Kernel, space: ResolvedSpace): CapturePoint[] => {
   const { name, namespacePath, hostInterface } = space
   const links = kernel.links(undefined)
   const host = linkNamed(links, 'host', hostInterface)
@@ -73,7 +114,7 @@ export const capturePoints = (kernel: Kernel, space: ResolvedSpace): CapturePoin
   ]
 }
 
-const linkNamed = (links: readonly Link[], role: 'inner' | 'host', name: string): Link => {
+const linkNamed = (links: readonly Link[], role: PointMissing['role'], name: string): Link => {
   const link = links.find(item => item.name === name)
   if (link === undefined) throw new PointMissing(role, name)
   return link

@@ -6,7 +6,7 @@ import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { type FilteredCapture, openFiltered } from './filtered-capture.ts'
 import { FlowSource } from './flow-source.ts'
 import { type NumberedPacket, PacketLinker } from './linker.ts'
-import { type CapturePoint, capturePoints } from './points.ts'
+import { type AddedPoint, type CapturePoint, capturePoints } from './points.ts'
 
 /**
  * Theory of operation. Each point has a packet socket of its own; all are read in turns until they are empty, or for so long
@@ -44,6 +44,8 @@ export type SpaceCaptureOptions = {
   snapLength: number
   /** Packets after which it is over. */
   most?: number | undefined
+  /** Captured at beside the points of the space. */
+  added?: readonly AddedPoint[] | undefined
 }
 
 type Place = FilteredCapture & { point: CapturedPoint; wasDown: boolean }
@@ -89,9 +91,9 @@ export class SpaceCapture implements Disposable {
   static open(
     kernel: Kernel,
     space: ResolvedSpace,
-    { filter, snapLength, most }: SpaceCaptureOptions,
+    { filter, snapLength, most, added }: SpaceCaptureOptions,
   ): SpaceCapture {
-    const points = capturePoints(kernel, space)
+    const points = capturePoints(kernel, space, added)
     const flows = FlowSource.open(kernel, addressesOf(kernel, space, points))
     const places: Place[] = []
     const skipped: { name: string; reason: string }[] = []
@@ -167,7 +169,7 @@ export class SpaceCapture implements Disposable {
     if (
       this.#isGone ||
       !isDue ||
-      !this.#places.some(({ point, wasDown }) => wasDown && point.role !== 'uplink')
+      !this.#places.some(({ point, wasDown }) => wasDown && (point.role === 'inner' || point.role === 'host'))
     )
       return this.#isGone
     this.#lookedAt = now

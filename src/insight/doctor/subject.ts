@@ -4,6 +4,7 @@ import { quote } from '../../space/spec/quote.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { readSpaceRecord, recordedNames, type StatePaths } from '../../space/state/records.ts'
 import { quoteShell } from '../../space/text/quote-shell.ts'
+import { upCommandOf } from '../../space/text/up-command.ts'
 
 /** What is examined: a namespace, and the spec where natspace made it. */
 export type Subject = {
@@ -39,6 +40,10 @@ export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Su
     fix: ['name one of those, a path such as /proc/PID/ns/net, or the number of a process in the namespace'],
   })
 }
+
+/** What makes a space of natspace again as it should be; for others nothing is known that does. */
+export const againFix = ({ space }: Subject): { commands: string[]; undo: string[] } =>
+  space === undefined ? { commands: [], undo: [] } : { commands: [upCommandOf(space)], undo: [] }
 
 /** A command for sh that runs words of ip(8) in the namespace. */
 export const ipInside = ({ path }: Subject, words: string): string => {

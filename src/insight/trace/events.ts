@@ -15,7 +15,7 @@ import { decisionText } from './route-text.ts'
  * tracking, which needs no rule for it.
  */
 
-/** Where a packet was: in the space, at the host's end of its cable, or at the link by which it leaves the host. */
+/** Where a packet was: in the space, at the host's end of its cable, or at the link by which it leaves or enters the host. */
 export type Point = 'inside' | 'cable' | 'uplink'
 
 /** A rule that applied. */
@@ -52,13 +52,17 @@ export const didSomething = ({ kind, verdict, changes, rules }: StoryEvent): boo
   (verdict !== undefined && verdict !== 'accept') ||
   (kind === 'chain' && rules.some(rule => !/^(jump|goto|return)\b/.test(rule.verdict)))
 
-/** All events of the probe's packets, in the order of the way. Pure. */
-export const storyEvents = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryEvent[] => [
-  ...packetEvents(seen, 'request', 'inside', request.inside),
-  ...packetEvents(seen, 'request', 'host', request.host),
-  ...packetEvents(seen, 'reply', 'host', reply.host),
-  ...packetEvents(seen, 'reply', 'inside', reply.inside),
-]
+/** All events of the flow's packets, in the order of the way. Pure. */
+export const storyEvents = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryEvent[] => {
+  const [there, back] =
+    seen.direction === 'out' ? (['inside', 'host'] as const) : (['host', 'inside'] as const)
+  return [
+    ...packetEvents(seen, 'request', there, request[there]),
+    ...packetEvents(seen, 'request', back, request[back]),
+    ...packetEvents(seen, 'reply', back, reply[back]),
+    ...packetEvents(seen, 'reply', there, reply[there]),
+  ]
+}
 
 type Place = 'inside' | 'host'
 
@@ -68,7 +72,10 @@ const packetEvents = (
   place: Place,
   timed: TimedPacket | undefined,
 ): StoryEvent[] => {
-  if (timed === undefined) return packet === 'request' && place === 'inside' ? unsentEvents(seen) : []
+  if (timed === undefined) {
+    const isProbe = seen.direction === 'out' && !seen.isOld
+    return isProbe && packet === 'request' && place === 'inside' ? unsentEvents(seen) : []
+  }
   const decision = decisionFor(seen, packet, place, timed)
   const context = { seen, packet, place, time: timed.time }
   const events = timed.hooks.flatMap((passage, index) => [
@@ -113,14 +120,14 @@ const isBehindRouting = (hook: HookName | undefined): boolean => hook === 'forwa
 
 /** The look-up on this part of the way; none was asked for a packet that the host itself made. */
 const decisionFor = (
-  { decisions }: TraceObservation,
+  { decisions, direction }: TraceObservation,
   packet: StoryEvent['packet'],
   place: Place,
   { hooks }: TimedPacket,
 ): WayDecision | undefined => {
   const at =
     place === 'inside'
-      ? packet === 'request'
+      ? (packet === 'request') === (direction === 'out')
         ? 'space-output'
         : 'space-delivery'
       : packet === 'request'
@@ -157,21 +164,32 @@ const passesOn = ({ decision }: WayDecision): boolean =>
 const passageEvents = (context: EventContext, passage: HookPassage, isFirst: boolean): StoryEvent[] => {
   const own = new Map<number, HeaderChange[]>()
   const tracked: HeaderChange[] = []
+  /** The chain behind which connection tracking translated: nat chains have a place, whether they are asked or not. */
+  let translatedBehind = -1
   for (const { behind: seenBehind, ...change } of passage.changes) {
     const behind = setterOf(passage.visits, change, seenBehind)
     const visit = passage.visits[behind]
-    if (visit === undefined || (isTranslation(change) && !translates(visit))) tracked.push(change)
-    else own.set(behind, [...(own.get(behind) ?? []), change])
+    if (visit === undefined || (isTranslation(change) && !translates(visit))) {
+      tracked.push(change)
+      translatedBehind = Math.max(translatedBehind, behind)
+    } else own.set(behind, [...(own.get(behind) ?? []), change])
   }
   const chains = passage.visits.map((visit, index) =>
     chainEvent(context, passage, visit, own.get(index) ?? []),
   )
-  if (passage.connection === undefined && tracked.length === 0) return chains
-  if (!isFirst && tracked.length === 0) return chains
-  const place = isFirst
+  const knownAt = isFirst
     ? passage.visits.filter(({ priority }) => priority !== undefined && priority < conntrackPriority).length
-    : chains.length
-  return [...chains.slice(0, place), conntrackEvent(context, passage, tracked), ...chains.slice(place)]
+    : 0
+  const translatedAt = Math.max(knownAt, translatedBehind + 1)
+  const isTold = isFirst && passage.connection !== undefined
+  const isApart = tracked.length === 0 || translatedAt > knownAt
+  return [
+    ...chains.slice(0, knownAt),
+    ...(isTold && isApart ? [conntrackEvent(context, passage, [])] : []),
+    ...chains.slice(knownAt, translatedAt),
+    ...(tracked.length > 0 ? [conntrackEvent(context, passage, tracked)] : []),
+    ...chains.slice(translatedAt),
+  ]
 }
 
 const setters: Partial<Record<HeaderChange['field'], RegExp>> = {
@@ -259,7 +277,7 @@ const chainEvent = (
 const base = (
   { seen, packet, place, time }: EventContext,
   passage: HookPassage,
-  side: 'input' | 'output' = passage.hook === 'postrouting' || passage.hook === 'output' ? 'output' : 'input',
+  side: 'input' | 'output' = leaving.includes(passage.hook) ? 'output' : 'input',
 ): StoryEvent => {
   const link = (side === 'input' ? passage.input : passage.output) ?? passage.input ?? passage.output
   return {
@@ -271,6 +289,9 @@ const base = (
     time,
   }
 }
+
+/** Hooks of packets on their way to a link. */
+const leaving: readonly (HookName | undefined)[] = ['output', 'postrouting', 'egress']
 
 const emptyEvent = {
   kind: 'chain',

@@ -7,9 +7,10 @@ import type { TraceObservation } from './observation.ts'
 /** Bit of a TCP header. */
 export const tcpReset = 4
 
-/** That the sender was told of a drop, and how. */
-export const told = ({ inside, host }: JoinedPackets['reply']): string[] => {
-  const header = (inside ?? host)?.hooks[0]?.arrived
+/** That the sender was told of a drop, and how. What this host tells somebody outside does not come by the space. */
+export const told = ({ inside, host }: JoinedPackets['reply'], direction: 'in' | 'out' = 'out'): string[] => {
+  const by = direction === 'out' ? (inside ?? host) : host?.hooks[0]?.hook === 'output' ? host : inside
+  const header = by?.hooks[0]?.arrived
   if (header === undefined) return []
   if (isIcmpError(header))
     return [

@@ -5,56 +5,103 @@ import type { PacketHeader } from '../walk/packet-header.ts'
 import type { TimedPacket, TraceObservation } from './observation.ts'
 
 /**
- * Theory of operation. What is traced is a superset of the probe's packets: others may go to the same server. The probe's
- * request is the first packet with its tuple; the answer in the host is the first whose tuple is that of the replies of the
- * connection, and in the space the first that is the request's mirror. An error of ICMP belongs to it when connection
- * tracking says that it is related, or, where the kernel tells no connections, when it is addressed to the sender.
+ * Theory of operation. What is traced is a superset of the flow's packets: others may go to the same server. The request is
+ * the first packet with the flow's tuple; in the space, of a flow that comes to it, the first that looks as the request did
+ * when it left the host. The answer in the host is the first whose tuple is that of the replies of the connection, and in
+ * the space the first that is the mirror of the request there. An error of ICMP belongs to it when connection tracking says
+ * that it is related, or, where the kernel tells no connections, when it is addressed to the sender.
  */
 
-/** The packets of one probe: its request and the answer, in the space and in the host. */
+/** The packets of one flow: its request and the answer, in the space and in the host. */
 export type JoinedPackets = {
   request: { inside: TimedPacket | undefined; host: TimedPacket | undefined }
   reply: { inside: TimedPacket | undefined; host: TimedPacket | undefined }
 }
 
-/** Finds the packets of the probe among all that were traced. Pure. */
-export const joinPackets = (seen: TraceObservation): JoinedPackets => {
-  const { tuple, inside, host, entry } = seen
-  const sent = inside.find(packet => packet.hooks[0]?.hook === 'output' && isSame(arrivedOf(packet), tuple))
-  const request = host.find(packet => isSame(arrivedOf(packet), tuple) && cameInBy(packet, seen))
-  const isReply = (header: PacketHeader | undefined): boolean => {
-    const found = header && tupleOfHeader(header)
-    if (found === undefined) return false
-    if (isSameTuple(found, mirrorOf(tuple))) return true
-    return entry !== undefined && sightOf(entry.flow, found)?.direction === 'reply'
-  }
-  const senders = [tuple.source, entry?.flow.reply.destination]
-  const isError = (packet: TimedPacket): boolean => {
-    const header = arrivedOf(packet)
-    const state = packet.hooks.find(({ connection }) => connection !== undefined)?.connection?.state
-    return (
-      header !== undefined &&
-      isIcmpError(header) &&
-      senders.includes(header.destination) &&
-      (state === undefined || state === 'related')
-    )
-  }
-  const isAnswer = (packet: TimedPacket) => isReply(arrivedOf(packet)) || isError(packet)
+/** Finds the packets of the flow among all that were traced. Pure. */
+export const joinPackets = (seen: TraceObservation): JoinedPackets =>
+  seen.direction === 'out' ? joinOutbound(seen) : joinInbound(seen)
+
+const joinOutbound = (seen: TraceObservation): JoinedPackets => {
+  const { tuple, inside, host, space } = seen
+  const sent = inside.find(packet => firstHook(packet) === 'output' && hasTuple(arrivedOf(packet), tuple))
+  const request = host.find(
+    packet => hasTuple(arrivedOf(packet), tuple) && isFrom(packet, space.hostInterface),
+  )
+  const isAnswer = answerTest(seen, tuple)
   return {
     request: { inside: sent, host: request },
     reply: {
-      inside: inside.find(packet => packet.hooks[0]?.hook === 'prerouting' && isAnswer(packet)),
+      inside: inside.find(packet => firstHook(packet) === 'prerouting' && isAnswer(packet)),
       host: host.find(isAnswer),
     },
   }
 }
 
-const arrivedOf = ({ hooks }: TimedPacket): PacketHeader | undefined => hooks[0]?.arrived
+const joinInbound = (seen: TraceObservation): JoinedPackets => {
+  const { tuple, inside, host } = seen
+  const request = host.find(packet => hasTuple(arrivedOf(packet), tuple))
+  const arrived = arrivedTuple(seen, request)
+  const isAnswer = answerTest(seen, arrived)
+  return {
+    request: {
+      inside: inside.find(
+        packet => firstHook(packet) === 'prerouting' && hasTuple(arrivedOf(packet), arrived),
+      ),
+      host: request,
+    },
+    reply: {
+      inside: inside.find(packet => firstHook(packet) === 'output' && isAnswer(packet)),
+      host: host.find(isAnswer),
+    },
+  }
+}
 
-const cameInBy = ({ hooks }: TimedPacket, { space }: TraceObservation): boolean =>
-  hooks[0]?.input?.name === space.hostInterface
+/** How the request of a flow looks behind all translation, or as far as it came. Pure. */
+export const arrivedTuple = (
+  { tuple, entry }: Pick<TraceObservation, 'tuple' | 'entry'>,
+  request: TimedPacket | undefined,
+): FlowTuple => {
+  if (entry !== undefined) return mirrorOf(entry.flow.reply)
+  const last = request?.hooks.at(-1)
+  const header = last?.left ?? last?.arrived
+  return (header && tupleOfHeader(header)) ?? tuple
+}
 
-const isSame = (header: PacketHeader | undefined, tuple: FlowTuple): boolean => {
+/** Whether a packet is an answer to a request that is sent with this tuple: its mirror, of the connection, or an error. */
+const answerTest = (
+  { tuple, entry }: TraceObservation,
+  request: FlowTuple,
+): ((packet: TimedPacket) => boolean) => {
+  const senders = [tuple.source, entry?.flow.reply.destination]
+  const isReply = (header: PacketHeader): boolean => {
+    const found = tupleOfHeader(header)
+    if (found === undefined) return false
+    if (isSameTuple(found, mirrorOf(tuple)) || isSameTuple(found, mirrorOf(request))) return true
+    return entry !== undefined && sightOf(entry.flow, found)?.direction === 'reply'
+  }
+  return packet => {
+    const header = arrivedOf(packet)
+    if (header === undefined) return false
+    if (isReply(header)) return true
+    const state = packet.hooks.find(({ connection }) => connection !== undefined)?.connection?.state
+    return (
+      isIcmpError(header) &&
+      senders.includes(header.destination) &&
+      (state === undefined || state === 'related')
+    )
+  }
+}
+
+/** Headers of a packet as it was first seen. */
+export const arrivedOf = ({ hooks }: TimedPacket): PacketHeader | undefined => hooks[0]?.arrived
+
+const firstHook = ({ hooks }: TimedPacket): string | undefined => hooks[0]?.hook
+
+const isFrom = ({ hooks }: TimedPacket, link: string): boolean => hooks[0]?.input?.name === link
+
+/** Whether headers are those of a tuple. Pure. */
+export const hasTuple = (header: PacketHeader | undefined, tuple: FlowTuple): boolean => {
   const found = header && tupleOfHeader(header)
   return found !== undefined && isSameTuple(found, tuple)
 }

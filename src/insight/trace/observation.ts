@@ -7,6 +7,9 @@ import type { WayDecision } from '../walk/route-decisions.ts'
 import type { TracedPacket } from '../walk/steps.ts'
 import type { ProbeAnswer, ProbeTarget } from './probe.ts'
 
+/** What a flow asks for: where its first packet goes. `other`: no protocol that a probe has. */
+export type TracedTarget = Omit<ProbeTarget, 'protocol'> & { protocol: ProbeTarget['protocol'] | 'other' }
+
 /** A traced packet and when its first event was read: seconds since 1970. The kernel's events bear no time. */
 export type TimedPacket = TracedPacket & { time: number }
 
@@ -38,21 +41,26 @@ export type LinkTrouble = {
   state: 'missing' | 'down' | 'no-carrier'
 }
 
-/** All that was seen of one probe: plain data, of which the story is made. */
+/** All that was seen of one flow, such as a probe: plain data, of which the story is made. */
 export type TraceObservation = {
   space: TracedSpace
-  target: ProbeTarget
-  /** The probe as it left its socket. */
+  /** `out`: it begins in the space; `in`: it begins at another host, at this one, or in another space. */
+  direction: 'out' | 'in'
+  target: TracedTarget
+  /** Its first packet as it left its socket, or as it came to this host. */
   tuple: FlowTuple
-  /** Seconds since 1970. */
+  /** The connection was there before: what was seen of it is from its middle. */
+  isOld: boolean
+  /** Seconds since 1970 at which it was sent, or first seen. */
   sentAt: number
+  /** Of a flow that is only watched: whether an answer came to its end. */
   answer: ProbeAnswer
   /** How long an answer was waited for, in milliseconds. */
   timeout: number
-  /** Packets that the rules of the space and of the host saw, this probe's and others, in order. */
+  /** Packets that the rules of the space and of the host saw, this flow's and others, in order. */
   inside: TimedPacket[]
   host: TimedPacket[]
-  /** The probe's flow in the connection tracking of the host. */
+  /** The flow in the connection tracking of the host. */
   entry: Pick<ConntrackEntry, 'flow' | 'translations'> | undefined
   decisions: WayDecision[]
   /** Settings of the host that can stop a packet, by their keys. */

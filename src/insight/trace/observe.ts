@@ -1,7 +1,6 @@
 import type { FlowTuple } from '../../linux/conntrack/index.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { waitReadable } from '../../linux/sys/poll.ts'
-import { spaceOfAlias } from '../../space/marks.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { FlowWatcher } from '../walk/conntrack-entry.ts'
 import { counterEvidence, readCounters } from '../walk/drop-counters.ts'
@@ -9,10 +8,12 @@ import { DropWatcher, type KernelDrop } from '../walk/drop-reasons.ts'
 import { legacyTables } from '../walk/legacy-tables.ts'
 import { TracingUnavailableError } from '../walk/trace-instance.ts'
 import type { TracedFlow } from '../walk/traced-flow.ts'
-import type { TraceObservation } from './observation.ts'
-import { PlaceObserver } from './place-observer.ts'
+import { arrivedOf, hasTuple } from './join.ts'
+import type { TimedPacket, TraceObservation } from './observation.ts'
+import { isDropped, PlaceObserver } from './place-observer.ts'
 import { Probe, type ProbeOptions, type ProbeTarget } from './probe.ts'
-import { barriersOf, decisionsOf, linkTroubles, settingsOf, silentNeighbours } from './surroundings.ts'
+import { surroundingsOf } from './surroundings.ts'
+import { tracedSpace } from './traced-space.ts'
 
 /**
  * Theory of operation. Everything listens before the probe is sent: the rules of the space and of the host, the host's
@@ -44,14 +45,15 @@ export const observeProbe = async (
 ): Promise<TraceObservation | undefined> => {
   const { namespacePath: path } = space
   using probe = Probe.open(path, target, ownAddress(space, target.family), options)
-  const flow = hostFlow(probe.tuple, target.family)
-  using flows = FlowWatcher.open(kernel, undefined, [flow])
+  const traced = hostFlow(probe.tuple, target.family)
+  using flows = FlowWatcher.open(kernel, undefined, [traced])
   using drops = openDrops(space, target.family)
   const before = { inside: readCounters(path), host: readCounters(undefined) }
   // Last, as others may send much to the same host: what is not read in time is lost.
-  using inside = new PlaceObserver(kernel, path, insideFlow(probe.tuple, target.family))
-  using host = new PlaceObserver(kernel, undefined, flow)
+  using inside = new PlaceObserver(kernel, path, { flows: [insideFlow(probe.tuple, target.family)] })
+  using host = new PlaceObserver(kernel, undefined, { flows: [traced], byConnection: true })
   inside.read()
+  const packets: Record<'inside' | 'host', TimedPacket[]> = { inside: [], host: [] }
 
   const end = performance.now() + options.timeout
   let deadline = end
@@ -63,51 +65,41 @@ export const observeProbe = async (
     waitReadable(descriptors, Math.max(0, Math.min(slice, deadline - performance.now())))
     // First, as its time counts.
     answer = probe.check()
-    inside.read()
-    host.read()
+    packets.inside.push(...inside.read())
+    packets.host.push(...host.read())
     flows.read()
-    if (host.isDropped(probe.tuple) || inside.isDropped(probe.tuple))
+    if (isDropped(packets.host, probe.tuple) || isDropped(packets.inside, probe.tuple))
       deadline = Math.min(deadline, performance.now() + settling)
     if (await options.pause?.()) return undefined
   }
   // Before anything is asked, as questions make packets too.
   const dropped = drops?.read().flatMap(news => (news.type === 'drop' ? [newsOfDrop(news)] : []))
   flows.read()
-  const entry = flows.find(probe.tuple)?.entry
-  const decisions = decisionsOf(kernel, space, probe.tuple, entry?.flow.reply)
+  const found = flows.find(probe.tuple)?.entry
+  const entry = found && { flow: found.flow, translations: found.translations }
+  const flow = { direction: 'out', tuple: probe.tuple, entry } as const
+  packets.inside.push(...inside.finish())
+  packets.host.push(...host.finish())
+  const request = packets.host.find(packet => hasTuple(arrivedOf(packet), probe.tuple))
+  const asked = surroundingsOf(kernel, space, { ...flow, family: target.family, request })
   return {
-    space: {
-      name: space.name,
-      interface: space.interface,
-      hostInterface: space.hostInterface,
-      cables: kernel
-        .links(undefined)
-        .filter(({ alias }) => spaceOfAlias(alias) !== undefined)
-        .map(({ name }) => name),
-      addresses: [space.address, ...(space.ipv6 === undefined ? [] : [space.ipv6.address])],
-      isLimited: space.egress !== undefined,
-      isInternal: space.internal,
-    },
+    space: tracedSpace(kernel, space),
+    ...flow,
     target,
-    tuple: probe.tuple,
+    isOld: false,
     sentAt,
     answer,
     timeout: options.timeout,
-    inside: inside.finish(),
-    host: host.finish(),
-    entry: entry && { flow: entry.flow, translations: entry.translations },
-    decisions,
-    settings: settingsOf(kernel, space, target.family, decisions),
-    barriers: barriersOf(kernel, path, decisions),
-    silent: answer.type === 'answered' ? [] : silentNeighbours(kernel, path, decisions),
-    links: linkTroubles(kernel, space, decisions),
+    ...packets,
+    ...asked,
+    silent: answer.type === 'answered' ? [] : asked.silent,
     drops: dropped,
     counters: {
       inside: counterEvidence(before.inside, readCounters(path)),
       host: counterEvidence(before.host, readCounters(undefined)),
     },
     legacy: legacyTables(undefined),
-    hasGap: inside.hasGap || host.hasGap,
+    hasGap: inside.gaps + host.gaps > 0,
   }
 }
 

@@ -1,20 +1,11 @@
-import type { HookPassage } from '../walk/steps.ts'
-import { guiltyText, ownCause } from './drop-cause.ts'
 import type { Point } from './events.ts'
-import {
-  doubts,
-  failureEvidence,
-  legacyWords,
-  linkStates,
-  linkWords,
-  silentWords,
-  tcpReset,
-  told,
-} from './evidence.ts'
+import { doubts, failureEvidence, linkStates, linkWords, silentWords, tcpReset, told } from './evidence.ts'
 import { icmpErrorWords } from './icmp-words.ts'
+import { inboundEnd } from './inbound-outcome.ts'
 import { isIcmpError, type JoinedPackets } from './join.ts'
-import type { TimedPacket, TraceObservation } from './observation.ts'
+import type { TraceObservation } from './observation.ts'
 import { decisionAt, routingCause, stopsAt } from './route-cause.ts'
+import { dropped, isVanished, lost, placeAt, refused, stopOf, vanishedInHook } from './stops.ts'
 
 /**
  * Theory of operation. The way is gone through from the sender on, and the first thing that ended it is the outcome: an
@@ -44,8 +35,11 @@ export type StoryEnd = {
   evidence: string[]
 }
 
-/** How the probe ended. Pure. */
-export const storyEnd = (seen: TraceObservation, joined: JoinedPackets): StoryEnd => {
+/** How the flow's first packet, or its answer, ended. Pure. */
+export const storyEnd = (seen: TraceObservation, joined: JoinedPackets): StoryEnd =>
+  seen.direction === 'out' ? outboundEnd(seen, joined) : inboundEnd(seen, joined)
+
+const outboundEnd = (seen: TraceObservation, joined: JoinedPackets): StoryEnd => {
   const { answer } = seen
   if (answer.type === 'answered')
     return {
@@ -65,17 +59,18 @@ export const storyEnd = (seen: TraceObservation, joined: JoinedPackets): StoryEn
   return ends.find(end => end !== undefined) ?? delivered(seen, joined)
 }
 
-const answerWords = ({ target: { protocol, address, port } }: TraceObservation): string =>
-  protocol === 'icmp'
-    ? `${address} answered the echo`
-    : protocol === 'tcp'
-      ? `${address} accepted the connection to port ${port}`
-      : `${address} answered from port ${port}`
+const answerWords = ({ target: { protocol, address, port }, isOld }: TraceObservation): string => {
+  if (protocol === 'icmp') return `${address} answered the echo`
+  if (protocol === 'tcp' && !isOld) return `${address} accepted the connection to port ${port}`
+  return port === undefined ? `${address} answered` : `${address} answered from port ${port}`
+}
 
 /** What ended the request before it came to the host. */
 const insideEnd = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryEnd | undefined => {
   const { inside, host } = request
   const at = { packet: 'request', point: 'inside', interface: seen.space.interface } as const
+  // Of a connection that was there before, an answer may be what was seen first.
+  if (seen.isOld && inside === undefined) return undefined
   if (inside === undefined && host === undefined) {
     const route = decisionAt(seen, 'space-output')
     const stop = route && stopsAt(route, seen, 'inside')
@@ -107,7 +102,7 @@ const hostEnd = (seen: TraceObservation, { request, reply }: JoinedPackets): Sto
   const stop = stopOf(host, seen)
   if (stop !== undefined)
     return { ...stop, at: { ...at, ...stop.at }, evidence: [...stop.evidence, ...told(reply)] }
-  if (host.end.type !== 'vanished' && host.end.type !== 'unknown') return undefined
+  if (!isVanished(host.end)) return undefined
   const hook = host.hooks.at(-1)?.hook
   if (host.end.type === 'vanished' && host.end.behind === 'prerouting') {
     const cause = routingCause(seen, 'host-forward', seen.space.hostInterface)
@@ -125,34 +120,6 @@ const hostEnd = (seen: TraceObservation, { request, reply }: JoinedPackets): Sto
   return vanishedInHook(seen, { ...at, ...(hook === undefined ? {} : { hook }) }, host)
 }
 
-/** A packet that came to a hook and not to its end, or to the end and not further. */
-const vanishedInHook = (
-  seen: TraceObservation,
-  at: StoryEnd['at'],
-  { hooks, end, hasGap }: TimedPacket,
-): StoryEnd => {
-  const last = hooks.at(-1)
-  if (hasGap || seen.hasGap)
-    return lost(
-      at,
-      'events of the kernel were lost, so its way is not known to the end',
-      doubts(seen, 'host'),
-    )
-  const legacy = legacyWords(seen)
-  if (end.type === 'unknown' && last?.left === undefined)
-    return lost(
-      at,
-      `something at the hook ${last?.hook ?? 'unknown'} stopped it that tells no events${
-        legacy.length > 0 ? ', as iptables-legacy' : ''
-      }`,
-      [...legacy, ...doubts(seen, 'host')],
-    )
-  return lost(at, `it vanished behind the hook ${last?.hook ?? 'unknown'}`, [
-    ...legacy,
-    ...doubts(seen, 'host'),
-  ])
-}
-
 /** This host had let it pass, and then told the sender that it could not be sent on. */
 const ownRefusal = (seen: TraceObservation, joined: JoinedPackets): StoryEnd | undefined => {
   const { request, reply } = joined
@@ -162,7 +129,7 @@ const ownRefusal = (seen: TraceObservation, joined: JoinedPackets): StoryEnd | u
   if (silent !== undefined) return { ...silent, evidence: [...silent.evidence, ...told(reply)] }
   const name = request.host.hooks.at(-1)?.output?.name
   return dropped(
-    { packet: 'request', point: 'uplink', ...(name === undefined ? {} : { interface: name }) },
+    placeAt('request', 'uplink', name),
     `this host could not send it on by ${name ?? 'its link'}`,
     told(reply),
   )
@@ -177,7 +144,8 @@ const refusal = (seen: TraceObservation, { request, reply }: JoinedPackets): Sto
   const by = isAtHost ? 'this host' : undefined
   if (answer.type === 'icmp-error')
     return refused(at, by ?? answer.from, icmpErrorWords(target.family, answer.icmpType, answer.icmpCode))
-  if (reply.inside === undefined || header === undefined) return undefined
+  // A rule of the space may keep it from the sender.
+  if (reply.inside?.end.type !== 'delivered' || header === undefined) return undefined
   if (isIcmpError(header))
     return refused(
       at,
@@ -187,27 +155,18 @@ const refusal = (seen: TraceObservation, { request, reply }: JoinedPackets): Sto
   if (((header.tcpFlags ?? 0) & tcpReset) === 0) return undefined
   return {
     ...refused(at, by ?? header.source, 'connection reset'),
-    reason: `${by ?? header.source} refused the connection by a reset (RST): nothing listens at port ${target.port}, or something in front of it rejects`,
+    reason: seen.isOld
+      ? `${by ?? header.source} ended the connection by a reset (RST)`
+      : `${by ?? header.source} refused the connection by a reset (RST): nothing listens at port ${target.port}, or something in front of it rejects`,
   }
 }
-
-const refused = (at: StoryEnd['at'], by: string, words: string): StoryEnd => ({
-  outcome: 'refused',
-  at,
-  reason: `${by} refused it by ICMP: ${words}`,
-  evidence: [],
-})
 
 /** What ended the answer on its way back. */
 const replyEnd = (seen: TraceObservation, { reply }: JoinedPackets): StoryEnd | undefined => {
   const { host, inside } = reply
   if (host === undefined) return undefined
   const link = host.hooks[0]?.input?.name
-  const at = {
-    packet: 'reply',
-    point: 'uplink',
-    ...(link === undefined ? {} : { interface: link }),
-  } as const
+  const at = placeAt('reply', 'uplink', link)
   const stop = stopOf(host, seen)
   if (stop !== undefined)
     return { ...stop, at: { ...at, ...stop.at }, reason: `the answer came back, and ${stop.reason}` }
@@ -234,19 +193,21 @@ const replyEnd = (seen: TraceObservation, { reply }: JoinedPackets): StoryEnd | 
       at: { ...at, point: 'inside', interface: seen.space.interface, ...stopInside.at },
       reason: `the answer came back into the space, and there ${stopInside.reason}`,
     }
-  if (host.end.type === 'vanished' || host.end.type === 'unknown') return vanishedInHook(seen, at, host)
-  return undefined
+  if (isVanished(host.end)) return vanishedInHook(seen, at, host)
+  if (inside !== undefined) return undefined
+  const left = host.hooks.at(-1)?.output?.name
+  return lost(
+    placeAt('reply', 'cable', left),
+    `the answer left this host by ${left ?? 'its link'}, and did not come into the space`,
+    [...silentWords(seen, 'host'), ...linkWords(seen), ...doubts(seen, 'inside')],
+  )
 }
 
 /** The request left by a link that leads nowhere, or behind which nobody answers for the next hop's address. */
 const silence = (seen: TraceObservation, { request }: JoinedPackets): StoryEnd | undefined => {
   if (request.host?.end.type !== 'sent') return undefined
   const name = request.host.hooks.at(-1)?.output?.name
-  const at = {
-    packet: 'request',
-    point: 'uplink',
-    ...(name === undefined ? {} : { interface: name }),
-  } as const
+  const at = placeAt('request', 'uplink', name)
   const trouble = seen.links.find(link => link.at === 'host' && link.interface === name)
   if (trouble !== undefined)
     return lost(
@@ -276,56 +237,8 @@ const delivered = (seen: TraceObservation, { request }: JoinedPackets): StoryEnd
   const link = last?.output?.name
   return {
     outcome: 'delivered',
-    at: { packet: 'request', point: 'uplink', ...(link === undefined ? {} : { interface: link }) },
+    at: placeAt('request', 'uplink', link),
     reason: `it left by ${link ?? 'its link'}, and no answer was seen within ${seconds} s`,
     evidence: [],
   }
 }
-
-/** An end without the place, which only the caller knows wholly. */
-type Stop = Omit<StoryEnd, 'at'> & { at: Pick<StoryEnd['at'], 'interface' | 'hook' | 'chain' | 'owner'> }
-
-/** A stop by a rule or a policy; undefined where there was none. */
-const stopOf = ({ end, hooks }: TimedPacket, { space, hasGap }: TraceObservation): Stop | undefined => {
-  if (end.type !== 'dropped' && end.type !== 'queued' && end.type !== 'stolen') return undefined
-  const { visit } = end
-  const link = atHook(hooks.at(-1))
-  const at = {
-    ...(link === undefined ? {} : { interface: link }),
-    ...(end.hook === undefined ? {} : { hook: end.hook }),
-    chain: `${visit.family} ${visit.table} ${visit.chain}`,
-    owner: visit.owner?.name ?? 'unknown',
-  }
-  const cause = ownCause(visit, space)
-  const verb = {
-    dropped: 'was stopped by',
-    queued: 'was handed to a program by',
-    stolen: 'was taken out by',
-  }[end.type]
-  return {
-    outcome: end.type === 'dropped' ? 'dropped' : 'lost',
-    at,
-    reason: `it ${verb} ${guiltyText(visit)}`,
-    evidence: [
-      ...(cause === undefined ? [] : [cause]),
-      ...(hasGap ? ['events of the kernel were lost'] : []),
-    ],
-  }
-}
-
-const atHook = (passage: HookPassage | undefined): string | undefined =>
-  passage?.hook === 'postrouting' || passage?.hook === 'output' ? passage.output?.name : passage?.input?.name
-
-const dropped = (at: StoryEnd['at'], reason: string, evidence: string[]): StoryEnd => ({
-  outcome: 'dropped',
-  at,
-  reason,
-  evidence,
-})
-
-const lost = (at: StoryEnd['at'], reason: string, evidence: string[]): StoryEnd => ({
-  outcome: 'lost',
-  at,
-  reason,
-  evidence,
-})

@@ -4,22 +4,24 @@ import type { Kernel } from '../../linux/kernel.ts'
 import { PacketCollector } from '../walk/packet-collector.ts'
 import { isEntry } from '../walk/steps.ts'
 import { type TraceEvent, TraceWatcher } from '../walk/trace-events.ts'
-import { TraceTable } from '../walk/trace-table.ts'
-import type { TracedFlow } from '../walk/traced-flow.ts'
+import { TraceTable, type TraceTableOptions } from '../walk/trace-table.ts'
 import type { TimedPacket } from './observation.ts'
 
-/** The rules of one namespace, followed for one flow. */
+/** More packets are never under way at once. */
+const mostBegun = 20_000
+
+/** The rules of one namespace, and the packets of what is traced there. */
 export class PlaceObserver implements Disposable {
-  hasGap = false
+  /** How often events were lost. */
+  gaps = 0
   readonly #watcher: TraceWatcher
   readonly #table: TraceTable
   readonly #collector = new PacketCollector()
-  readonly #packets: TimedPacket[] = []
-  /** Packets that began and are not handed out yet, in order. */
-  readonly #begun: { id: number; time: number }[] = []
+  /** When packets that are not handed out yet began, by their numbers. */
+  readonly #begun = new Map<number, number>()
 
-  constructor(kernel: Kernel, where: Where, flow: TracedFlow) {
-    this.#table = TraceTable.open(kernel, where, { flows: [flow] })
+  constructor(kernel: Kernel, where: Where, options: TraceTableOptions) {
+    this.#table = TraceTable.open(kernel, where, options)
     try {
       // Behind the table, whose chains it has to know.
       this.#watcher = TraceWatcher.open(kernel, where)
@@ -33,41 +35,42 @@ export class PlaceObserver implements Disposable {
     return this.#watcher.descriptor
   }
 
-  read(): void {
-    this.#take(this.#collector.add(this.#events()))
+  /** Name of the table that marks packets there. */
+  get table(): string {
+    return this.#table.name
   }
 
-  /** All packets, also those that vanished. */
+  /** The packets whose end was seen by now. Does not wait. */
+  read(): TimedPacket[] {
+    return this.#timed(this.#collector.add(this.#events(), performance.now()))
+  }
+
+  /** The packets of which nothing was told for so many milliseconds: they vanished. */
+  vanished(milliseconds: number): TimedPacket[] {
+    return this.#timed(this.#collector.giveUp(performance.now() - milliseconds))
+  }
+
+  /** All packets that were not handed out yet, also those that vanished. */
   finish(): TimedPacket[] {
-    this.#take(this.#collector.finish(this.#events()))
-    return this.#packets
-  }
-
-  /** Whether a packet of the tuple was stopped by a rule. */
-  isDropped({ source, destination }: FlowTuple): boolean {
-    return this.#packets.some(
-      ({ end, hooks }) =>
-        end.type === 'dropped' &&
-        hooks[0]?.arrived?.source === source &&
-        hooks[0].arrived.destination === destination,
-    )
+    return this.#timed(this.#collector.finish(this.#events()))
   }
 
   #events(): TraceEvent[] {
     const events = this.#watcher.read()
     const time = Date.now() / 1000
     for (const event of events)
-      if (event.type === 'lost') this.hasGap = true
-      else if (isEntry(event)) this.#begun.push({ id: event.id, time })
+      if (event.type === 'lost') this.gaps++
+      else if (isEntry(event) && !this.#begun.has(event.id)) this.#begun.set(event.id, time)
     return events
   }
 
-  #take(packets: ReturnType<PacketCollector['add']>): void {
-    for (const packet of packets) {
-      const place = this.#begun.findIndex(({ id }) => id === packet.id)
-      const [begun] = place < 0 ? [] : this.#begun.splice(place, 1)
-      this.#packets.push({ ...packet, time: begun?.time ?? Date.now() / 1000 })
-    }
+  #timed(packets: ReturnType<PacketCollector['add']>): TimedPacket[] {
+    const now = Date.now() / 1000
+    const timed = packets.map(packet => ({ ...packet, time: this.#begun.get(packet.id) ?? now }))
+    for (const { id } of packets) this.#begun.delete(id)
+    // What another trace has marked as well began twice.
+    if (this.#begun.size > mostBegun) this.#begun.clear()
+    return timed
   }
 
   [Symbol.dispose](): void {
@@ -75,3 +78,12 @@ export class PlaceObserver implements Disposable {
     this.#table[Symbol.dispose]()
   }
 }
+
+/** Whether a packet with the ends of a tuple was stopped by a rule. Pure. */
+export const isDropped = (packets: readonly TimedPacket[], { source, destination }: FlowTuple): boolean =>
+  packets.some(
+    ({ end, hooks }) =>
+      end.type === 'dropped' &&
+      hooks[0]?.arrived?.source === source &&
+      hooks[0].arrived.destination === destination,
+  )

@@ -8,7 +8,10 @@ import type { TimedPacket, TraceObservation } from './observation.ts'
 /** How a packet looked at a point, and which fields had become different since the point before. */
 export type Sighting = { header: PacketHeader; changed: HeaderChange['field'][] }
 
-/** One point of the way; undefined where the packet was not seen there. */
+/**
+ * One point of the way; undefined where the packet was not seen there. An uplink without an interface is this host itself,
+ * where it is an end of the flow.
+ */
 export type StoryPoint = {
   point: Point
   interface: string | undefined
@@ -17,19 +20,46 @@ export type StoryPoint = {
 }
 
 /** What a capture at each point would show of the request and of its answer. Pure. */
-export const storyPoints = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryPoint[] => {
+export const storyPoints = (seen: TraceObservation, joined: JoinedPackets): StoryPoint[] =>
+  seen.direction === 'out' ? outboundPoints(seen, joined) : inboundPoints(seen, joined)
+
+const outboundPoints = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryPoint[] => {
   const [out, back] = [request.host, reply.host]
   const left = wayOut(out)
-  const returned = back?.hooks[0]?.hook === 'prerouting' ? back.hooks[0] : undefined
+  const returned = wayIn(back)
   const uplink = left?.output?.name ?? returned?.input?.name ?? (out && routedTo(seen))
   const sent = sightings([wayOut(request.inside)?.left, out?.hooks[0]?.arrived, left?.left])
   const answered = sightings([returned?.arrived, wayOut(back)?.left, reply.inside?.hooks[0]?.arrived])
-  return [
-    { point: 'inside', interface: seen.space.interface, request: sent[0], reply: answered[2] },
-    { point: 'cable', interface: seen.space.hostInterface, request: sent[1], reply: answered[1] },
-    { point: 'uplink', interface: uplink, request: sent[2], reply: answered[0] },
-  ]
+  return pointsOf(seen, uplink, { request: sent, reply: answered.toReversed() })
 }
+
+const inboundPoints = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryPoint[] => {
+  const [came, back] = [request.host, reply.host]
+  const left = wayOut(back)
+  // What this host sends itself comes in by no link.
+  const isOwn = came?.hooks[0]?.hook === 'output'
+  const uplink = isOwn ? undefined : (wayIn(came)?.input?.name ?? left?.output?.name)
+  const sent = sightings([came?.hooks[0]?.arrived, wayOut(came)?.left, request.inside?.hooks[0]?.arrived])
+  const end = back?.end.type === 'delivered' ? back.hooks.at(-1) : left
+  const answered = sightings([wayOut(reply.inside)?.left, wayIn(back)?.arrived, end?.left])
+  return pointsOf(seen, uplink, { request: sent.toReversed(), reply: answered })
+}
+
+type Sightings = (Sighting | undefined)[]
+
+/** The three points, from inside on. */
+const pointsOf = (
+  { space }: TraceObservation,
+  uplink: string | undefined,
+  { request, reply }: { request: Sightings; reply: Sightings },
+): StoryPoint[] =>
+  (
+    [
+      ['inside', space.interface],
+      ['cable', space.hostInterface],
+      ['uplink', uplink],
+    ] as const
+  ).map(([point, name], index) => ({ point, interface: name, request: request[index], reply: reply[index] }))
 
 /** The link by which it would have left. */
 const routedTo = ({ decisions }: TraceObservation): string | undefined => {
@@ -37,11 +67,15 @@ const routedTo = ({ decisions }: TraceObservation): string | undefined => {
   return decision?.found && decision.type === 'unicast' ? decision.device?.name : undefined
 }
 
-/** The last hook of a packet that left by a link. */
-const wayOut = (packet: TimedPacket | undefined) =>
-  packet?.end.type === 'sent' ? packet.hooks.at(-1) : undefined
+/** The first hook of a packet that came in by a link. */
+const wayIn = (packet: TimedPacket | undefined) =>
+  packet?.hooks[0]?.hook === 'prerouting' ? packet.hooks[0] : undefined
 
-const sightings = (headers: readonly (PacketHeader | undefined)[]): (Sighting | undefined)[] => {
+/** The last hook of a packet that left by a link; chains of the link itself (egress) are behind it. */
+const wayOut = (packet: TimedPacket | undefined) =>
+  packet?.end.type === 'sent' ? packet.hooks.findLast(({ left }) => left !== undefined) : undefined
+
+const sightings = (headers: readonly (PacketHeader | undefined)[]): Sightings => {
   let before: PacketHeader | undefined
   return headers.map(header => {
     if (header === undefined) return undefined

@@ -2,16 +2,26 @@ import type { FlowTuple } from '../../linux/conntrack/index.ts'
 import type { HeaderChange } from '../walk/header-change.ts'
 import { type StoryEvent, storyEvents } from './events.ts'
 import { type JoinedPackets, joinPackets } from './join.ts'
-import type { TraceObservation } from './observation.ts'
+import type { TracedTarget, TraceObservation } from './observation.ts'
 import { type StoryEnd, storyEnd } from './outcome.ts'
 import { type StoryPoint, storyPoints } from './points.ts'
 
-/** One probe and its answer, joined over NAT: what a capture at each point shows, hook by hook what was done, and the end. */
+/**
+ * One packet and its answer, joined over NAT: what a capture at each point shows, hook by hook what was done, and the end.
+ */
 export type Story = {
   space: string
-  protocol: 'icmp' | 'tcp' | 'udp'
-  /** The probe as it left its socket. */
+  /** Whether it began in the space, or came to it. */
+  direction: TraceObservation['direction']
+  protocol: TracedTarget['protocol']
+  /** Its first packet as it left its socket, or as it came to this host. */
   tuple: FlowTuple
+  /** The connection was there before. */
+  isOld: boolean
+  /** Seconds since 1970. */
+  begunAt: number
+  /** Milliseconds from the first packet to the answer, as far as one came. */
+  milliseconds: number | undefined
   points: StoryPoint[]
   events: StoryEvent[]
   /** The connection as the host tracks it; undefined when it has no entry. */
@@ -26,8 +36,12 @@ export const storyOf = (seen: TraceObservation): Story => {
   const joined = joinPackets(seen)
   return {
     space: seen.space.name,
+    direction: seen.direction,
     protocol: seen.target.protocol,
     tuple: seen.tuple,
+    isOld: seen.isOld,
+    begunAt: seen.sentAt,
+    milliseconds: seen.answer.type === 'none' ? undefined : seen.answer.milliseconds,
     points: storyPoints(seen, joined),
     events: storyEvents(seen, joined),
     connection: seen.entry && {
@@ -35,14 +49,18 @@ export const storyOf = (seen: TraceObservation): Story => {
       reply: seen.entry.flow.reply,
       translations: seen.entry.translations,
     },
-    notes: [...translationNotes(seen, joined), ...bothEndsNotes(seen, joined), ...gapNotes(seen)],
+    notes: [...ageNotes(seen), ...translationNotes(seen, joined), ...gapNotes(seen)],
     end: storyEnd(seen, joined),
   }
 }
 
+const ageNotes = ({ isOld }: TraceObservation): string[] =>
+  isOld ? ['the connection was there before: how it began was not seen'] : []
+
 /** Nobody outside knows the way to an inside address, so what leaves with one is not answered. */
-const translationNotes = ({ space }: TraceObservation, { request }: JoinedPackets): string[] => {
-  const last = request.host?.end.type === 'sent' ? request.host.hooks.at(-1) : undefined
+const translationNotes = ({ space, direction }: TraceObservation, { request }: JoinedPackets): string[] => {
+  if (direction === 'in') return []
+  const last = request.host?.end.type === 'sent' ? request.host.hooks.findLast(({ left }) => left) : undefined
   const { source, icmpId } = last?.left ?? {}
   const link = last?.output?.name
   if (source === undefined || !space.addresses.includes(source)) return []
@@ -52,17 +70,6 @@ const translationNotes = ({ space }: TraceObservation, { request }: JoinedPacket
   return [
     `no translation happened: it left by ${link ?? 'its link'} with its inside source ${source}${id}, to which nobody outside knows a way back (natspace explain 8)`,
   ]
-}
-
-/** Where both ends are translated, nothing that is known beforehand tells the answer from other packets. */
-const bothEndsNotes = ({ entry }: TraceObservation, { reply }: JoinedPackets): string[] => {
-  const fields = entry?.translations.map(({ field }) => field) ?? []
-  return reply.host === undefined &&
-    reply.inside !== undefined &&
-    fields.includes('source') &&
-    fields.includes('destination')
-    ? ['both ends were translated, so the way of the answer through this host could not be followed']
-    : []
 }
 
 const gapNotes = ({ hasGap }: TraceObservation): string[] =>

@@ -1,29 +1,72 @@
 import type { Where } from '../../linux/change.ts'
-import type { FlowTuple } from '../../linux/conntrack/index.ts'
+import { mirrorOf } from '../../linux/conntrack/index.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { prefixContains } from '../../linux/net/prefix.ts'
 import { neighbourState } from '../../linux/rtnetlink/neighbour.ts'
 import { routeType } from '../../linux/rtnetlink/route.ts'
 import { interfaceSysctl } from '../../linux/sysctl.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
-import { outboundDecisions, type WayDecision } from '../walk/route-decisions.ts'
-import type { Barrier, LinkTrouble, SilentNeighbour } from './observation.ts'
+import {
+  inboundDecisions,
+  outboundDecisions,
+  type RoutedKernel,
+  type WayDecision,
+} from '../walk/route-decisions.ts'
+import { arrivedTuple } from './join.ts'
+import type { Barrier, LinkTrouble, SilentNeighbour, TimedPacket, TraceObservation } from './observation.ts'
 
-/** What decides about packets beside rules: routes, neighbours, links, settings. Asked once the probe is over. */
+/** What decides about packets beside rules: routes, neighbours, links, settings. Asked once the packet's way is over. */
 
-const indexOf = (kernel: Kernel, where: Where, name: string): number | undefined =>
+/** What has to be asked of the kernel for it. */
+export type AskedKernel = RoutedKernel & Pick<Kernel, 'neighbours' | 'sysctl'>
+
+/** A flow as far as it is known when that is asked. */
+export type AskedFlow = Pick<TraceObservation, 'direction' | 'tuple' | 'entry'> & {
+  family: 4 | 6
+  /** Its request in the host. */
+  request: TimedPacket | undefined
+}
+
+/** All that is asked. Throws what the questions to `Kernel` throw. */
+export const surroundingsOf = (
+  kernel: AskedKernel,
+  space: ResolvedSpace,
+  flow: AskedFlow,
+): Pick<TraceObservation, 'decisions' | 'settings' | 'barriers' | 'silent' | 'links'> => {
+  const decisions = decisionsOf(kernel, space, flow)
+  const input = flow.request?.hooks[0]?.input?.name
+  const uplink = flow.direction === 'out' ? nextHopAt(decisions, 'host-forward')?.device : input
+  return {
+    decisions,
+    settings: settingsOf(kernel, space, flow.family, uplink),
+    barriers: barriersOf(kernel, space.namespacePath, decisions),
+    silent: silentNeighbours(kernel, space.namespacePath, flow.direction, decisions),
+    links: linkTroubles(kernel, space, uplink),
+  }
+}
+
+const indexOf = (kernel: AskedKernel, where: Where, name: string): number | undefined =>
   kernel.links(where).find(link => link.name === name)?.index
 
-/** The four look-ups of the probe and its answer; none where an end of the cable is missing. */
-export const decisionsOf = (
-  kernel: Kernel,
+/** The look-ups of the flow and its answers; none where an end of the cable is missing. */
+const decisionsOf = (
+  kernel: AskedKernel,
   { namespacePath: space, interface: inner, hostInterface }: ResolvedSpace,
-  original: FlowTuple,
-  reply: FlowTuple | undefined,
+  { direction, tuple, entry, request }: AskedFlow,
 ): WayDecision[] => {
   const [innerIndex, hostIndex] = [indexOf(kernel, space, inner), indexOf(kernel, undefined, hostInterface)]
   if (innerIndex === undefined || hostIndex === undefined) return []
-  return outboundDecisions(kernel, { space, host: undefined, innerIndex, hostIndex }, original, reply)
+  const way = { space, host: undefined, innerIndex, hostIndex }
+  // What has no connection was translated as far as it came.
+  const reply = mirrorOf(arrivedTuple({ tuple, entry }, request))
+  if (direction === 'out') return outboundDecisions(kernel, way, tuple, reply)
+  const uplinkIndex = request?.hooks[0]?.input?.index
+  return inboundDecisions(
+    kernel,
+    { ...way, ...(uplinkIndex === undefined ? {} : { uplinkIndex }) },
+    tuple,
+    reply,
+  )
 }
 
 /** Where a decision sends a packet next. */
@@ -38,16 +81,22 @@ const nextHop = ({
       }
     : undefined
 
-/** Next hops of the way out that were asked for their link address in vain. */
-export const silentNeighbours = (
-  kernel: Kernel,
+const nextHopAt = (decisions: readonly WayDecision[], at: WayDecision['at']) => {
+  const decision = decisions.find(item => item.at === at)
+  return decision && nextHop(decision)
+}
+
+/** Next hops that were asked for their link address in vain; of a flow from the space those of the way out. */
+const silentNeighbours = (
+  kernel: AskedKernel,
   space: string,
+  direction: TraceObservation['direction'],
   decisions: readonly WayDecision[],
 ): SilentNeighbour[] =>
   decisions
-    .filter(({ at }) => at === 'space-output' || at === 'host-forward')
+    .filter(({ at }) => direction === 'in' || at === 'space-output' || at === 'host-forward')
     .flatMap((decision): SilentNeighbour[] => {
-      const at = decision.at === 'space-output' ? 'inside' : 'host'
+      const at = decision.where === space ? 'inside' : 'host'
       const hop = nextHop(decision)
       if (hop === undefined) return []
       const known = kernel
@@ -61,7 +110,7 @@ export const silentNeighbours = (
 const forbidding = ['blackhole', 'unreachable', 'prohibit'] as const
 
 /** The kernel refuses to answer where a route forbids, and does not tell which. */
-export const barriersOf = (kernel: Kernel, space: string, decisions: readonly WayDecision[]): Barrier[] =>
+const barriersOf = (kernel: AskedKernel, space: string, decisions: readonly WayDecision[]): Barrier[] =>
   decisions
     .filter(({ decision }) => !decision.found)
     .flatMap(({ where, decision }) =>
@@ -75,13 +124,11 @@ export const barriersOf = (kernel: Kernel, space: string, decisions: readonly Wa
     )
 
 /** Links of the way that nothing passes. */
-export const linkTroubles = (
-  kernel: Kernel,
+const linkTroubles = (
+  kernel: AskedKernel,
   { namespacePath, interface: inner, hostInterface }: ResolvedSpace,
-  decisions: readonly WayDecision[],
+  uplink: string | undefined,
 ): LinkTrouble[] => {
-  const forward = decisions.find(({ at }) => at === 'host-forward')
-  const uplink = forward === undefined ? undefined : nextHop(forward)?.device
   const troubles = (at: LinkTrouble['at'], where: Where, names: readonly string[]): LinkTrouble[] => {
     const links = kernel.links(where)
     return names.flatMap(name => {
@@ -97,32 +144,22 @@ export const linkTroubles = (
   ]
 }
 
-/** Settings that decide whether a packet from the space, or its answer, is passed on. */
-export const settingsOf = (
-  kernel: Kernel,
+/** Settings that decide whether a packet from the space, or to it, is passed on. */
+const settingsOf = (
+  kernel: AskedKernel,
   { hostInterface }: ResolvedSpace,
   family: 4 | 6,
-  decisions: readonly WayDecision[],
+  uplink: string | undefined,
 ): Record<string, string> => {
-  const forward = decisions.find(({ at }) => at === 'host-forward')
-  const uplink = forward === undefined ? undefined : nextHop(forward)?.device
-  const keys =
+  const names = ['all', hostInterface, ...(uplink === undefined ? [] : [uplink])]
+  const [version, leaves] =
     family === 4
-      ? [
-          'net.ipv4.ip_forward',
-          ...['all', hostInterface, uplink].flatMap(name =>
-            name === undefined
-              ? []
-              : ['forwarding', 'rp_filter'].map(leaf => interfaceSysctl('ipv4', name, leaf)),
-          ),
-        ]
-      : ['all', hostInterface, uplink].flatMap(name =>
-          name === undefined
-            ? []
-            : ['forwarding', 'force_forwarding', 'disable_ipv6'].map(leaf =>
-                interfaceSysctl('ipv6', name, leaf),
-              ),
-        )
+      ? (['ipv4', ['forwarding', 'rp_filter']] as const)
+      : (['ipv6', ['forwarding', 'force_forwarding', 'disable_ipv6']] as const)
+  const keys = [
+    ...(family === 4 ? ['net.ipv4.ip_forward'] : []),
+    ...names.flatMap(name => leaves.map(leaf => interfaceSysctl(version, name, leaf))),
+  ]
   return Object.fromEntries(
     keys.flatMap(key => {
       const value = kernel.sysctl(undefined, key)

@@ -8,7 +8,8 @@ import {
 } from '../../linux/conntrack/index.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { EventSocket } from './event-socket.ts'
-import { type FlowSight, isTraced, selectorsOf, sightOf, translationsOf } from './flow-sight.ts'
+import { FlowIndex } from './flow-index.ts'
+import { type FlowSight, isTraced, selectorsOf, translationsOf } from './flow-sight.ts'
 import type { HeaderChange } from './header-change.ts'
 import type { TracedFlow } from './traced-flow.ts'
 
@@ -24,8 +25,8 @@ export type ConntrackEntry = {
 /** News of a flow, or a gap: the kernel dropped events at this place, and the list was read anew. */
 export type FlowNews = FlowEvent | { type: 'lost' }
 
-/** Past so many flows those that are gone are forgotten. */
-const mostEntries = 10_000
+/** Past so many flows those that are gone are forgotten, and where that is not enough the oldest. */
+const mostEntries = 20_000
 
 /**
  * The flows of one namespace that may be the traced ones: read from the list at the start, and followed by their events. A
@@ -36,14 +37,14 @@ export class FlowWatcher implements Disposable {
   readonly #where: Where
   readonly #traced: TracedFlow[]
   readonly #socket: EventSocket
-  readonly #entries = new Map<string, ConntrackEntry>()
+  readonly #index = new FlowIndex()
 
   private constructor(kernel: Kernel, where: Where, traced: readonly TracedFlow[], socket: EventSocket) {
     this.#kernel = kernel
     this.#where = where
     this.#traced = [...traced]
     this.#socket = socket
-    this.#list()
+    this.list()
   }
 
   /**
@@ -67,7 +68,7 @@ export class FlowWatcher implements Disposable {
 
   /** Those that were seen, in the order in which they were; gone ones too, unless there are very many. */
   get entries(): ConntrackEntry[] {
-    return [...this.#entries.values()]
+    return [...this.#index.entries()].map(([, entry]) => entry)
   }
 
   /** Takes in the events that have come by now; returns those of flows that may be traced. Does not wait. */
@@ -75,7 +76,7 @@ export class FlowWatcher implements Disposable {
     const news: FlowNews[] = []
     for (const event of this.#socket.read()) {
       if (event === 'lost') {
-        this.#list()
+        this.list()
         news.push({ type: 'lost' })
         continue
       }
@@ -89,24 +90,20 @@ export class FlowWatcher implements Disposable {
 
   /** The flow that packets with this tuple belong to, before or after translation, and where they stand in it. */
   find(tuple: FlowTuple): { entry: ConntrackEntry; sight: FlowSight } | undefined {
-    // A later flow may have the tuples of one that is gone.
-    for (const entry of this.entries.reverse()) {
-      const sight = sightOf(entry.flow, tuple)
-      if (sight !== undefined) return { entry, sight }
-    }
-    return undefined
+    return this.#index.find(tuple)
   }
 
   /** The flow with the number that a traced packet's connection has (`TraceConnection.id`). */
   byId(id: number): ConntrackEntry | undefined {
-    return this.entries.findLast(({ flow }) => flow.id === id)
+    return this.#index.byId(id)
   }
 
   #isTraced(flow: Flow): boolean {
     return this.#traced.some(traced => isTraced(traced, flow))
   }
 
-  #list(): void {
+  /** Reads the list anew: for a kernel that tells of no events. Throws what `Kernel.flows` throws. */
+  list(): void {
     const flows = this.#traced
       .flatMap(selectorsOf)
       .flatMap(selector => this.#kernel.flows(this.#where, selector))
@@ -115,18 +112,24 @@ export class FlowWatcher implements Disposable {
       found.add(keyOf(flow))
       this.#take(flow, true)
     }
-    for (const [key, entry] of this.#entries) if (!found.has(key)) entry.isPresent = false
+    for (const [key, entry] of this.#index.entries()) if (!found.has(key)) entry.isPresent = false
   }
 
   #take(flow: Flow, isPresent: boolean): void {
-    const known = this.#entries.get(keyOf(flow))
+    const key = keyOf(flow)
+    const known = this.#index.get(key)
     const merged = known === undefined ? flow : mergeFlow(known.flow, flow)
-    if (known === undefined && this.#entries.size >= mostEntries) this.#forgetGone()
-    this.#entries.set(keyOf(flow), { flow: merged, isPresent, translations: translationsOf(merged) })
+    if (known === undefined && this.#index.size >= mostEntries) this.#forget()
+    this.#index.set(key, { flow: merged, isPresent, translations: translationsOf(merged) })
   }
 
-  #forgetGone(): void {
-    for (const [key, { isPresent }] of this.#entries) if (!isPresent) this.#entries.delete(key)
+  /** Seldom, as many go at once. */
+  #forget(): void {
+    for (const [key, { isPresent }] of this.#index.entries()) if (!isPresent) this.#index.delete(key)
+    for (const [key] of this.#index.entries()) {
+      if (this.#index.size <= mostEntries / 2) break
+      this.#index.delete(key)
+    }
   }
 
   [Symbol.dispose](): void {

@@ -7,7 +7,14 @@ import type { TraceEvent, TraceStep } from './trace-events.ts'
  * handed out when its end was seen and no more events wait, as a chain of the link that it leaves by may still follow.
  */
 
-type Collected = { id: number; steps: TraceStep[]; hasGap: boolean; isEnded: boolean }
+type Collected = {
+  id: number
+  steps: TraceStep[]
+  hasGap: boolean
+  isEnded: boolean
+  /** When its latest step was taken, of the clock that `add` is given. */
+  at: number
+}
 
 /** Packets that vanish have no last event: past so many the oldest are taken for ended. */
 const mostOpen = 10_000
@@ -20,9 +27,14 @@ export class PacketCollector {
   readonly #latest = new Map<number, Collected>()
 
   /** Takes further events; returns the packets whose end was seen, in the order of their beginnings. */
-  add(events: readonly TraceEvent[]): TracedPacket[] {
-    this.#take(events)
+  add(events: readonly TraceEvent[], now = 0): TracedPacket[] {
+    this.#take(events, now)
     return this.#handOut(({ isEnded }) => isEnded)
+  }
+
+  /** The packets of which nothing was told since some time: they vanished. */
+  giveUp(before: number): TracedPacket[] {
+    return this.#handOut(({ at }) => at < before)
   }
 
   /**
@@ -30,27 +42,28 @@ export class PacketCollector {
    * expected.
    */
   finish(events: readonly TraceEvent[] = []): TracedPacket[] {
-    this.#take(events)
+    this.#take(events, 0)
     return this.#handOut(() => true)
   }
 
-  #take(events: readonly TraceEvent[]): void {
+  #take(events: readonly TraceEvent[], now: number): void {
     for (const event of events)
       if (event.type === 'lost') this.#noteGap()
-      else this.#takeStep(event)
+      else this.#takeStep(event, now)
   }
 
-  #takeStep(step: TraceStep): void {
+  #takeStep(step: TraceStep, now: number): void {
     const earlier = this.#latest.get(step.id)
     const isNew = earlier === undefined || (isEntry(step) && !isMarkedAgain(earlier, step))
     if (earlier !== undefined && isNew) earlier.isEnded = true
     const packet = isNew ? this.#begin(step) : earlier
     packet.steps.push(step)
+    packet.at = now
     if (isLast(step)) packet.isEnded = true
   }
 
   #begin(first: TraceStep): Collected {
-    const packet = { id: first.id, steps: [], hasGap: !isEntry(first), isEnded: false }
+    const packet = { id: first.id, steps: [], hasGap: !isEntry(first), isEnded: false, at: 0 }
     this.#packets.add(packet)
     this.#latest.set(first.id, packet)
     if (this.#packets.size > mostOpen)

@@ -8,6 +8,9 @@ import { NetlinkError } from '../../linux/netlink/errors.ts'
 import { type Route, type RouteQuery, routeTable, routeType } from '../../linux/rtnetlink/route.ts'
 import { type RuleAnswer, ruleOfRoute } from './routing-rule.ts'
 
+/** What has to be asked for routing decisions. */
+export type RoutedKernel = Pick<Kernel, 'links' | 'routes' | 'rules' | 'lookUpRoute'>
+
 /** An interface of a namespace; its name is undefined when it is gone. */
 export type RouteDevice = { index: number; name: string | undefined }
 
@@ -37,7 +40,7 @@ export type RouteDecision =
  * Asks for one routing decision. Throws NetlinkError when the question itself fails (EPERM, ENODEV), NamespaceError.
  * Equivalent to: `ip route get DEST from SRC [iif NAME]`
  */
-export const decideRoute = (kernel: Kernel, where: Where, question: RouteQuery): RouteDecision => {
+export const decideRoute = (kernel: RoutedKernel, where: Where, question: RouteQuery): RouteDecision => {
   const names = new Map(kernel.links(where).map(({ index, name }) => [index, name]))
   const found = lookUp(kernel, where, question)
   if (found instanceof NetlinkError) {
@@ -85,7 +88,7 @@ const answers: readonly string[] = [
   'ESRCH',
 ]
 
-const lookUp = (kernel: Kernel, where: Where, question: RouteQuery): Route | NetlinkError => {
+const lookUp = (kernel: RoutedKernel, where: Where, question: RouteQuery): Route | NetlinkError => {
   try {
     return kernel.lookUpRoute(where, question)
   } catch (error) {
@@ -146,7 +149,7 @@ export type WayDecision = {
  * `original` and `reply` are the tuples of the host's connection tracking; without a translation the mirror.
  */
 export const outboundDecisions = (
-  kernel: Kernel,
+  kernel: RoutedKernel,
   way: RoutedWay,
   original: FlowTuple,
   reply: FlowTuple = mirrorOf(original),
@@ -168,10 +171,13 @@ export const outboundDecisions = (
   ]
 }
 
-/** The four look-ups of a flow that comes to a space from outside, and of its answers. */
+/**
+ * The four look-ups of a flow that comes to a space from outside, and of its answers. Without an uplink it is the host itself
+ * that sends: how its own packets are routed is not asked.
+ */
 export const inboundDecisions = (
-  kernel: Kernel,
-  { space, host, innerIndex, hostIndex, uplinkIndex }: RoutedWay & { uplinkIndex: number },
+  kernel: RoutedKernel,
+  { space, host, innerIndex, hostIndex, uplinkIndex }: RoutedWay,
   original: FlowTuple,
   reply: FlowTuple = mirrorOf(original),
 ): WayDecision[] => {
@@ -179,7 +185,9 @@ export const inboundDecisions = (
   const arrived = mirrorOf(reply)
   const ask = asker(kernel)
   return [
-    ask('host-forward', host, { ...packetOf(original, arrived), inputIndex: uplinkIndex }),
+    ...(uplinkIndex === undefined
+      ? []
+      : [ask('host-forward', host, { ...packetOf(original, arrived), inputIndex: uplinkIndex })]),
     ask('space-delivery', space, { ...packetOf(arrived, arrived), inputIndex: innerIndex }),
     ask('space-output', space, packetOf(reply, reply)),
     ask('host-forward-reply', host, { ...packetOf(reply, mirrorOf(original)), inputIndex: hostIndex }),
@@ -187,7 +195,7 @@ export const inboundDecisions = (
 }
 
 const asker =
-  (kernel: Kernel) =>
+  (kernel: RoutedKernel) =>
   (at: WayDecision['at'], where: Where, question: RouteQuery): WayDecision => ({
     at,
     where,

@@ -5,7 +5,7 @@ import { changesBetween, type HeaderChange, isTranslation, type Sight } from './
 import type { PacketHeader } from './packet-header.ts'
 import type { TraceConnection, TraceInterface, TraceStep, TraceVerdict } from './trace-events.ts'
 import type { TracedRule } from './trace-ruleset.ts'
-import { observesEnd } from './trace-table.ts'
+import { isBehindMark, observesEnd } from './trace-table.ts'
 
 /**
  * Theory of operation. The events of one packet come in the order in which it went through the kernel, so they are only
@@ -88,9 +88,9 @@ export type TracedPacket = {
   hasGap: boolean
 }
 
-/** Whether it is the step in which our table marks a packet: the first of all. */
-export const isEntry = ({ isOwn, kind, header }: TraceStep): boolean =>
-  isOwn && kind === 'rule' && header !== undefined
+/** Whether it is the step in which a table of ours marks a packet: the first of all. */
+export const isEntry = ({ isOwn, kind, header, chain }: TraceStep): boolean =>
+  isOwn && kind === 'rule' && header !== undefined && !isBehindMark(chain)
 
 /** Whether it ends a packet's way; only a chain of the link that it leaves by (egress) can come behind it. */
 export const isLast = (step: TraceStep): boolean =>

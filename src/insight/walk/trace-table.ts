@@ -6,14 +6,15 @@ import {
   type ChainSpec,
   commit,
   goTo,
-  limit,
   NETLINK_NETFILTER,
   type NftCommand,
   rule,
+  type Statement,
   type Table,
-  traceOn,
 } from '../../linux/nftables/index.ts'
 import { openNamespace } from '../../linux/sys/namespace.ts'
+import { type MarkRate, marks } from './trace-rate.ts'
+import { connectionConditions } from './traced-connection.ts'
 import { type TracedFlow, traceConditions } from './traced-flow.ts'
 
 /**
@@ -25,6 +26,10 @@ import { type TracedFlow, traceConditions } from './traced-flow.ts'
  * when it comes to a chain: so it is seen at every hook, whether others have rules there or not, and before and after
  * each translation, that of the source too.
  *
+ * What a packet's own header does not tell, its connection may: the answer of a flow of which both ends are translated bears
+ * neither of them. So behind connection tracking, and still in front of every translation, packets are marked a second time,
+ * by the tuples of their connection. One that is marked here first was not seen in chains of the priority raw.
+ *
  * It belongs to the socket that made it (NFT_TABLE_F_OWNER, since Linux 5.12): the kernel removes it when the socket is
  * closed, however this process ends, and nobody else can change it; `nft flush ruleset` passes it over. An older kernel
  * refuses the flag: there the table is removed by us, or, when we were killed, at the next start.
@@ -35,10 +40,16 @@ const firstPriority = -500
 /** Behind everything but what connection tracking does last (INT_MAX). */
 const lastPriority = 2_147_483_646
 
+/** Right behind connection tracking (NF_IP_PRI_CONNTRACK, -200), and in front of what comes there next. */
+const trackedPriority = -199
+
 const hooks = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const
 
+/** Chains that mark by the header, and those that do so by the connection. */
 const flowsChain = 'flows'
 const markChain = 'traced'
+const connectionsChain = 'connections'
+const markTrackedChain = 'recognised'
 
 const tableNamePattern = /^natspace-trace-(\d+)(?:-\d+)?$/
 /** Of our tables without an owner: what may be removed when its process is gone. */
@@ -49,14 +60,34 @@ export const isTraceTable = ({ family, name }: Pick<Table, 'family' | 'name'>): 
   family === 'inet' && tableNamePattern.test(name)
 
 /** The base chain from which a packet came to be marked: only what came in by an interface was not sent from here. */
-export const entryChain = (chain: string, hasInput: boolean): string | undefined =>
-  chain === markChain ? `${hasInput ? 'prerouting' : 'output'}-first` : undefined
+export const entryChain = (chain: string, hasInput: boolean): string | undefined => {
+  const hook = hasInput ? 'prerouting' : 'output'
+  if (chain === markChain) return `${hook}-first`
+  return chain === markTrackedChain ? `${hook}-tracked` : undefined
+}
+
+/** Whether a packet that comes to a chain of ours was marked before it: a new one never tells of this chain first. */
+export const isBehindMark = (chain: string): boolean => chain.endsWith('-tracked')
 
 /** Whether a chain of ours is the last at its hook. */
 export const observesEnd = (chain: string | undefined): boolean => chain?.endsWith('-last') ?? false
 
-/** Which flows are traced, and at most how many of their packets in a second (default: all). */
-export type TraceTableOptions = { flows: readonly TracedFlow[]; packetsPerSecond?: number }
+/** What a packet has to meet, each a list of statements of which all must match. */
+export type MarkConditions = readonly (readonly Statement[])[]
+
+export type TraceTableOptions = {
+  /** Flows that are traced. */
+  flows: readonly TracedFlow[]
+  /**
+   * Recognise their packets by their connection too. It makes the kernel track the connections of the namespace, so it is
+   * for one in which they are tracked anyway.
+   */
+  byConnection?: boolean
+  /** Further packets: by what they bear when they come in or are sent, and by their connection. */
+  also?: { early: MarkConditions; tracked?: MarkConditions }
+  /** At most so many packets are marked (default: all). */
+  rate?: MarkRate
+}
 
 let made = 0
 
@@ -66,10 +97,12 @@ export class TraceTable implements Disposable {
   /** Whether the kernel removes it by itself. */
   readonly isOwned: boolean
   readonly #connection: Connection
+  readonly #byConnection: boolean
 
-  private constructor(connection: Connection, name: string, isOwned: boolean) {
+  private constructor(connection: Connection, name: string, byConnection: boolean, isOwned: boolean) {
     this.#connection = connection
     this.name = name
+    this.#byConnection = byConnection
     this.isOwned = isOwned
   }
 
@@ -84,7 +117,8 @@ export class TraceTable implements Disposable {
     try {
       // Several traces of one process may meet in one namespace, so each has a number.
       const name = `natspace-trace-${process.pid}-${++made}`
-      return new TraceTable(connection, name, create(connection, name, options))
+      const isOwned = create(connection, name, options)
+      return new TraceTable(connection, name, options.byConnection ?? false, isOwned)
     } catch (error) {
       connection[Symbol.dispose]()
       throw error
@@ -93,7 +127,7 @@ export class TraceTable implements Disposable {
 
   /** Traces further flows, such as one whose translated ends are known by now. Throws BatchError. */
   follow(flows: readonly TracedFlow[]): void {
-    commit(this.#connection, flowRules(this.name, flows))
+    commit(this.#connection, flowRules(this.name, flows, this.#byConnection))
   }
 
   /** Removes the table. Throws BatchError, where there is no owner, when it cannot be removed. */
@@ -133,55 +167,69 @@ const isFlagRefused = (error: unknown): boolean =>
 /** The commands that make the table. Pure. */
 export const traceTableCommands = (
   name: string,
-  { flows, packetsPerSecond }: TraceTableOptions,
+  { flows, byConnection = false, also, rate }: TraceTableOptions,
   isOwned: boolean,
 ): NftCommand[] => {
   const place = { family: 'inet', table: name } as const
   const chain = (spec: ChainSpec): NftCommand => ({ type: 'chain.add', ...place, chain: spec })
-  const enters = (hook: string) => hook === 'prerouting' || hook === 'output'
+  const base = (hook: (typeof hooks)[number], part: string, priority: number): NftCommand =>
+    chain({ name: `${hook}-${part}`, hook, type: 'filter', priority, policy: 'accept' })
+  const add = (to: string, statements: readonly Statement[]): NftCommand => ({
+    type: 'rule.add',
+    ...place,
+    chain: to,
+    rule: rule([...statements]),
+  })
+  const ways = [
+    { part: 'first', from: flowsChain, mark: markChain, conditions: also?.early ?? [] },
+    ...(byConnection
+      ? [
+          {
+            part: 'tracked',
+            from: connectionsChain,
+            mark: markTrackedChain,
+            conditions: also?.tracked ?? [],
+          },
+        ]
+      : []),
+  ]
   return [
     { type: 'table.create', ...place, comment: tableComment, ...(isOwned ? { flags: ['owner'] } : {}) },
-    chain({ name: markChain }),
-    chain({ name: flowsChain }),
+    ...ways.flatMap(({ from, mark }) => [chain({ name: mark }), chain({ name: from })]),
     ...hooks.flatMap(hook => [
-      chain({ name: `${hook}-first`, hook, type: 'filter', priority: firstPriority, policy: 'accept' }),
-      chain({ name: `${hook}-last`, hook, type: 'filter', priority: lastPriority, policy: 'accept' }),
+      base(hook, 'first', firstPriority),
+      ...(byConnection && isEntrance(hook) ? [base(hook, 'tracked', trackedPriority)] : []),
+      base(hook, 'last', lastPriority),
     ]),
-    ...hooks.filter(enters).map(
-      (hook): NftCommand => ({
-        type: 'rule.add',
-        ...place,
-        chain: `${hook}-first`,
-        rule: rule([{ kind: 'verdict', verdict: 'jump', chain: flowsChain }]),
-      }),
-    ),
-    {
-      type: 'rule.add',
-      ...place,
-      chain: markChain,
-      rule: rule([
-        ...(packetsPerSecond === undefined
-          ? []
-          : [limit(packetsPerSecond, 'second', { burst: Math.max(5, packetsPerSecond) })]),
-        traceOn(),
-      ]),
-    },
-    ...flowRules(name, flows),
+    ...ways.flatMap(({ part, from, mark, conditions }) => [
+      ...hooks
+        .filter(isEntrance)
+        .map(hook => add(`${hook}-${part}`, [{ kind: 'verdict', verdict: 'jump', chain: from }])),
+      ...marks(rate, { byConnection, isTracked: mark === markTrackedChain }).map(statements =>
+        add(mark, statements),
+      ),
+      ...conditions.map(condition => add(from, [...condition, goTo(mark)])),
+    ]),
+    ...flowRules(name, flows, byConnection),
   ]
 }
 
-const flowRules = (name: string, flows: readonly TracedFlow[]): NftCommand[] =>
-  flows.flatMap(flow =>
-    traceConditions(flow).map(
-      (conditions): NftCommand => ({
-        type: 'rule.add',
-        family: 'inet',
-        table: name,
-        chain: flowsChain,
-        rule: rule([...conditions, goTo(markChain)]),
-      }),
-    ),
-  )
+const isEntrance = (hook: string): boolean => hook === 'prerouting' || hook === 'output'
+
+const flowRules = (name: string, flows: readonly TracedFlow[], byConnection: boolean): NftCommand[] => {
+  const rules = (chain: string, mark: string, conditions: MarkConditions): NftCommand[] =>
+    conditions.map(condition => ({
+      type: 'rule.add',
+      family: 'inet',
+      table: name,
+      chain,
+      rule: rule([...condition, goTo(mark)]),
+    }))
+  return flows.flatMap(flow => [
+    ...rules(flowsChain, markChain, traceConditions(flow)),
+    ...(byConnection ? rules(connectionsChain, markTrackedChain, connectionConditions(flow)) : []),
+  ])
+}
 
 const deletion = (table: string): NftCommand => ({ type: 'table.delete', family: 'inet', table })
 

@@ -30,10 +30,12 @@ export type TracedFlow = {
 
 const withPorts: readonly number[] = [PROTOCOL_NUMBER.tcp, PROTOCOL_NUMBER.udp, PROTOCOL_NUMBER.sctp]
 
-const hasPorts = (protocol: number | undefined): boolean =>
+/** Whether packets of a protocol bear ports that connection tracking knows. */
+export const hasPorts = (protocol: number | undefined): boolean =>
   protocol !== undefined && withPorts.includes(protocol)
 
-const isKnown = (end: FlowEnd | undefined): end is FlowEnd =>
+/** Whether anything is known of an end. */
+export const isKnown = (end: FlowEnd | undefined): end is FlowEnd =>
   end?.address !== undefined || end?.port !== undefined
 
 /**

@@ -14,10 +14,17 @@
 
 export type { FlowTuple } from '../conntrack/tuple.ts'
 export { openNamespace } from '../sys/namespace.ts'
-export { defaultSnapLength, PacketCapture } from './capture/capture.ts'
+export { PacketCapture } from './capture/capture.ts'
 export { CaptureError } from './capture/capture-error.ts'
-export type { CapturedPacket, CaptureOptions, CaptureStatistics } from './capture/captured-packet.ts'
+export {
+  type CapturedPacket,
+  type CaptureOptions,
+  type CaptureStatistics,
+  defaultSnapLength,
+  type PacketSource,
+} from './capture/captured-packet.ts'
 export type { Audience } from './capture/link-address.ts'
+export { RingCapture, ringSnapLength } from './capture/ring-capture.ts'
 export { waitForPackets } from './capture/wait.ts'
 export type { Arp } from './decode/arp.ts'
 export type { ChecksumState } from './decode/checksum.ts'

@@ -65,6 +65,8 @@ export type Link = {
   peerNamespaceId: number | undefined
   /** Bytes and packets, in and out (struct rtnl_link_stats64); undefined where the kernel gave none. */
   counters: LinkCounters | undefined
+  /** A program of XDP sees its packets before anything else does. */
+  xdp?: true
 }
 
 export type LinkCounters = {
@@ -107,8 +109,16 @@ export const toLink = ({ header, attributes }: LinkMessage): Link => {
     peer: kind === 'veth' ? attributes.link : undefined,
     peerNamespaceId: kind === 'veth' ? attributes.linkNamespaceId : undefined,
     counters: readCounters(attributes.statistics),
+    ...(hasXdp(attributes) ? { xdp: true as const } : {}),
   }
 }
+
+const IFLA_XDP = 43
+/** The first attribute in it is IFLA_XDP_ATTACHED, one byte: 0 is XDP_ATTACHED_NONE. */
+const attachedAt = 4
+
+const hasXdp = ({ unknown }: LinkMessage['attributes']): boolean =>
+  (unknown?.find(({ type }) => (type & 0x3fff) === IFLA_XDP)?.bytes[attachedAt] ?? 0) !== 0
 
 /** All links. Equivalent to: `ip -d -s link show` */
 export const listLinks = (): Request =>

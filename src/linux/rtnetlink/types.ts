@@ -19,6 +19,8 @@ export const RTM = {
   newQueueingDiscipline: 36,
   deleteQueueingDiscipline: 37,
   getQueueingDiscipline: 38,
+  newNetconf: 80,
+  deleteNetconf: 81,
   getNamespaceId: 90,
 } as const
 
@@ -37,3 +39,17 @@ export const isIp = ({ header: { family } }: { header: { family: number } }): bo
 
 /** The family number of 4 or 6. */
 export const familyNumber = (family: 4 | 6): number => (family === 4 ? AF.inet : AF.inet6)
+
+/** Groups of events (enum rtnetlink_groups). */
+export const routeGroups = {
+  link: 1,
+  queueingDiscipline: 4,
+  address4: 5,
+  route4: 7,
+  rule4: 8,
+  address6: 9,
+  route6: 11,
+  rule6: 19,
+  netconf4: 24,
+  netconf6: 25,
+} as const

@@ -13,6 +13,8 @@ export const errno = {
   ENODEV: 19,
   ENOTDIR: 20,
   EINVAL: 22,
+  ENOSPC: 28,
+  EFBIG: 27,
   EROFS: 30,
   EPIPE: 32,
   ERANGE: 34,

@@ -6,6 +6,7 @@ type Koffi = {
   load(name: string): { func(name: string, returns: string, args: string[]): (...args: unknown[]) => number }
   errno(): number
   address(value: unknown): bigint
+  view(address: bigint, size: number): ArrayBuffer
 }
 
 const koffiType: Record<CType, string> = {
@@ -14,6 +15,7 @@ const koffiType: Record<CType, string> = {
   u64: 'size_t',
   isize: 'int',
   ptr: 'void *',
+  address: 'int64_t',
 }
 
 /** Binds the table with koffi (Node). Only synchronous calls are made: koffi's asynchronous ones run on pool threads. */
@@ -28,8 +30,9 @@ export const openWithKoffi = (table: Record<string, { args: readonly CType[]; re
       args.map(type => koffiType[type]),
     )
   return {
-    ...(functions as unknown as Omit<Libc, 'errno' | 'address'>),
+    ...(functions as unknown as Omit<Libc, 'errno' | 'address' | 'memory'>),
     errno: () => koffi.errno(),
     address: bytes => BigInt(koffi.address(bytes)),
+    memory: (address, size) => koffi.view(BigInt(address), size),
   }
 }

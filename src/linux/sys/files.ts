@@ -10,10 +10,22 @@ import { cstring, libc } from './libc.ts'
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-/** The whole text of a small file. With `noFollow` a symbolic link is refused (ELOOP). Equivalent to: `cat PATH` */
+/** Bytes: far more than any file that is read whole, and far less than what would exhaust the memory. */
+const largestFile = 64 * 1024 * 1024
+
+/**
+ * The whole text of a small file. With `noFollow` a symbolic link is refused (ELOOP), and nothing is waited for that is no
+ * plain file. Throws SystemError (EFBIG past 64 MiB). Equivalent to: `cat PATH`
+ */
 export const readSmallFile = (path: string, noFollow = false): string => {
-  using file = Descriptor.open(path, openFlags.readOnly | (noFollow ? openFlags.noFollow : 0))
+  using file = Descriptor.open(
+    path,
+    openFlags.readOnly | (noFollow ? openFlags.noFollow | openFlags.nonBlock : 0),
+  )
+  // A character may begin in one part and end in the next.
+  const decoder = new TextDecoder()
   const buffer = new Uint8Array(4096)
+  let total = 0
   let text = ''
   for (;;) {
     const length = libc().read(file.number, buffer, buffer.length)
@@ -23,7 +35,9 @@ export const readSmallFile = (path: string, noFollow = false): string => {
       if (number === errno.EINTR) continue
       throw new SystemError('read', number, path)
     }
-    text += decoder.decode(buffer.subarray(0, length))
+    total += length
+    if (total > largestFile) throw new SystemError('read', errno.EFBIG, path)
+    text += decoder.decode(buffer.subarray(0, length), { stream: true })
   }
 }
 

@@ -9,12 +9,16 @@ import { openWithKoffi } from './ffi-koffi.ts'
  * Arguments of type `ptr` take bytes (or null); strings are passed as NUL-terminated bytes (see `cstring`).
  */
 
-/** C types that the table uses. `isize` is read as its low 32 bits: no call here returns more than 2 GiB. */
-export type CType = 'i32' | 'u32' | 'u64' | 'isize' | 'ptr'
+/**
+ * C types that the table uses. `isize` is read as its low 32 bits: no call here returns more than 2 GiB. `address` is a
+ * pointer as a number.
+ */
+export type CType = 'i32' | 'u32' | 'u64' | 'isize' | 'ptr' | 'address'
 
-type Signature = { args: readonly CType[]; returns: 'i32' | 'isize' }
+type Returns = 'i32' | 'isize' | 'address'
+type Signature = { args: readonly CType[]; returns: Returns }
 
-const signature = <const A extends readonly CType[]>(args: A, returns: 'i32' | 'isize' = 'i32') => ({
+const signature = <const A extends readonly CType[]>(args: A, returns: Returns = 'i32') => ({
   args,
   returns,
 })
@@ -54,7 +58,13 @@ export const libcTable = {
   setsockopt: signature(['i32', 'i32', 'i32', 'ptr', 'u32']),
   sendto: signature(['i32', 'ptr', 'u64', 'i32', 'ptr', 'u32'], 'isize'),
   recvfrom: signature(['i32', 'ptr', 'u64', 'i32', 'ptr', 'ptr'], 'isize'),
+  recvmsg: signature(['i32', 'ptr', 'i32'], 'isize'),
   poll: signature(['ptr', 'u64', 'i32']),
+  inotify_init1: signature(['i32']),
+  inotify_add_watch: signature(['i32', 'ptr', 'u32']),
+  inotify_rm_watch: signature(['i32', 'i32']),
+  mmap: signature(['u64', 'u64', 'i32', 'i32', 'i32', 'u64'], 'address'),
+  munmap: signature(['u64', 'u64']),
   execve: signature(['ptr', 'ptr', 'ptr']),
   close_range: signature(['u32', 'u32', 'u32']),
   prctl: signature(['i32', 'u64', 'u64', 'u64', 'u64']),
@@ -79,6 +89,8 @@ export type Libc = {
   errno(): number
   /** Memory address of the bytes, for structures that hold pointers (argv). The bytes must stay referenced meanwhile. */
   address(bytes: Uint8Array): bigint
+  /** So many bytes of memory that was mapped at an address. Whoever unmaps it must not touch them any more. */
+  memory(address: number, size: number): ArrayBuffer
 }
 
 let bound: Libc | undefined

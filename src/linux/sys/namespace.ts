@@ -89,9 +89,10 @@ export const enterNamespace = (fd: number): void => enter(fd)
 
 /**
  * Creates a network namespace and pins it at `path` by a bind mount; returns its descriptor. The path must not exist.
- * Throws SystemError (EEXIST, EPERM). Equivalent to: `ip netns add NAME`
+ * `prepare` runs with this thread inside, before anybody else can find the namespace. Throws SystemError (EEXIST, EPERM),
+ * and what `prepare` throws. Equivalent to: `ip netns add NAME`
  */
-export const createNamespace = (path: string): Descriptor => {
+export const createNamespace = (path: string, prepare?: (namespace: Descriptor) => void): Descriptor => {
   Descriptor.open(path, openFlags.readOnly | openFlags.create | openFlags.exclusive, 0).close()
   using home = Descriptor.open(ownNamespacePath, openFlags.readOnly)
   if (libc().unshare(CLONE_NEWNET) !== 0) {
@@ -99,13 +100,17 @@ export const createNamespace = (path: string): Descriptor => {
     removeFile(path)
     throw new SystemError('unshare', number, path)
   }
+  let namespace: Descriptor | undefined
   try {
-    if (libc().mount(cstring(ownNamespacePath), cstring(path), cstring('none'), MS_BIND, null) !== 0) {
-      const number = libc().errno()
-      removeFile(path)
-      throw new SystemError('mount', number, path)
-    }
-    return Descriptor.open(ownNamespacePath, openFlags.readOnly)
+    namespace = Descriptor.open(ownNamespacePath, openFlags.readOnly)
+    prepare?.(namespace)
+    if (libc().mount(cstring(ownNamespacePath), cstring(path), cstring('none'), MS_BIND, null) !== 0)
+      throw new SystemError('mount', libc().errno(), path)
+    return namespace
+  } catch (error) {
+    namespace?.close()
+    removeFile(path)
+    throw error
   } finally {
     leave(home)
   }

@@ -117,12 +117,31 @@ const goneCodes: Partial<Record<Change['type'], readonly string[]>> = {
 const isGone = (error: ChangeError): boolean =>
   error.code !== undefined && (goneCodes[error.change.type]?.includes(error.code) ?? false)
 
-/** Carries out a removal as far as it goes; returns what could not be removed. */
-export const applyEach = (kernel: Kernel, operations: readonly Operation[]): NatspaceError[] =>
-  changeEach(
+/** What became of a removal. */
+export type Removed = {
+  /** What could not be removed. */
+  problems: NatspaceError[]
+  /** The spaces it belongs to; undefined stands for what serves all. */
+  spaces: ReadonlySet<string | undefined>
+}
+
+/** Carries out a removal as far as it goes. */
+export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Removed => {
+  const units = toUnits(operations)
+  const failures = changeEach(
     kernel,
-    toUnits(operations).map(unit => unit.change),
-  ).map(failure => refusedChange(failure))
+    units.map(unit => unit.change),
+  )
+  const failed = new Set(failures.map(({ change }) => change))
+  return {
+    problems: failures.map(failure => refusedChange(failure)),
+    spaces: new Set(
+      units
+        .filter(({ change }) => failed.has(change))
+        .flatMap(unit => unit.operations.map(({ space }) => space)),
+    ),
+  }
+}
 
 /** Errors that say that somebody was faster: what was free when the plan was made is taken, what was there is gone. */
 const lostRaces: Partial<Record<Change['type'], readonly string[]>> = {

@@ -1,3 +1,4 @@
+import { aliasOf } from '../marks.ts'
 import { hostAddressResources, innerAddressResources } from '../resources/address.ts'
 import { cableResource } from '../resources/cable.ts'
 import { type Elsewhere, elementResources } from '../resources/elements.ts'
@@ -28,8 +29,12 @@ import { stepOf } from '../steps.ts'
 export const namespaceFolder = '/run/netns'
 
 /** The cable and what hangs on it: all that a rebuilt cable needs again. */
-export const cableResources = (space: ResolvedSpace, previous?: ResolvedSpace): Resource[] => [
-  cableResource(space),
+export const cableResources = (
+  space: ResolvedSpace,
+  previous?: ResolvedSpace,
+  alias: string = aliasOf(space.name),
+): Resource[] => [
+  cableResource(space, alias),
   rateResource(space, previous),
   ...formerRoutes(space, previous),
   ...hostAddressResources(space),
@@ -60,12 +65,13 @@ export const spaceResources = (
   elsewhere?: Elsewhere,
 ): Resource[] => {
   const { space, ownsNamespace } = record
+  const alias = aliasOf(space.name, paths.owner)
   return [
     spaceRecordResource(paths, record),
-    namespaceResource(space, ownsNamespace),
+    namespaceResource(space, ownsNamespace, alias),
     releasedFlowsResource(space),
     ...(ownsNamespace ? [loopbackResource(space)] : []),
-    ...cableResources(space, previous),
+    ...cableResources(space, previous, alias),
     ...elementResources(space, previous, elsewhere),
     ...foreignForwardResources(space, previous),
     ...staleFlowResources(space, previous),
@@ -83,20 +89,21 @@ export const forwardedOf = (spaces: readonly ResolvedSpace[]): Forwarded => {
   return { ipv4: forwarding.length > 0, ipv6: forwarding.some(({ ipv6 }) => ipv6 !== undefined) }
 }
 
-/** What should exist once, for all spaces together. */
+/** What should exist once, for all spaces together. `resumed`: an earlier removal may have stopped halfway. */
 export const hostResources = (
   paths: StatePaths,
   host: HostRecord,
   ownNames: ReadonlySet<string>,
   forwarded: Forwarded = { ipv4: true, ipv6: true },
+  resumed = false,
 ): Resource[] => [
   stateFolderResource(paths),
   hostRecordResource(paths, host),
   namespaceFolderResource(namespaceFolder, host.namespaceFolder === true, ownNames),
   tableResource(),
   routerGuardResource(host),
-  ...(forwarded.ipv4 ? [forwardingResource(host.forwarding)] : []),
-  ...(forwarded.ipv6 ? [forwarding6Resource(host.forwarding6)] : []),
+  ...(forwarded.ipv4 ? [forwardingResource(host.forwarding, resumed)] : []),
+  ...(forwarded.ipv6 ? [forwarding6Resource(host.forwarding6, resumed)] : []),
 ]
 
 /** In the order of adding: by phase, and within one as listed. Removing goes the other way. */

@@ -1,7 +1,9 @@
-import { spaceOfAlias } from '../marks.ts'
+import { aliasOf, spaceOfAlias } from '../marks.ts'
+import { isMarked } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { Planner } from '../resources/resource.ts'
 import { quote } from '../spec/quote.ts'
+import { beginWork, endWork, type Intent } from '../state/journal.ts'
 import { takeLock } from '../state/lock.ts'
 import {
   currentBoot,
@@ -12,8 +14,9 @@ import {
   recordedNames,
   type SpaceRecord,
 } from '../state/records.ts'
-import { applyEach, lostRace } from './apply.ts'
+import { applyEach, lostRace, type Removed } from './apply.ts'
 import { hostResources, inOrder, spaceResources } from './desired.ts'
+import { settleInterrupted } from './interrupted.ts'
 import { Observation } from './observation.ts'
 import type { Operation } from './operation.ts'
 import type { Context, DownResult, Warning } from './types.ts'
@@ -21,30 +24,49 @@ import type { Context, DownResult, Warning } from './types.ts'
 /**
  * Theory of operation. `down` removes what the record of a space says and what is there; each resource removes only what
  * bears our mark. It goes from the rules that let packets through down to the namespace, then the record, so that a
- * removal that stopped halfway can be repeated. With the last space go the table, forwarding and the state folder.
+ * removal that stopped halfway can be repeated; the journal says that it is to be. With the last space go the table,
+ * forwarding and the state folder; a record of the host without any space is what is left of that, and goes as well.
  */
 
 type Prepared = { operations: Operation[]; present: string[]; absent: string[]; warnings: Warning[] }
 
-const prepare = ({ kernel, paths }: Context, names: readonly string[]): Prepared => {
+export type RemovalOptions = {
+  /** Whether an earlier removal may have stopped halfway: then what it had begun to put back on the host is put back. */
+  resumed?: boolean
+}
+
+const prepare = (
+  { kernel, paths }: Context,
+  names: readonly string[],
+  { resumed = false }: RemovalOptions = {},
+): Prepared => {
   const seen = new Observation(kernel)
   const planner = new Planner(seen)
   const bootId = currentBoot(kernel)
   const records: SpaceRecord[] = []
   const absent: string[] = []
   for (const name of new Set(names)) {
-    const record = readSpaceRecord(kernel, paths, name) ?? orphanOf(seen, bootId, name)
+    const record = readSpaceRecord(kernel, paths, name) ?? orphanOf(seen, bootId, name, paths.owner)
     if (record === undefined) absent.push(name)
-    // A namespace of that name in another boot than the one that made it was made by somebody else.
-    else records.push(record.bootId === bootId ? record : { ...record, ownsNamespace: false })
+    else
+      records.push({
+        ...record,
+        ownsNamespace: record.ownsNamespace && isStillOurs(seen, record, paths.owner),
+      })
   }
   const going = new Set(records.map(record => record.space.name))
-  const isLast = recordedNames(kernel, paths).every(name => going.has(name))
+  const isLast =
+    recordedNames(kernel, paths).every(name => going.has(name)) &&
+    [...seen.links(undefined).values()].every(({ alias }) => {
+      const owner = spaceOfAlias(alias)
+      return owner === undefined || (going.has(owner) && alias === aliasOf(owner, paths.owner))
+    })
   const owned = new Set(records.filter(record => record.ownsNamespace).map(record => record.space.name))
-  const host = readHostRecord(kernel, paths) ?? newHostRecord(bootId)
+  const noted = readHostRecord(kernel, paths)
+  const host = noted?.bootId === bootId ? noted : newHostRecord(bootId)
   const resources = inOrder([
-    ...(isLast && records.length > 0
-      ? hostResources(paths, host.bootId === bootId ? host : newHostRecord(bootId), owned)
+    ...(isLast && (records.length > 0 || noted !== undefined)
+      ? hostResources(paths, host, owned, undefined, resumed)
       : []),
     ...records.flatMap(record => spaceResources(paths, record)),
   ])
@@ -55,6 +77,11 @@ const prepare = ({ kernel, paths }: Context, names: readonly string[]): Prepared
   )
   return { operations, present: [...going], absent, warnings: turnsOff ? missedBy(seen, host) : [] }
 }
+
+/** Somebody may have removed the namespace and made another of that name; what has no mark is not removed. */
+const isStillOurs = (seen: Observation, { space }: SpaceRecord, owner: string): boolean =>
+  seen.namespace(space.namespacePath) !== 'present' ||
+  isMarked(seen, space.namespacePath, aliasOf(space.name, owner))
 
 /** Links of others that came while natspace had forwarding on, and may count on it. */
 const missedBy = (seen: Observation, { forwarding }: HostRecord): Warning[] => {
@@ -76,23 +103,53 @@ const missedBy = (seen: Observation, { forwarding }: HostRecord): Warning[] => {
 }
 
 /** Computes what `down` would do, and changes nothing. */
-export const planDown = (context: Context, names: readonly string[]): Operation[] =>
-  prepare(context, names).operations
+export const planDown = (
+  context: Context,
+  names: readonly string[],
+  options: RemovalOptions = {},
+): Operation[] => prepare(context, names, options).operations
 
 /**
  * Takes spaces down, from any state they are in; goes on after a failure and reports all of them. Names for which
- * nothing is there are no error.
+ * nothing is there are no error. What another command left unfinished is put in order first.
  */
 export const down = async (
   context: Context,
   names: readonly string[],
   options: { lockPatience?: number } = {},
 ): Promise<DownResult> => {
-  using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
+  const { kernel, paths } = context
+  using _lock = await takeLock(kernel, paths, options.lockPatience)
+  const { left, warnings, found, remains } = await settleInterrupted(context, names)
+  const intents = Object.fromEntries(names.map((name): [string, Intent] => [name, { doing: 'down' }]))
+  const others = Object.fromEntries(Object.entries(left).filter(([name]) => !(name in intents)))
+  let written = remains
+  const result = removeSpaces(context, names, {
+    resumed: found,
+    begin: () => {
+      try {
+        beginWork(kernel, paths, intents, others)
+        written = true
+      } catch {
+        // No room for it (ENOSPC): a removal can be repeated without, and may be what makes room.
+      }
+    },
+  })
+  if (written) endWork(kernel, paths, result.problems.length === 0 ? others : { ...others, ...intents })
+  return { ...result, warnings: [...warnings, ...result.warnings] }
+}
+
+/** As `down`, by whoever holds the lock. `begin` is called once, before the first change. */
+export const removeSpaces = (
+  context: Context,
+  names: readonly string[],
+  { begin, ...options }: RemovalOptions & { begin?: () => void } = {},
+): DownResult => {
   const removed = new Set<string>()
   for (let attempt = 1; ; attempt++) {
-    const { operations, present, absent, warnings } = prepare(context, names)
-    const problems = applyEach(context.kernel, operations)
+    const { operations, present, absent, warnings } = prepare(context, names, options)
+    if (attempt === 1 && operations.length > 0) begin?.()
+    const problems = removeAll(context, operations)
     for (const name of present) removed.add(name)
     if (attempt === attempts || !problems.some(lostRace))
       return {
@@ -107,3 +164,22 @@ export const down = async (
 
 /** What somebody else changed between looking and removing is looked at again. */
 const attempts = 5
+
+/** The records of what could not be removed stay, as without them it would not be found the next time. */
+const removeAll = ({ kernel }: Context, operations: readonly Operation[]): Removed['problems'] => {
+  const first = applyEach(
+    kernel,
+    operations.filter(operation => !isLate(operation)),
+  )
+  const isFree = ({ space }: Operation) =>
+    space === undefined ? first.problems.length === 0 : !first.spaces.has(space)
+  const then = applyEach(
+    kernel,
+    operations.filter(operation => isLate(operation) && isFree(operation)),
+  )
+  return [...first.problems, ...then.problems]
+}
+
+/** Records, and the folder of the namespaces, on which everything else rests. */
+const isLate = ({ step, space }: Operation): boolean =>
+  step === 'record' || (step === 'namespace' && space === undefined)

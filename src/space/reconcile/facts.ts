@@ -90,12 +90,10 @@ const prefix6 = (seen: Observation): string => {
   return localPrefix(machine ?? '', taken)
 }
 
-const ethernetMtu = 1500
-
 /** What the way out carries: the cable needs no more, and with more it would have to be told so packet by packet. */
-const mtuOf = (seen: Observation, uplink: string | undefined): number => {
+const mtuOf = (seen: Observation, uplink: string | undefined): number | undefined => {
   const name = uplink ?? defaultUplink(seen)
-  return (name === undefined ? undefined : seen.link(undefined, name)?.mtu) ?? ethernetMtu
+  return name === undefined ? undefined : seen.link(undefined, name)?.mtu
 }
 
 /** The link by which packets to the outside leave: that of the default route with the lowest metric. */

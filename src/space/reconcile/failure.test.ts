@@ -28,8 +28,7 @@ describe('up is made whole or not at all: every change of it is refused in turn'
         await up(context, scenario.specs)
         const names = [...scenario.before.flat(), ...scenario.specs].map(({ name }) => name)
         expect((await down(context, names)).problems).toEqual([])
-        // A namespace whose record was lost may be anybody's, and stays.
-        if (scenario.harm !== 'record') expect({ at, state: kernel.snapshot() }).toEqual({ at, state: start })
+        expect({ at, state: kernel.snapshot() }).toEqual({ at, state: start })
       }
     })
 })

@@ -3,18 +3,12 @@ import { type Route, routeProtocol, routeScope, routeTable } from '../../linux/r
 import { NatspaceError } from '../errors.ts'
 import { formatPublish } from '../spec/publish.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
-import {
-  newHostRecord,
-  readHostRecord,
-  readSpaceRecord,
-  recordedNames,
-  type SpaceRecord,
-} from '../state/records.ts'
-import { forwardedOf, hostResources, spaceResources } from './desired.ts'
+import { readSpaceRecord, recordedNames, type SpaceRecord } from '../state/records.ts'
+import { differencesOf } from './drift.ts'
 import { defaultUplink } from './facts.ts'
 import { Observation } from './observation.ts'
 import type { Drift } from './operation.ts'
-import { peerDrift, policyOf, refusedBy } from './policy.ts'
+import { policyOf, refusedBy } from './policy.ts'
 import { reachReader } from './reach.ts'
 import type { Context, PublishedStatus, SpaceStatus } from './types.ts'
 
@@ -93,20 +87,13 @@ export const status = ({ kernel, paths }: Context, names?: readonly string[]): S
     throw notFound(name, known)
   })
   if (records.length === 0) return []
-  const host = readHostRecord(kernel, paths)
-  const forwarded = forwardedOf(records.map(record => record.space))
-  const shared = hostResources(paths, host ?? newHostRecord(''), new Set(), forwarded)
-  // A missing record of the host means only that nothing of it has to be put back.
-  const checked = shared.filter(item => item.phase !== 'record')
-  const common = checked.flatMap(resource => resource.drift(seen))
+  const { shared, spaces } = differencesOf({ kernel, paths }, seen, records)
   const anyUplink = defaultUplink(seen)
   const reachOf = reachReader(seen)
   return records.map(record => {
-    const own = [
-      ...spaceResources(paths, record).flatMap(resource => resource.drift(seen)),
-      ...peerDrift(record.space, name => readSpaceRecord(kernel, paths, name)?.space),
-    ]
-    return statusOf(seen, record.space, anyUplink, reachOf(record.space), [...common, ...own])
+    const { own = [], lacking = [] } = spaces.get(record.space.name) ?? {}
+    const drift = [...shared, ...own, ...lacking]
+    return statusOf(seen, record.space, anyUplink, reachOf(record.space), drift)
   })
 }
 

@@ -30,6 +30,8 @@ export type Warning = {
 export type PlanOptions = {
   /** Numbers of steps to leave out (the lab shows what each is for): 6, 7, 8 or 9. */
   without?: readonly number[]
+  /** A peer that is gone stays as it was known: a repair must not fail for it, nor forget it. */
+  keepsPeers?: boolean
 }
 
 /** What `up` did. */

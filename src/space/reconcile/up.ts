@@ -1,17 +1,20 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
-import { spaceOfAlias } from '../marks.ts'
+import { aliasOf, spaceOfAlias } from '../marks.ts'
 import { checkPublishedElsewhere, elsewhereOf, knownAddresses } from '../resources/elements.ts'
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
 import { forwarding6Before } from '../resources/forwarding6.ts'
 import { listenedResource } from '../resources/listened.ts'
+import { isMarked } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { type Phase, Planner, type Resource } from '../resources/resource.ts'
 import { formatPublish } from '../spec/publish.ts'
 import { findPublishClash } from '../spec/publish-clash.ts'
 import { peerOf, resolveSpecs } from '../spec/resolve.ts'
+import { specOf } from '../spec/spec-of.ts'
 import type { ResolvedSpace, SpaceSpec } from '../spec/types.ts'
+import { beginWork, endWork, type Intent, type Left } from '../state/journal.ts'
 import { takeLock } from '../state/lock.ts'
 import {
   currentBoot,
@@ -22,7 +25,7 @@ import {
   readSpaceRecord,
   type SpaceRecord,
 } from '../state/records.ts'
-import { applyAll, lostRace, rollBack, toUnits } from './apply.ts'
+import { type Applied, applyAll, lostRace, rollBack, toUnits } from './apply.ts'
 import {
   cableResources,
   type Forwarded,
@@ -34,6 +37,7 @@ import {
   spaceResources,
 } from './desired.ts'
 import { checkSources, checkUplinks, resolveFacts } from './facts.ts'
+import { settleInterrupted } from './interrupted.ts'
 import { Observation } from './observation.ts'
 import type { Drift, Operation } from './operation.ts'
 import { checkListened } from './port-listened.ts'
@@ -44,33 +48,42 @@ import type { Context, Plan, PlanOptions, UpResult } from './types.ts'
  * Theory of operation. The specs are resolved against what the host has (pool, names, uplinks), which gives the desired
  * resources; each compares itself with what was observed and answers with the operations that are missing. A space
  * whose cable changes under a new spec gets a new cable. After the operations everything is read again: only when every
- * resource finds itself as desired has `up` succeeded; otherwise all is undone.
+ * resource finds itself as desired has `up` succeeded; otherwise all is undone. What is under way stands in the journal
+ * (journal.ts) from before the first operation until after the last, or after the way back.
  */
 
-type Prepared = Plan & { resources: Resource[] }
+type Prepared = Plan & { resources: Resource[]; records: ReadonlyMap<string, SpaceRecord> }
 
-const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOptions): Prepared => {
+/** `known`: what was chosen for the spaces, where that is not what their records say. */
+type PrepareOptions = PlanOptions & { known?: ReadonlyMap<string, ResolvedSpace> }
+
+const prepare = (context: Context, specs: readonly SpaceSpec[], options: PrepareOptions): Prepared => {
   const { kernel, paths } = context
   const seen = new Observation(kernel)
   const planner = new Planner(seen)
   const bootId = currentBoot(kernel)
   const records = new Map<string, SpaceRecord>()
+  const previous = new Map<string, ResolvedSpace>()
   for (const { name } of specs) {
-    const record = readSpaceRecord(kernel, paths, name) ?? orphanOf(seen, bootId, name)
+    const record = readSpaceRecord(kernel, paths, name)
     if (record) records.set(name, record)
+    const before = record ?? orphanOf(seen, bootId, name, paths.owner)
+    if (before) previous.set(name, before.space)
   }
-  const previous = new Map([...records].map(([name, record]) => [name, record.space]))
+  const known = options.known ?? previous
   checkUplinks(seen, specs)
   checkSources(seen, specs)
   const peer = (name: string) => {
     const record = readSpaceRecord(kernel, paths, name)
-    return record === undefined ? undefined : peerOf(record.space)
+    if (record !== undefined) return peerOf(record.space)
+    if (!options.keepsPeers) return undefined
+    return [...previous.values()].flatMap(space => space.connect).find(known => known.name === name)
   }
-  const spaces = resolveSpecs(specs, resolveFacts(seen, specs, previous, knownAddresses(seen), peer))
+  const spaces = resolveSpecs(specs, resolveFacts(seen, specs, known, knownAddresses(seen), peer))
   checkPublished(spaces)
   checkPublishedElsewhere(seen, spaces, previous)
-  checkListened(seen, spaces, previous)
-  checkPublishedByOthers(seen, spaces, previous)
+  checkListened(seen, spaces, known)
+  checkPublishedByOthers(seen, spaces, known)
 
   const without = options.without ?? []
   const forwarded = without.includes(7) ? { ipv4: false, ipv6: false } : forwardedOf(spaces)
@@ -80,17 +93,20 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: PlanOpt
     ...hostResources(paths, host, new Set(), forwarded),
     listenedResource(spaces.some(({ name, internal }) => !internal && !previous.has(name))),
     ...spaces.flatMap(space => {
-      const record = spaceRecord(seen, bootId, space, records.get(space.name))
+      const record = spaceRecord(seen, bootId, space, paths.owner)
       return spaceResources(paths, record, previous.get(space.name), elsewhere(space.name))
     }),
   ]
   const resources = inOrder(leaveOut(all, without))
-  const rebuilding = spaces.flatMap(space => rebuild(seen, planner, space, previous.get(space.name)))
+  const rebuilding = spaces.flatMap(space =>
+    rebuild(seen, planner, space, previous.get(space.name), paths.owner),
+  )
   return {
     spaces,
     operations: [...rebuilding, ...resources.flatMap(resource => resource.add(seen, planner))],
     warnings: spaces.flatMap(space => foreignForwardWarnings(seen, space)),
     resources,
+    records,
   }
 }
 
@@ -100,9 +116,10 @@ const rebuild = (
   planner: Planner,
   space: ResolvedSpace,
   previous: ResolvedSpace | undefined,
+  owner: string,
 ): Operation[] => {
   if (previous === undefined || sameCable(space, previous)) return []
-  const old = cableResources(previous)
+  const old = cableResources(previous, undefined, aliasOf(previous.name, owner))
   const removal = (old[0] as Resource).remove(seen, planner)
   const imagined = new Planner(seen)
   imagined.remove(undefined, previous.hostInterface)
@@ -123,15 +140,10 @@ const sameCable = (one: ResolvedSpace, other: ResolvedSpace): boolean =>
   // IPv6 can be added to a cable, but turning it off takes more along than could be put back.
   (other.ipv6 === undefined || one.ipv6?.address === other.ipv6.address)
 
-const spaceRecord = (
-  seen: Observation,
-  bootId: string,
-  space: ResolvedSpace,
-  earlier: SpaceRecord | undefined,
-): SpaceRecord => {
-  const present = seen.namespace(space.namespacePath) === 'present'
-  // What is there without a record of this boot was made by somebody else.
-  const owned = present ? earlier?.ownsNamespace === true && earlier.bootId === bootId : true
+const spaceRecord = (seen: Observation, bootId: string, space: ResolvedSpace, owner: string): SpaceRecord => {
+  const { name, namespacePath: path } = space
+  // What is there without our mark was made by somebody else.
+  const owned = seen.namespace(path) !== 'present' || isMarked(seen, path, aliasOf(name, owner))
   return newSpaceRecord(bootId, space, owned)
 }
 
@@ -201,6 +213,10 @@ export const planUp = (context: Context, specs: readonly SpaceSpec[], options: P
   return { spaces, operations, warnings }
 }
 
+/** What would give spaces back what they had; `known` as they were. Changes nothing. Throws NatspaceError as `up` would. */
+export const planBack = (context: Context, known: ReadonlyMap<string, ResolvedSpace>): Operation[] =>
+  prepare(context, [...known.values()].map(specOf), { known }).operations
+
 /**
  * Brings spaces up: all of them as their specs say, or everything as it was before. Does nothing at all when all is
  * right already. Throws NatspaceError.
@@ -218,10 +234,19 @@ export const upAsChosen = async (
   options: PlanOptions & { lockPatience?: number } = {},
 ): Promise<UpResult> => {
   using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
-  const specs = choose()
+  const { left, warnings } = await settleInterrupted(context)
+  const { plan, changes } = repeatedly(() => attemptUp(context, choose(), options, left))
+  return { plan: { ...plan, warnings: [...warnings, ...plan.warnings] }, changes }
+}
+
+/** Gives spaces back what they had, by whoever holds the lock and the journal. Throws NatspaceError as `up` does. */
+export const bringBack = (context: Context, known: ReadonlyMap<string, ResolvedSpace>): Operation[] =>
+  repeatedly(() => attemptUp(context, [...known.values()].map(specOf), { known })).plan.operations
+
+const repeatedly = (action: () => UpResult): UpResult => {
   for (let attempt = 1; ; attempt++) {
     try {
-      return attemptUp(context, specs, options)
+      return action()
     } catch (error) {
       if (attempt === attempts || !lostRace(error)) throw error
     }
@@ -231,14 +256,51 @@ export const upAsChosen = async (
 /** Others may change the ruleset, or take an index, between looking and changing; then both are done anew. */
 const attempts = 5
 
-const attemptUp = (context: Context, specs: readonly SpaceSpec[], options: PlanOptions): UpResult => {
-  const { resources, ...plan } = prepare(context, specs, options)
+/** With `left`, what is under way is written down, beside what is left of others; without it, it stands there already. */
+const attemptUp = (
+  context: Context,
+  specs: readonly SpaceSpec[],
+  options: PrepareOptions,
+  left?: Left,
+): UpResult => {
+  const { resources, records, ...plan } = prepare(context, specs, options)
   if (plan.operations.length === 0) return { plan, changes: 0 }
-  const applied = applyAll(context.kernel, plan.operations)
+  if (left === undefined) return { plan, changes: carryOut(context, plan, resources).count }
+  const { kernel, paths } = context
+  const intents = Object.fromEntries(plan.spaces.map(({ name }) => [name, intentOf(records.get(name))]))
+  const others = Object.fromEntries(Object.entries(left).filter(([name]) => !(name in intents)))
+  beginWork(kernel, paths, intents, others)
+  let applied: Applied
+  try {
+    applied = carryOut(context, plan, resources)
+  } catch (error) {
+    // What could not be taken back is tried again by the next command.
+    if (error instanceof NatspaceError && error.code !== 'ROLLBACK_FAILED') endWork(kernel, paths, others)
+    throw error
+  }
+  try {
+    endWork(kernel, paths, others)
+  } catch (error) {
+    // The next command would take it back, whatever was said here.
+    const reason = rollBack(kernel, applied, error as NatspaceError)
+    if (reason === error) endWork(kernel, paths, others)
+    throw reason
+  }
+  return { plan, changes: applied.count }
+}
+
+const intentOf = (before: SpaceRecord | undefined): Intent => ({
+  doing: 'up',
+  ...(before === undefined ? {} : { before }),
+})
+
+/** Carries out a plan and looks whether it worked. Throws NatspaceError when it did not, and all was undone. */
+const carryOut = (context: Context, { operations }: Plan, resources: readonly Resource[]): Applied => {
+  const applied = applyAll(context.kernel, operations)
   let drift: Drift[]
   try {
     const seen = new Observation(context.kernel)
-    const known = firewallIsKnown(context.kernel, plan.operations)
+    const known = firewallIsKnown(context.kernel, operations)
     drift = resources
       .filter(({ phase }) => !known || !firewallPhases.has(phase))
       .flatMap(resource => resource.drift(seen))
@@ -246,7 +308,7 @@ const attemptUp = (context: Context, specs: readonly SpaceSpec[], options: PlanO
     throw rollBack(context.kernel, applied, cannotVerify(cause))
   }
   if (drift.length > 0) throw rollBack(context.kernel, applied, notAsDesired(drift))
-  return { plan, changes: applied.count }
+  return applied
 }
 
 const firewallPhases: ReadonlySet<Phase> = new Set(['firewall', 'foreign-firewall'])

@@ -15,10 +15,9 @@ import type { Planner, Resource } from './resource.ts'
  * settings that must hold before the first packet. Both ends are created down and brought up by their address.
  * Equivalent to: `ip link add HOST type veth peer name INNER netns NAME`
  */
-export const cableResource = (space: ResolvedSpace): Resource => {
+export const cableResource = (space: ResolvedSpace, alias: string = aliasOf(space.name)): Resource => {
   const { name, hostInterface, interface: inner, namespacePath } = space
   const id = `cable ${hostInterface}--${inner}`
-  const alias = aliasOf(name)
 
   const drift = (seen: Observation): Drift[] => {
     const host = seen.link(undefined, hostInterface)
@@ -59,14 +58,14 @@ export const cableResource = (space: ResolvedSpace): Resource => {
       const peer = planner.link(namespacePath, inner)
       const whole =
         host !== undefined && host.alias === alias && peer !== undefined && peer.index === host.peer
-      if (whole) return mend(space, seen, host, peer)
+      if (whole) return mend(space, alias, seen, host, peer)
       if (host !== undefined && host.alias !== alias) throw taken(space, 'this host', hostInterface, host)
       if (peer !== undefined && peer.alias !== alias) throw taken(space, `the namespace ${name}`, inner, peer)
       // One end alone, or two that do not belong together: what is left of a cable of ours.
       const leftovers = []
       if (host !== undefined) leftovers.push(deletion(undefined, host, name))
       if (peer !== undefined) leftovers.push(deletion(namespacePath, peer, name))
-      return [...leftovers, ...create(space, planner, seen)]
+      return [...leftovers, ...create(space, alias, planner, seen)]
     },
     remove(seen, planner) {
       const host = seen.link(undefined, hostInterface)
@@ -141,12 +140,11 @@ const settings6 = ({
 const defaultMtu = 1500
 
 /** The operations that make a new cable, with the settings that a new link does not have by itself. */
-const create = (space: ResolvedSpace, planner: Planner, seen: Observation): Operation[] => {
+const create = (space: ResolvedSpace, alias: string, planner: Planner, seen: Observation): Operation[] => {
   const { name, hostInterface, interface: inner, namespacePath } = space
   const mtu = space.mtu === defaultMtu ? undefined : space.mtu
   const index = planner.reserveIndex(undefined, hostInterface)
   const peerIndex = planner.reserveIndex(namespacePath, inner)
-  const alias = aliasOf(name)
   const hostEnd = { where: undefined, name: hostInterface, index }
   const innerEnd = { where: namespacePath, name: inner, index: peerIndex }
   const operations: Operation[] = [
@@ -183,7 +181,13 @@ const defaultKey = (key: string): string =>
   key.replace(/^(net\.ipv[46]\.conf)\..*\.([^.]+)$/, '$1.default.$2')
 
 /** Brings an existing cable of ours to what it should be. */
-const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): Operation[] => {
+const mend = (
+  space: ResolvedSpace,
+  alias: string,
+  seen: Observation,
+  host: Link,
+  peer: Link,
+): Operation[] => {
   const { name, namespacePath, mtu } = space
   const operations: Operation[] = []
   const ends = [
@@ -199,9 +203,9 @@ const mend = (space: ResolvedSpace, seen: Observation, host: Link, peer: Link): 
         step: 'cable',
         space: name,
       })
-    if (link.alias !== aliasOf(name))
+    if (link.alias !== alias)
       operations.push({
-        change: { type: 'link.set', ...end, alias: aliasOf(name) },
+        change: { type: 'link.set', ...end, alias },
         undo: [{ type: 'link.set', ...end, alias: link.alias ?? '' }],
         step: 'plug',
         space: name,

@@ -10,9 +10,9 @@ const key = 'net.ipv4.ip_forward'
  * Step 7: forwarding. Writing the switch changes every interface's own switch and a few others along with it, so what
  * was before is noted and put back when the last space goes, as long as the value is still the one set here. While it
  * is natspace that turned it on, the guard in our table keeps the links that were there before from being routed
- * between. Equivalent to: `sysctl -w net.ipv4.ip_forward=1`
+ * between. `resumed`: what was to be put back may be put back in part. Equivalent to: `sysctl -w net.ipv4.ip_forward=1`
  */
-export const forwardingResource = (record: HostRecord['forwarding']): Resource => {
+export const forwardingResource = (record: HostRecord['forwarding'], resumed = false): Resource => {
   const id = 'forwarding'
   return {
     id,
@@ -44,11 +44,17 @@ export const forwardingResource = (record: HostRecord['forwarding']): Resource =
       ]
     },
     remove(seen) {
-      if (record === undefined || seen.sysctl(undefined, key) !== '1') return []
+      if (record === undefined) return []
+      // Off already: somebody else's doing, or our own, and then what the kernel overwrote is still to be put back.
+      const isOff = seen.sysctl(undefined, key) !== '1'
+      if (isOff && !resumed) return []
       const present = Object.entries(record.before).filter(
-        ([name]) => seen.sysctl(undefined, name) !== undefined,
+        ([name]) =>
+          seen.sysctl(undefined, name) !== undefined &&
+          (!isOff || name === key || seen.sysctl(undefined, name) === valueAfterTurningOff(name)),
       )
-      return restore(Object.fromEntries(present)).map(change => ({
+      const changes = restore(Object.fromEntries(present))
+      return (isOff ? changes.filter(change => change.key !== key) : changes).map(change => ({
         change,
         undo: [],
         step: 'forwarding',
@@ -77,8 +83,10 @@ export const forwardingBefore = (seen: Observation): Record<string, string> => {
   return before
 }
 
+type SysctlSet = Extract<Change, { type: 'sysctl.set' }>
+
 /** The switch first, as it overwrites the others. */
-const restore = (before: Record<string, string>): Change[] => {
+const restore = (before: Record<string, string>): SysctlSet[] => {
   const { [key]: first = '0', ...others } = before
   const rest = Object.entries(others).filter(([name, value]) => value !== valueAfterTurningOff(name))
   return [[key, first] as const, ...rest].map(([name, value]) => ({

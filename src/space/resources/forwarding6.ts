@@ -15,7 +15,7 @@ const all = 'net.ipv6.conf.all.forwarding'
  * all is turned. What was before is noted, and put back with the last space.
  * Equivalent to: `sysctl -w net.ipv6.conf.UPLINK.force_forwarding=1`
  */
-export const forwarding6Resource = (record: HostRecord['forwarding6']): Resource => {
+export const forwarding6Resource = (record: HostRecord['forwarding6'], resumed = false): Resource => {
   const id = 'forwarding of IPv6'
   const common = { step: 'forwarding', space: undefined } as const
   return {
@@ -46,7 +46,11 @@ export const forwarding6Resource = (record: HostRecord['forwarding6']): Resource
     },
     remove(seen) {
       if (record === undefined) return []
-      return restore(seen, stillOurs(seen, record.before)).map(change => ({ change, undo: [], ...common }))
+      return restore(seen, stillOurs(seen, record.before, resumed)).map(change => ({
+        change,
+        undo: [],
+        ...common,
+      }))
     },
   }
 }
@@ -88,12 +92,21 @@ export const forwarding6Before = (seen: Observation): Record<string, string> => 
   return before
 }
 
-/** Of what was before, that which nobody but natspace changed: a switch that somebody turned back is theirs. */
-const stillOurs = (seen: Observation, before: Record<string, string>): Record<string, string> => {
+/**
+ * Of what was before, that which nobody but natspace changed: a switch that somebody turned back is theirs. Where it was
+ * natspace that turned it back and was killed then, the switches that this overwrote are still to be put back.
+ */
+const stillOurs = (
+  seen: Observation,
+  before: Record<string, string>,
+  resumed: boolean,
+): Record<string, string> => {
   const isForwarding = before[all] === undefined || seen.sysctl(undefined, all) === '1'
+  const isOverwritten = (key: string) =>
+    resumed && key !== all && key.endsWith('.forwarding') && seen.sysctl(undefined, key) === '0'
   return Object.fromEntries(
     Object.entries(before).filter(([key]) =>
-      key.endsWith('.accept_ra') ? seen.sysctl(undefined, key) === '2' : isForwarding,
+      key.endsWith('.accept_ra') ? seen.sysctl(undefined, key) === '2' : isForwarding || isOverwritten(key),
     ),
   )
 }

@@ -1,12 +1,21 @@
 import { NatspaceError } from '../errors.ts'
+import { aliasOf } from '../marks.ts'
+import type { Observation } from '../reconcile/observation.ts'
+import type { Operation } from '../reconcile/operation.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { Resource } from './resource.ts'
 
 /**
  * The namespace itself, pinned at /run/netns/NAME so that `ip netns exec NAME` works on it too. One that was there
- * before is attached to and never removed. Equivalent to: `ip netns add NAME`
+ * before is attached to and never removed: what natspace made bears its mark, the alias of the loopback, from before it
+ * had a name. So a namespace that somebody else made later under the same name is told from it.
+ * Equivalent to: `ip netns add NAME`
  */
-export const namespaceResource = (space: ResolvedSpace, ours: boolean): Resource => {
+export const namespaceResource = (
+  space: ResolvedSpace,
+  ours: boolean,
+  mark: string = aliasOf(space.name),
+): Resource => {
   const { name, namespacePath: path } = space
   const id = `namespace ${name}`
   return {
@@ -25,7 +34,7 @@ export const namespaceResource = (space: ResolvedSpace, ours: boolean): Resource
       if (found !== 'missing') throw inTheWay(name, path, found)
       return [
         {
-          change: { type: 'namespace.add', path },
+          change: { type: 'namespace.add', path, mark },
           undo: [{ type: 'namespace.delete', path }],
           step: 'namespace',
           space: name,
@@ -33,10 +42,28 @@ export const namespaceResource = (space: ResolvedSpace, ours: boolean): Resource
       ]
     },
     remove(seen) {
-      if (!ours || seen.namespace(path) !== 'present') return []
-      return [{ change: { type: 'namespace.delete', path }, undo: [], step: 'namespace', space: name }]
+      if (!ours) return []
+      const removal = (type: 'file.delete' | 'namespace.delete'): Operation[] => [
+        { change: { type, path }, undo: [], step: 'namespace', space: name },
+      ]
+      if (isUnfinished(seen, path)) return removal('file.delete')
+      return isMarked(seen, path, mark) ? removal('namespace.delete') : []
     },
   }
+}
+
+/** Whether the namespace at a path bears this mark: then natspace made it. */
+export const isMarked = (seen: Observation, path: string, mark: string): boolean =>
+  seen.namespace(path) === 'present' && seen.link(path, 'lo')?.alias === mark
+
+/**
+ * Whether the file is there on which a namespace is pinned, and no namespace is: whoever made or removed it was killed
+ * in between. The file has no permissions at all, as ip-netns(8) makes it too.
+ */
+const isUnfinished = (seen: Observation, path: string): boolean => {
+  if (seen.namespace(path) !== 'not-a-namespace') return false
+  const status = seen.kernel.fileStatus(path)
+  return status?.type === 'file' && status.mode === 0
 }
 
 const inTheWay = (name: string, path: string, found: string): NatspaceError =>

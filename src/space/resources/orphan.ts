@@ -1,6 +1,6 @@
 import { isLinkLocal } from '../../linux/net/ip.ts'
 import type { KeyField } from '../../linux/nftables/index.ts'
-import { spaceOfAlias } from '../marks.ts'
+import { aliasOf } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import { keyText } from '../ruleset/elements.ts'
 import { seenElements } from '../ruleset/seen-table.ts'
@@ -8,16 +8,24 @@ import { namespacePath } from '../spec/names.ts'
 import { formatPublish } from '../spec/publish.ts'
 import type { PortRange, Publish, Transport } from '../spec/types.ts'
 import { newSpaceRecord, type SpaceRecord } from '../state/records.ts'
+import { isMarked } from './namespace.ts'
 
 /**
  * A record made up from the marks alone, for a space whose record is lost: its host end bears our alias, and the sets of
- * our table say the rest. The namespace is left in place, as nothing says who made it. Undefined when there is no mark.
+ * our table say the rest. Whether natspace made the namespace says the alias of its loopback. Undefined when there is no
+ * cable with the mark; `owner` as in `StatePaths`.
  */
-export const orphanOf = (seen: Observation, bootId: string, name: string): SpaceRecord | undefined => {
-  const host = [...seen.links(undefined).values()].find(link => spaceOfAlias(link.alias) === name)
+export const orphanOf = (
+  seen: Observation,
+  bootId: string,
+  name: string,
+  owner = '',
+): SpaceRecord | undefined => {
+  const mark = aliasOf(name, owner)
+  const host = [...seen.links(undefined).values()].find(link => link.alias === mark)
   if (host === undefined) return undefined
   const where = namespacePath(name)
-  const inner = [...seen.links(where).values()].find(link => spaceOfAlias(link.alias) === name)
+  const inner = [...seen.links(where).values()].find(link => !link.loopback && link.alias === mark)
   const gateway = seen
     .addresses(undefined)
     .get(host.index)
@@ -64,7 +72,7 @@ export const orphanOf = (seen: Observation, bootId: string, name: string): Space
       // Rules in other firewalls bear the name of the space: with it they are looked for, and go with it.
       fixFirewall: true,
     },
-    false,
+    isMarked(seen, where, mark),
   )
 }
 

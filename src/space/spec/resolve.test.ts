@@ -41,6 +41,17 @@ test('the space of the reference experiment', () => {
   })
 })
 
+test('an MTU that nobody asked for is that of the way out, and stays without one', () => {
+  const host = { ...plainFacts, taken: facts.taken, linkNames: facts.linkNames }
+  const spec = validateSpec('web', {})
+  const first = resolveSpec(spec, { ...host, mtuOf: () => 1400 })
+  expect(first).toMatchObject({ mtu: 1400, mtuFollows: true })
+  const offline = { ...host, mtuOf: () => undefined }
+  expect(resolveSpec(spec, { ...offline, previous: first })).toMatchObject({ mtu: 1400, mtuFollows: true })
+  expect(resolveSpec(spec, offline).mtu).toBe(1500)
+  expect(resolveSpec({ ...spec, mtu: 1400 }, host)).not.toHaveProperty('mtuFollows')
+})
+
 test('nothing but a name', () => {
   expect(resolve({})).toEqual({
     ...plainSpace,

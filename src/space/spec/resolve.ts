@@ -30,8 +30,8 @@ export type ResolveFacts = {
   hasIpv6: boolean
   /** The prefix of this host for IPv6 addresses of spaces; asked for only where one needs it. */
   prefix6: () => string
-  /** MTU of the link by which a space leaves, in bytes: of its uplink, or of the default route. */
-  mtuOf: (uplink: string | undefined) => number
+  /** MTU of the link by which a space leaves, in bytes: of its uplink, or of the default route; undefined without one. */
+  mtuOf: (uplink: string | undefined) => number | undefined
   /** Other spaces that are up, by name. */
   peer: (name: string) => Peer | undefined
 }
@@ -40,6 +40,9 @@ export type ResolveFacts = {
 export type ResolveManyFacts = Omit<ResolveFacts, 'previous'> & {
   previous?: ReadonlyMap<string, ResolvedSpace>
 }
+
+/** In bytes, where there is no way out and nothing else is known. */
+const ethernetMtu = 1500
 
 type Cable = Pick<ResolvedSpace, 'gateway' | 'address' | 'prefixLength' | 'network'>
 
@@ -70,7 +73,8 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
     const hostInterface = names.get(spec)
     if (cable === undefined || hostInterface === undefined)
       throw new Error('Cannot resolve: nothing was chosen')
-    const mtu = spec.mtu ?? facts.mtuOf(spec.uplink)
+    const mtu = spec.mtu ?? facts.mtuOf(spec.uplink) ?? previousOf(spec)?.mtu ?? ethernetMtu
+    const mtuFollows = spec.mtu === undefined || spec.mtuFollows === true
     const ipv6 = chooseIpv6(spec, cable, mtu, previousOf(spec), facts)
     return {
       name: spec.name,
@@ -87,6 +91,7 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
       publish: spec.publish,
       ...(spec.dns === undefined ? {} : { dns: spec.dns }),
       mtu,
+      ...(mtuFollows ? { mtuFollows } : {}),
       ...(spec.rate === undefined ? {} : { rate: spec.rate }),
       internal: spec.internal,
       connect: [],

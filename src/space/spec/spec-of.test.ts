@@ -93,6 +93,7 @@ test('nothing of a space is left to be chosen', () => {
     ipv6: 'on',
     publish: [],
     mtu: 1400,
+    mtuFollows: true,
     internal: false,
     connect: [],
     host: 'dns',

@@ -18,6 +18,7 @@ export const specOf = (space: ResolvedSpace): SpaceSpec => ({
   publish: space.publish,
   ...(space.dns === undefined ? {} : { dns: space.dns }),
   mtu: space.mtu,
+  ...(space.mtuFollows === undefined ? {} : { mtuFollows: space.mtuFollows }),
   ...(space.rate === undefined ? {} : { rate: space.rate }),
   internal: space.internal,
   connect: space.connect.map(peer => peer.name),

@@ -20,6 +20,7 @@ export const plainSpec = {
 export const plainSpace = {
   publish: [],
   mtu: 1500,
+  mtuFollows: true,
   internal: false,
   connect: [],
   host: 'dns',

@@ -61,6 +61,8 @@ export type SpaceSpec = {
   dns?: string[]
   /** Bytes. */
   mtu?: number
+  /** Beside `mtu`: it is that of the way out, nobody has asked for it, and it may change with that. */
+  mtuFollows?: true
   rate?: Rate
   /** No way outside. */
   internal: boolean
@@ -98,6 +100,8 @@ export type ResolvedSpace = {
   dns?: string[]
   /** Bytes, of both ends. */
   mtu: number
+  /** Present where nobody has asked for this MTU: it is that of the way out, and follows it. */
+  mtuFollows?: true
   rate?: Rate
   internal: boolean
   connect: Peer[]

@@ -83,19 +83,23 @@ const ensureFolder = (kernel: Kernel, root: string): void => {
 /** Without a space the folder leaves no trace. */
 const removeIfEmpty = (kernel: Kernel, { root, spaces, lock }: StatePaths): void => {
   const names = kernel.readFolder(root) ?? []
-  if (names.some(name => name !== 'lock' && name !== 'spaces')) return
+  if (names.some(name => name !== 'lock' && name !== 'spaces' && !isTemporary(name))) return
+  const inside = names.includes('spaces') ? (kernel.readFolder(spaces) ?? []) : []
+  if (!inside.every(isTemporary)) return
   const changes: Change[] = [
+    ...inside.map((name): Change => ({ type: 'file.delete', path: `${spaces}/${name}` })),
+    ...names.filter(isTemporary).map((name): Change => ({ type: 'file.delete', path: `${root}/${name}` })),
+    ...(names.includes('spaces') ? [{ type: 'directory.delete', path: spaces } as const] : []),
     { type: 'file.delete', path: lock },
     { type: 'directory.delete', path: root },
   ]
-  if (names.includes('spaces')) {
-    if (kernel.readFolder(spaces)?.length) return
-    changes.unshift({ type: 'directory.delete', path: spaces })
-  }
   const failure = kernel.change(changes).find(outcome => outcome instanceof ChangeError)
   // Not empty: another process has just put its lock file there, and the folder is in use again.
   if (failure instanceof ChangeError && failure.code !== 'ENOTEMPTY') throw refusedChange(failure)
 }
+
+/** Whether a file of the state folder is what a killed process began to write; who holds the lock knows it is no living one. */
+export const isTemporary = (name: string): boolean => name.endsWith('.tmp')
 
 const locked = (paths: StatePaths, patience: number): NatspaceError => {
   const holder = holderOf(paths.lock)

@@ -1,24 +1,38 @@
 import type { Kernel } from '../../linux/kernel.ts'
+import { SystemError } from '../../linux/sys/errno.ts'
 import { NatspaceError } from '../errors.ts'
+import { ownerOf } from '../marks.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 
 /**
  * The state folder holds intent, not truth (the kernel is the truth): one file per space that says what was asked for,
  * and one for the host that says what must be restored when the last space goes. All are JSON with a schema version and
- * the id of the boot in which they were written.
+ * the id of the boot in which they were written. What is under way stands in a file of its own: see journal.ts.
  */
 
 const schemaVersion = 1
 
 /** Where the state is kept; the folder is created with the first space and removed with the last. */
-export type StatePaths = { root: string; spaces: string; host: string; lock: string }
+export type StatePaths = {
+  root: string
+  spaces: string
+  host: string
+  lock: string
+  journal: string
+  /** What tells aliases of this state folder from those of another on the same host; '' for the usual one. */
+  owner: string
+}
+
+const usualRoot = '/run/natspace'
 
 /** The files of a state folder. Default: /run/natspace. */
-export const statePaths = (root = '/run/natspace'): StatePaths => ({
+export const statePaths = (root = usualRoot): StatePaths => ({
   root,
   spaces: `${root}/spaces`,
   host: `${root}/host.json`,
   lock: `${root}/lock`,
+  journal: `${root}/journal.json`,
+  owner: root === usualRoot ? '' : ownerOf(root),
 })
 
 /** What `up` noted about a space. */
@@ -72,13 +86,16 @@ export const recordedNames = (kernel: Kernel, paths: StatePaths): string[] =>
 
 /** A space's record, or undefined when there is none. Throws NatspaceError STATE_UNREADABLE. */
 export const readSpaceRecord = (kernel: Kernel, paths: StatePaths, name: string): SpaceRecord | undefined => {
-  const record = parse<SpaceRecord>(
-    kernel,
-    recordPath(paths, name),
-    found => typeof found.space?.hostInterface === 'string',
-  )
-  if (record === undefined) return undefined
-  // A record of 0.1 says nothing of what came later.
+  const record = parse<SpaceRecord>(kernel, recordPath(paths, name), isSpaceRecord)
+  return record && withDefaults(record)
+}
+
+/** Whether what was parsed is the record of a space, as far as it would do harm if it were not. */
+export const isSpaceRecord = (found: SpaceRecord): boolean =>
+  typeof found?.space?.hostInterface === 'string' && typeof found.space.name === 'string'
+
+/** A record of 0.1 says nothing of what came later. */
+export const withDefaults = (record: SpaceRecord): SpaceRecord => {
   const missing = Object.entries(defaults).filter(([key]) => !(key in record.space))
   return { ...record, space: { ...record.space, ...Object.fromEntries(missing) } }
 }
@@ -99,8 +116,30 @@ const parse = <T extends { schemaVersion: number }>(
   path: string,
   isWhole: (record: T) => boolean,
 ): T | undefined => {
-  const text = kernel.readFile(path)
+  const text = readState(kernel, path)
   if (text === undefined) return undefined
+  return parseState(path, text, isWhole)
+}
+
+/** The text of a state file, or undefined. Throws NatspaceError STATE_UNREADABLE for what is no file of ours. */
+export const readState = (kernel: Kernel, path: string): string | undefined => {
+  try {
+    return kernel.readFile(path)
+  } catch (cause) {
+    if (cause instanceof SystemError && notOurs.has(cause.code)) throw unreadable(path, cause.message, cause)
+    throw cause
+  }
+}
+
+/** A link, a folder, something that is no plain file, or one that is far too large. */
+const notOurs: ReadonlySet<string> = new Set(['ELOOP', 'EISDIR', 'ENXIO', 'EFBIG', 'EINVAL'])
+
+/** The content of a state file. Throws NatspaceError STATE_UNREADABLE with what to do about it. */
+export const parseState = <T extends { schemaVersion: number }>(
+  path: string,
+  text: string,
+  isWhole: (record: T) => boolean,
+): T => {
   let record: T
   try {
     record = JSON.parse(text) as T
@@ -122,6 +161,9 @@ const unreadable = (path: string, why: string, cause?: unknown): NatspaceError =
     exit: 1,
     what: `cannot read the state file ${path}`,
     why,
-    fix: [`use the natspace that wrote it, or remove the file: rm ${path}`],
+    fix: [
+      `use the natspace that wrote it, or remove the file: rm ${path}`,
+      'then have what it spoke of put in order: natspace gc',
+    ],
     cause,
   })

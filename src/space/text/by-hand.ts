@@ -32,10 +32,10 @@ const texts: Record<StepName, (space: ResolvedSpace) => StepCommands> = {
   namespace: ({ name, namespacePath: path }) => ({
     byHand: [shellCommand('ip', 'netns', 'add', name)],
     natspace: [
-      ...shellOf({ type: 'namespace.add', path }),
+      ...shellOf({ type: 'namespace.add', path, mark: aliasOf(name) }),
       ...shellOf({ type: 'link.set', where: path, name: 'lo', index: 1, up: true }),
     ],
-    note: 'The loopback is brought up too, as programs expect 127.0.0.1 to work.',
+    note: 'The loopback is brought up too, as programs expect 127.0.0.1 to work. Its alias says that natspace made the namespace, and may remove it.',
   }),
   cable: space => ({
     byHand: [

@@ -41,9 +41,13 @@ const inside = (where: Where, ...words: readonly (string | number)[]): string =>
 /** The shell commands that equal a change; [] for natspace's own state, which no command of the host knows. */
 export const shellOf = (change: Change): string[] => {
   switch (change.type) {
-    case 'namespace.add':
+    case 'namespace.add': {
+      const { path, mark } = change
+      const alias = mark === undefined ? [] : [ip(path, 'link', 'set', 'dev', 'lo', 'alias', mark)]
+      return [namespaceCommand(true, path), ...alias]
+    }
     case 'namespace.delete':
-      return [namespaceCommand(change.type === 'namespace.add', change.path)]
+      return [namespaceCommand(false, change.path)]
     case 'veth.add': {
       const { where, peer } = change
       // ip(8) gives the peer to a namespace by its name, or by the path that pins it.

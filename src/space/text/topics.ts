@@ -1,11 +1,20 @@
 import { formatEgress } from '../spec/egress.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
+import { commandOn, type Evidence } from './evidence.ts'
 
 /**
  * What has to be understood beside the steps: how a reply finds its way, how a packet walks through the host, how
- * outside reaches a published port, and what a space may reach. Each as paragraphs and numbered points, with the values of a space.
+ * outside reaches a published port, and what a space may reach. Each as paragraphs and numbered points, with the values of a
+ * space, and with the commands that show it. The lab proves the same sentences one by one.
  */
-export type Topic = { name: string; title: string; paragraphs: string[]; points: string[]; after: string[] }
+export type Topic = {
+  name: string
+  title: string
+  paragraphs: string[]
+  points: string[]
+  after: string[]
+  evidence: Evidence[]
+}
 
 type Topics = (space: ResolvedSpace, outside: Outside) => Topic
 
@@ -22,39 +31,52 @@ export const outsideOf = ({ uplink }: ResolvedSpace): Outside => ({
   uplink: uplink ?? 'UPLINK',
 })
 
-const reply: Topics = ({ address, hostInterface }, { host, other, uplink }) => ({
+const reply: Topics = (space, { host, other, uplink }) => ({
   name: 'reply',
   title: 'Why the reply finds its way though no DNAT rule exists',
   paragraphs: [
     'Connection tracking remembers the translation of step 8 and reverses it for every reply.',
-    `A ping from inside, seen at three points (tcpdump -envi IF -p icmp), with ${host} as this host and ${other} as another:`,
+    `Captures at three points (tcpdump -envi IF -p icmp) of a ping from inside, with ${host} as this host and ${other} as another:`,
   ],
   points: [
     `the LAN, at the other host: request ${host} > ${other}, reply ${other} > ${host}`,
     `${uplink} of this host: request ${host} > ${other}, reply ${other} > ${host}, with the query identifier of the request`,
-    `${hostInterface} of this host: request ${address} > ${other}, reply ${other} > ${address}, with the same identifier`,
+    `${space.hostInterface} of this host: request ${space.address} > ${other}, reply ${other} > ${space.address}, with the same identifier`,
   ],
   after: [
     'For ICMP the key is the query identifier (RFC 5508 section 3.1, ICMP Query Mapping), which plays the part that the port plays in TCP and UDP: the NAT may even have to change it, when two namespaces use the same one.',
     'It is often said that TCP and UDP need a DNAT rule where ICMP does not. To be exact: replies of any protocol are reversed by connection tracking, and a DNAT rule is needed only for a new connection that begins outside.',
-    `Without step 8 the request does reach the other host, with source ${address}, and the reply never comes back: its destination is an inside address to which the other host has no route.`,
+    `Without step 8 the request does reach the other host, with source ${space.address}, and the reply never comes back: its destination is an inside address to which the other host has no route.`,
+  ],
+  evidence: [
+    {
+      command: commandOn(space, 'trace', '--to', other),
+      shows: 'the points, and who reverses the reply',
+    },
+    { command: commandOn(space, 'capture', 'icmp'), shows: 'any ping at these points, while it happens' },
   ],
 })
 
-const walk: Topics = ({ address, hostInterface, gateway }, { uplink }) => ({
+const walk: Topics = (space, { other, uplink }) => ({
   name: 'walk',
   title: 'The walk of an outbound packet through this host',
   paragraphs: [
-    `The namespace sends it to its default route (step 6), ${gateway}, which must be the host end of the cable, as its only cable leads there.`,
+    `The namespace sends it to its default route (step 6), ${space.gateway}, which must be the host end of the cable, as its only cable leads there.`,
   ],
   points: [
     'PREROUTING: nothing to translate for a packet that goes out; the guard lets it in, as it bears the address of the space.',
-    `Routing decision: the destination is not this host, so the packet is forwarded. That needs step 7, which is off by default, and then the FORWARD rules of step 9: in from ${hostInterface}, out to ${uplink}. Here it is decided whether the space may reach the destination (natspace explain policy).`,
+    `Routing decision: the destination is not this host, so the packet is forwarded. That needs step 7, which is off by default, and then the FORWARD rules of step 9: in from ${space.hostInterface}, out to ${uplink}. Here it is decided whether the space may reach the destination (natspace explain policy).`,
     `Forwarding: the route to the destination leaves by ${uplink}.`,
-    `POSTROUTING: the source is still ${address}; step 8 puts the address of this host in its place.`,
+    `POSTROUTING: the source is still ${space.address}; step 8 puts the address of this host in its place.`,
     `Out by ${uplink}.`,
   ],
   after: [],
+  evidence: [
+    {
+      command: commandOn(space, 'trace', '--to', other, '-v'),
+      shows: 'this walk and the way back, hook by hook',
+    },
+  ],
 })
 
 const inbound: Topics = (space, { host, uplink }) => {
@@ -84,11 +106,17 @@ const inbound: Topics = (space, { host, uplink }) => {
           ]),
       'The server sees who asks. There are three exceptions, which could not be answered otherwise: this host itself by 127.0.0.1 or ::1, the space by its own published port, and anyone who asks an internal space. They appear as the host end of the cable.',
     ],
+    evidence: [
+      {
+        command: commandOn(space, 'capture', 'port', `${inner}`),
+        shows: 'a connection from outside at each point, while it happens',
+      },
+    ],
   }
 }
 
 /** What each setting of a policy means for a space, in the order in which packets are looked at. */
-const policy: Topics = space => {
+const policy: Topics = (space, { other }) => {
   const { name, internal, host, metadata, uplink, egress, connect, source } = space
   return {
     name: 'policy',
@@ -112,6 +140,12 @@ const policy: Topics = space => {
             `What leaves bears ${source === undefined ? 'the address of this host that the route has' : `${Object.values(source).join(', ')} (--source)`}.`,
           ]),
       'Into a space leads nothing but its published ports, what it is answered, and what spaces begin that are connected to it. This host itself reaches the inside address too.',
+    ],
+    evidence: [
+      {
+        command: commandOn(space, 'trace', '--to', `${other}:443`),
+        shows: 'whether it may, and which rule says so',
+      },
     ],
   }
 }

@@ -4,7 +4,7 @@ export type Fault = {
    * `error`: packets are lost or go astray; `warning`: something else is wrong, or will be; `note`: worth knowing, and no
    * reason to call a namespace ill.
    */
-  severity: 'error' | 'warning' | 'note'
+  severity: 'error' | 'warning' | 'notice'
   title: string
   /** Why it matters. */
   why: string

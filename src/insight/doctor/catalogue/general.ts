@@ -20,8 +20,15 @@ export const generalFaults = {
     'the probe was seen leaving by the uplink, and no answer in the time',
     causes,
   ),
+  POLICY: fault(
+    'warning',
+    'The space was told not to',
+    'What a space may reach is part of its spec: --internal, --egress, --host, --metadata, and the isolation between spaces.',
+    'Change the spec if that is not what you want: natspace explain policy NAME shows it.',
+    'a rule of natspace stopped it',
+  ),
   REFUSED: fault(
-    'note',
+    'notice',
     'The other side refused',
     'The packet arrived and was refused there: the network works.',
     'Start the program there, or ask another port.',
@@ -48,6 +55,6 @@ export const generalFaults = {
     'Somebody changed what natspace had made.',
     'natspace up puts it right; natspace watch does so by itself.',
     'the difference that natspace status shows',
-    causes,
+    [...causes, 'MTU-', 'ST-BOOT', 'ST-HALF'],
   ),
 } as const

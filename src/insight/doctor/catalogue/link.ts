@@ -3,7 +3,7 @@ import { fault } from './entry.ts'
 /** Links, addresses, and neighbours. */
 export const linkFaults = {
   'LNK-LO': fault(
-    'note',
+    'notice',
     'The loopback is down',
     'Programs in the namespace reach neither 127.0.0.1 nor their own address.',
     'Take it up.',
@@ -83,7 +83,7 @@ export const linkFaults = {
     'A packet needs the link address of the next hop (ARP, neighbour discovery); nobody answered for it.',
     'Find out who should have that address: a wrong gateway, a host that is off, or a filter of ARP.',
     'a neighbour entry in the state FAILED or INCOMPLETE; drop reason NEIGH_FAILED',
-    ['LNK-', 'ADR-', 'NGH-STALEMAC'],
+    ['LNK-', 'ADR-', 'NGH-STALEMAC', 'RT-'],
   ),
   'NGH-STALEMAC': fault(
     'error',

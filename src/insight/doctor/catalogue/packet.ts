@@ -2,6 +2,9 @@ import { fault } from './entry.ts'
 
 const below = ['ENV-', 'NS-', 'LNK-', 'ADR-', 'RT-', 'SYS-', 'UP-NONE']
 
+/** What is led the wrong way comes to rules that are not meant for it. */
+const astray = ['RT-', 'LNK-', 'ADR-NONE']
+
 /** Firewalls, translation, connection tracking. */
 export const packetFaults = {
   'FW-DOCKER': fault(
@@ -10,6 +13,7 @@ export const packetFaults = {
     'Docker sets the policy of FORWARD to DROP, for everybody.',
     'Accept the cable in DOCKER-USER, as natspace up --fix-firewall does.',
     'the policy or a rule of ip filter FORWARD drops it, and Docker has chains there',
+    astray,
   ),
   'FW-UFW-FWD': fault(
     'error',
@@ -17,6 +21,7 @@ export const packetFaults = {
     'ufw forwards nothing unless it is told to.',
     'ufw route allow, as natspace up --fix-firewall does.',
     'a chain of ufw drops it at the hook forward',
+    astray,
   ),
   'FW-UFW-IN': fault(
     'error',
@@ -31,6 +36,7 @@ export const packetFaults = {
     'The link is in no zone that forwards, or in none at all.',
     'Bind the link to a zone that forwards, as natspace up --fix-firewall does.',
     'a chain of firewalld refuses it at the hook forward',
+    astray,
   ),
   'FW-FWD-STRICT': fault(
     'error',
@@ -59,6 +65,7 @@ export const packetFaults = {
     'A VPN client drops what does not leave by its tunnel.',
     'Allow the network of the namespace in the VPN client.',
     'a rule of the VPN drops it',
+    astray,
   ),
   'FW-LEGACY': fault(
     'error',
@@ -73,7 +80,7 @@ export const packetFaults = {
     'An accept ends only its own chain: a drop in any other table wins.',
     'Accept it where it is dropped.',
     'a chain of natspace accepted it, and a chain of somebody else drops it at the same hook',
-    ['FW-DOCKER', 'FW-UFW-FWD', 'FW-FWD-ZONE', 'FW-FWD-STRICT', 'FW-KILLSWITCH'],
+    ['FW-DOCKER', 'FW-UFW-FWD', 'FW-FWD-ZONE', 'FW-FWD-STRICT', 'FW-KILLSWITCH', ...astray],
   ),
   'FW-DROP': fault(
     'error',
@@ -81,7 +88,7 @@ export const packetFaults = {
     'The rule or policy that is named decided so.',
     'Accept the packet in front of that rule, or remove the rule.',
     'the verdict of the rule, by the trace of the kernel',
-    ['FW-PRIO'],
+    ['FW-PRIO', ...astray],
   ),
   'FW-GONE': fault(
     'error',

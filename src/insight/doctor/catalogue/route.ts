@@ -31,7 +31,7 @@ export const routeFaults = {
     'Answers come as far as this host, and it does not know where the namespace is.',
     'Add the route, or the address of the host end, which brings it.',
     'the look-up of the answer does not give the cable',
-    ['LNK-', 'ADR-NONE'],
+    ['LNK-', 'ADR-NONE', 'ADR-DUP', 'ADR-OVERLAP'],
   ),
   'RT-VPN-REPLY': fault(
     'error',
@@ -46,6 +46,7 @@ export const routeFaults = {
     'A rule by source address leads to a table that does not know the namespace.',
     'Add the route to that table too.',
     'a rule from ADDRESS looks up a table without a route to the subnet',
+    ['RT-NOHOSTROUTE', 'RT-VPN-REPLY', 'LNK-', 'ADR-'],
   ),
   'RT-RPF': fault(
     'error',
@@ -53,6 +54,7 @@ export const routeFaults = {
     'In strict mode the kernel drops a packet whose answer would leave by another link than it came in by.',
     'Set rp_filter of that link to 2 (loose).',
     'max(all, link) of rp_filter is 1 and the look-up of the way back gives another link; counter IPReversePathFilter; drop reason IP_RPFILTER',
+    ['RT-NOHOSTROUTE', 'RT-VPN-REPLY', 'LNK-', 'ADR-NONE'],
   ),
   'RT-MARTIAN': fault(
     'error',
@@ -74,6 +76,13 @@ export const routeFaults = {
     'What this host cannot reach, no namespace behind it reaches.',
     'Bring the uplink of the host up: link, address, default route.',
     'no route of the host to the destination, or its link is down or without a carrier',
+  ),
+  'UP-SILENT': fault(
+    'notice',
+    'Nothing outside answered this host itself',
+    'The next router was asked, as nobody said whom else: it does not answer this host either, so nothing is known of the way behind it.',
+    'Name a destination that answers: --to HOST.',
+    'the router that the doctor chose answers neither the namespace nor the host',
   ),
   'UP-CHANGED': fault(
     'error',

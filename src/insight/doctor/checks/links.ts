@@ -2,8 +2,8 @@ import type { Where } from '../../../linux/change.ts'
 import type { Link } from '../../../linux/rtnetlink/link.ts'
 import { interfaceSysctl } from '../../../linux/sysctl.ts'
 import type { Facts } from '../facts.ts'
-import { type CheckResult, type Finding, noFix, resultOf, together } from '../finding.ts'
-import { ipInside } from '../subject.ts'
+import { type CheckResult, type Finding, resultOf, together } from '../finding.ts'
+import { againFix, ipInside } from '../subject.ts'
 
 /** The cable: both ends, the bridge behind it, and the loopback inside. */
 export const checkLinks = (facts: Facts): CheckResult => together([checkLoopback(facts), checkCable(facts)])
@@ -44,7 +44,7 @@ const checkCable = (facts: Facts): CheckResult => {
               .join(', ') || 'none'
           }`,
         ],
-        fix: noFix,
+        fix: againFix(subject),
       },
     ])
   }
@@ -55,7 +55,7 @@ const checkCable = (facts: Facts): CheckResult => {
         code: 'LNK-LOST',
         what: `${expected}, the host end of the cable, is not there`,
         evidence: [`${inner.name} inside has its other end elsewhere`],
-        fix: noFix,
+        fix: againFix(subject),
       },
     ])
   if (inner.kind === 'veth' && host === undefined)
@@ -66,7 +66,7 @@ const checkCable = (facts: Facts): CheckResult => {
         evidence: [
           `${inner.name} names ${inner.peer === undefined ? 'no peer' : `the peer with the index ${inner.peer}`}, and no veth here names it back`,
         ],
-        fix: noFix,
+        fix: againFix(subject),
       },
     ])
   return together([

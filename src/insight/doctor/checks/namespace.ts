@@ -2,6 +2,7 @@ import { currentBoot, readSpaceRecord } from '../../../space/state/records.ts'
 import { quoteShell } from '../../../space/text/quote-shell.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf } from '../finding.ts'
+import { againFix } from '../subject.ts'
 
 /** Whether the namespace is there, is one, and may be entered. Nothing else can be looked at where it is not. */
 export const checkNamespace = (facts: Facts): CheckResult => {
@@ -30,7 +31,7 @@ export const checkNamespace = (facts: Facts): CheckResult => {
         code: 'ST-BOOT',
         what: `${name} was made before this machine was started anew`,
         evidence: [`boot of the record: ${record.bootId}`, `this boot: ${currentBoot(kernel)}`],
-        fix: noFix,
+        fix: againFix(subject),
       },
     ])
   if (state === 'missing')
@@ -39,12 +40,15 @@ export const checkNamespace = (facts: Facts): CheckResult => {
         code: 'NS-GONE',
         what: `${path} does not exist`,
         evidence: [`nothing is at ${path}`],
-        fix: /^\/run\/netns\//.test(path)
-          ? {
-              commands: [`ip netns add ${quoteShell(path.replace('/run/netns/', ''))}`],
-              undo: [`ip netns delete ${quoteShell(path.replace('/run/netns/', ''))}`],
-            }
-          : noFix,
+        fix:
+          space !== undefined
+            ? againFix(subject)
+            : /^\/run\/netns\//.test(path)
+              ? {
+                  commands: [`ip netns add ${quoteShell(path.replace('/run/netns/', ''))}`],
+                  undo: [`ip netns delete ${quoteShell(path.replace('/run/netns/', ''))}`],
+                }
+              : noFix,
       },
     ])
   return resultOf([staleFinding(facts, path)])
@@ -52,9 +56,18 @@ export const checkNamespace = (facts: Facts): CheckResult => {
 
 /** A plain file: is it a mount that another process sees? */
 const staleFinding = ({ kernel }: Facts, path: string): Finding => {
+  const read = (pid: string) => mountsOf(file => kernel.readFile(file), pid)
+  const below = folderDevice(read('self'), path)
   const holder = (kernel.readFolder('/proc') ?? [])
     .filter(name => /^\d+$/.test(name))
-    .find(pid => mountsOf(kernel.readFile.bind(kernel), pid).some(line => line.includes(` ${path} `)))
+    .find(pid => {
+      const mounts = read(pid)
+      // Of the same folder: a sandbox may have another one at that path.
+      return (
+        mounts.some(mount => mount.point === path && mount.type === 'nsfs') &&
+        folderDevice(mounts, path) === below
+      )
+    })
   if (holder !== undefined)
     return {
       code: 'NS-PROPAGATION',
@@ -73,11 +86,26 @@ const staleFinding = ({ kernel }: Facts, path: string): Finding => {
   }
 }
 
-const mountsOf = (read: (path: string) => string | undefined, pid: string): string[] => {
+/** A line of mountinfo (proc(5)). */
+type Mount = { device: string; point: string; type: string }
+
+const mountsOf = (read: (path: string) => string | undefined, pid: string): Mount[] => {
+  let text: string
   try {
-    return (read(`/proc/${pid}/mountinfo`) ?? '').split('\n').filter(line => line.includes(' - nsfs '))
+    text = read(`/proc/${pid}/mountinfo`) ?? ''
   } catch {
     // A process that has ended, or that may not be looked into, tells nothing.
     return []
   }
+  return text.split('\n').flatMap((line): Mount[] => {
+    const [, , device, , point] = line.split(' ')
+    const type = line.split(' - ')[1]?.split(' ')[0]
+    return device === undefined || point === undefined || type === undefined ? [] : [{ device, point, type }]
+  })
 }
+
+/** The device on which the folder of a path is: that of the innermost mount above it. */
+const folderDevice = (mounts: readonly Mount[], path: string): string | undefined =>
+  mounts
+    .filter(({ point, type }) => type !== 'nsfs' && path.startsWith(point === '/' ? '/' : `${point}/`))
+    .toSorted((a, b) => b.point.length - a.point.length)[0]?.device

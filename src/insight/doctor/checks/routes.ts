@@ -157,15 +157,14 @@ const checkBack = (facts: Facts): CheckResult => {
   const answer = facts.route(undefined, question)
   const plain = facts.route(undefined, { destination: source })
   const leadsBack = (decision: RouteDecision) => decision.found && decision.device?.index === router.index
-  if (!leadsBack(plain) || (isOutside && !leadsBack(answer) && !isReverseError(answer)))
+  if (!leadsBack(plain) || (isOutside && !leadsBack(answer) && isAnswerAbout(answer)))
     return resultOf([missingBack(facts, leadsBack(plain) ? answer : plain)])
   const tables = sourceTables(facts)
   return tables.length > 0 ? resultOf(tables) : resultOf([], `answers: ${decisionText(plain)}`)
 }
 
-/** What a look-up with an incoming link says of the source rather than of the destination. */
-const isReverseError = (decision: RouteDecision): boolean =>
-  !decision.found && ['EINVAL', 'EXDEV'].includes(decision.code)
+/** A look-up with an incoming link may also fail by its source, or as that link does not forward. */
+const isAnswerAbout = (decision: RouteDecision): boolean => decision.found || decision.code === 'ENETUNREACH'
 
 const missingBack = (facts: Facts, decision: RouteDecision): Finding => {
   const { source = '', router, destination } = facts

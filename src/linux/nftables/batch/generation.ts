@@ -3,6 +3,9 @@ import { ProtocolError } from '../../netlink/errors.ts'
 import { generationMessage } from '../messages/generation.ts'
 import { headerOf, messageTypes } from '../messages/header.ts'
 
+/** Type of the message by which the kernel tells that the ruleset has changed: NFT_MSG_NEWGEN. */
+export const newGenerationType = messageTypes.NFT_MSG_NEWGEN
+
 /** The state of the ruleset of a namespace: it gets a new number with each batch. */
 export type Generation = { id: number; processId: number; processName: string }
 

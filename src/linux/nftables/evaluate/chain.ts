@@ -2,7 +2,7 @@ import type { HookName } from '../hook.ts'
 import type { Chain, Table } from '../read/model.ts'
 import type { Possibility, RuleRef, Visit } from './outcome.ts'
 import { Registers } from './registers.ts'
-import { evaluateRule } from './rule.ts'
+import { evaluateRule, type RuleResult } from './rule.ts'
 import { joinOptional, joinStates, type State } from './state.ts'
 import type { End } from './step.ts'
 
@@ -28,6 +28,26 @@ const joinWays = (one: Way | undefined, other: Way | undefined): Way | undefined
     ? (one ?? other)
     : { state: joinStates(one.state, other.state), plain: one.plain || other.plain }
 
+/** What to take for granted of a rule of which it is not known whether it applies; undefined: nothing. */
+export type Assumption = (rule: RuleRef) => boolean | undefined
+
+/** The verdict of a rule, where it is certain. */
+const saidBy = ({ next, ends, match }: RuleResult): Pick<Visit, 'verdict'> => {
+  const [only, ...more] = ends
+  if (match !== true || more.length > 0) return {}
+  if (only === undefined) return { verdict: { name: 'continue' } }
+  const { end } = only
+  if (next !== undefined || end.verdict === 'unknown') return {}
+  if (end.verdict === 'nat') return { verdict: { name: 'accept' } }
+  if (end.verdict === 'reject') return { verdict: { name: 'drop' } }
+  return {
+    verdict: {
+      name: end.verdict,
+      ...(end.verdict === 'jump' || end.verdict === 'goto' ? { chain: end.chain } : {}),
+    },
+  }
+}
+
 /** The uncertain rules by which a chain was come to, the last one first. */
 type Path = { by: RuleRef; before: Path | undefined }
 
@@ -46,9 +66,12 @@ export class Walk {
   readonly #registers = new Registers()
   readonly #chains: ReadonlyMap<string, Chain>
 
-  constructor(hook: HookName, table: Table) {
+  readonly #assume: Assumption | undefined
+
+  constructor(hook: HookName, table: Table, assume?: Assumption) {
     this.hook = hook
     this.table = table
+    this.#assume = assume
     this.#chains = new Map(table.chains.map(chain => [chain.name, chain]))
   }
 
@@ -58,22 +81,22 @@ export class Walk {
     let left: Way | undefined
     for (const [index, rule] of chain.rules.entries()) {
       if (way === undefined) break
-      const result = evaluateRule(rule, {
-        hook: this.hook,
-        table: this.table,
-        registers: this.#registers,
-        state: way.state,
-      })
+      const by = { ...this.refOf(chain), rule: { handle: rule.handle, index } }
+      const { hook, table } = this
+      const result = evaluateRule(
+        rule,
+        { hook, table, registers: this.#registers, state: way.state },
+        this.#assume?.(by),
+      )
       // Most rules are about other packets, and a firewall can have thousands.
       this.#left--
       if (result.match === false) continue
-      const by = { ...this.refOf(chain), rule: { handle: rule.handle, index } }
       if (this.#left < 0) {
         this.#end('unknown', by, way, path)
         break
       }
-      this.visits.push({ by, match: result.match })
       const certain = result.next === undefined && result.ends.length === 1
+      this.visits.push({ by, match: result.match, ...saidBy(result), unsure: result.unsure })
       const { plain }: Way = way
       const inside: Path | undefined = certain ? path : { by, before: path }
       way = result.next === undefined ? undefined : { state: result.next, plain }

@@ -54,6 +54,10 @@ const kept = (make: (packet: Packet) => Bits): ((packet: Packet) => Bits) => {
   }
 }
 
+/** The six bits of DSCP, or as many of them as the byte holds, moved to their place: value and mask. */
+const shifted = (dscp: number | undefined, by: number): [value: number, mask: number] =>
+  dscp === undefined ? [0, 0] : [(dscp << by) & 0xff, (0x3f << by) & 0xff]
+
 /** The IPv4 or IPv6 header. */
 export const networkHeader = kept(packet => {
   const header = new Header()
@@ -65,20 +69,39 @@ export const networkHeader = kept(packet => {
         // The flag "more fragments" and the offset; "don't fragment" above them is unknown.
         .part(6, 0, 0x3f)
         .part(7, 0, 0xff)
+        .part(1, ...shifted(packet.dscp, 2))
+        .number(8, 1, packet.ttl)
         .number(9, 1, packet.protocol)
         .address(12, 4, packet.source)
         .address(16, 4, packet.destination).bits
     )
   return header
-    .part(0, 0x60, 0xf0)
+    .part(0, 0x60 | ((packet.dscp ?? 0) >> 2), packet.dscp === undefined ? 0xf0 : 0xff)
+    .part(1, ...shifted(packet.dscp, 6))
     .number(4, 2, packet.length === undefined ? undefined : Math.max(0, packet.length - 40))
     .number(6, 1, packet.protocol)
+    .number(7, 1, packet.ttl)
     .address(8, 16, packet.source)
     .address(24, 16, packet.destination).bits
 })
 
 /** Protocols whose header begins with the ports: TCP, UDP, DCCP, SCTP and UDP-Lite. */
-const withPorts: readonly number[] = [PROTOCOL_NUMBER.tcp, PROTOCOL_NUMBER.udp, 33, PROTOCOL_NUMBER.sctp, 136]
+export const withPorts: readonly number[] = [
+  PROTOCOL_NUMBER.tcp,
+  PROTOCOL_NUMBER.udp,
+  33,
+  PROTOCOL_NUMBER.sctp,
+  136,
+]
+
+/** A port; of one that is not known the bits that all of its range begin with. */
+const portBits = (port: number | undefined, range: Packet['sourcePorts']): Bits => {
+  if (port !== undefined || range === undefined) return integerBits(port, 2, 'network')
+  const free = 32 - Math.clz32(range.first ^ range.last)
+  const mask = (0xffff << free) & 0xffff
+  const bits = (value: number) => integerBits(value, 2, 'network').value
+  return { value: bits(range.first & mask), known: bits(mask) }
+}
 
 /** The header behind it. */
 export const transportHeader = kept(packet => {
@@ -86,7 +109,9 @@ export const transportHeader = kept(packet => {
   const { protocol } = packet
   if (protocol === undefined) return header.bits
   if (withPorts.includes(protocol))
-    header.number(0, 2, packet.sourcePort).number(2, 2, packet.destinationPort)
+    header
+      .put(0, portBits(packet.sourcePort, packet.sourcePorts))
+      .put(2, portBits(packet.destinationPort, packet.destinationPorts))
   if (protocol === PROTOCOL_NUMBER.tcp) header.number(13, 1, packet.tcpFlags)
   if (protocol === PROTOCOL_NUMBER.icmp || protocol === PROTOCOL_NUMBER.icmpv6)
     header.number(0, 1, packet.icmpType).number(1, 1, packet.icmpCode)

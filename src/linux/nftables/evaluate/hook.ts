@@ -20,11 +20,13 @@ const conntrackPriority = -200
 export const evaluateHook = (ruleset: Ruleset, question: HookQuestion, packet: Packet): Outcome => {
   const { hook } = question
   const steps: ChainOutcome[] = []
-  let state: State | undefined = startState(atHook(packet, hook))
+  let state: State | undefined = startState(atHook(packet, hook), question.written)
   let last: State = state
   for (const stage of stagesOf(baseChains(ruleset, question, packet.family), hook)) {
     last = state
-    state = Array.isArray(stage) ? runNat(stage, hook, state, steps) : runFilter(stage, hook, state, steps)
+    state = Array.isArray(stage)
+      ? runNat(stage, question, state, steps)
+      : runFilter(stage, question, state, steps)
     if (state === undefined) break
   }
   return outcomeOf(steps, state, last)
@@ -32,17 +34,18 @@ export const evaluateHook = (ruleset: Ruleset, question: HookQuestion, packet: P
 
 /** Interfaces that a packet cannot have at a hook. */
 const atHook = (packet: Packet, hook: HookName): Packet => {
-  if (hook === 'prerouting' || hook === 'input') return { ...packet, oifname: '', oif: 0 }
-  return hook === 'output' ? { ...packet, iifname: '', iif: 0 } : packet
+  if (hook === 'prerouting' || hook === 'input' || hook === 'ingress')
+    return { ...packet, oifname: '', oif: 0 }
+  return hook === 'output' || hook === 'egress' ? { ...packet, iifname: '', iif: 0 } : packet
 }
 
 /** Runs one base chain, its policy included. The state behind it, if the packet may get there. */
 const run = (
   { table, chain, type, priority }: BaseChain,
-  hook: HookName,
+  { hook, assume }: HookQuestion,
   state: State,
 ): { walk: Walk; outcome: ChainOutcome } => {
-  const walk = new Walk(hook, table)
+  const walk = new Walk(hook, table, assume)
   const end = walk.chain(chain, { state, plain: true })
   if (end !== undefined) {
     const policy = chain.policy ?? 'accept'
@@ -70,12 +73,13 @@ const run = (
 
 const runFilter = (
   base: BaseChain,
-  hook: HookName,
+  question: HookQuestion,
   state: State,
   steps: ChainOutcome[],
 ): State | undefined => {
+  const { hook } = question
   const early = (hook === 'prerouting' || hook === 'output') && base.priority < conntrackPriority
-  const { walk, outcome } = run(base, hook, early ? withoutConnection(state) : state)
+  const { walk, outcome } = run(base, question, early ? withoutConnection(state) : state)
   steps.push(outcome)
   const { accepted } = walk
   if (!early || accepted === undefined) return accepted
@@ -92,7 +96,7 @@ const withoutConnection = (state: State): State => {
 
 const runNat = (
   chains: readonly BaseChain[],
-  hook: HookName,
+  question: HookQuestion,
   state: State,
   steps: ChainOutcome[],
 ): State | undefined => {
@@ -103,7 +107,7 @@ const runNat = (
   let behind: State | undefined = ctState === undefined ? state : undefined
   for (const base of chains) {
     if (untranslated === undefined) break
-    const { walk, outcome } = run(base, hook, untranslated)
+    const { walk, outcome } = run(base, question, untranslated)
     steps.push(outcome)
     behind = joinOptional(behind, walk.translated)
     untranslated = walk.accepted
@@ -133,6 +137,7 @@ const outcomeOf = (steps: readonly ChainOutcome[], end: State | undefined, last:
     ...(certain === undefined ? {} : { nat: certain }),
     translations,
     after: packetOf(end ?? last),
+    written: (end ?? last).written,
   }
 }
 

@@ -2,7 +2,8 @@
  * What a ruleset would do with a packet that is described: pure, three-valued, and true to the kernel's order of things.
  * @module
  */
-export type { HookQuestion } from './base-chains.ts'
+export { type BaseChain, baseChains, type HookQuestion, natPriority } from './base-chains.ts'
+export type { Assumption } from './chain.ts'
 export { evaluateHook } from './hook.ts'
 export type {
   ChainOutcome,

@@ -11,6 +11,7 @@ import { evaluateDynset, evaluateLookup, evaluateObjref } from './lookup.ts'
 import { evaluateMeta } from './meta.ts'
 import { evaluateMasq, evaluateNat, evaluateRedir } from './nat.ts'
 import { evaluatePayload } from './payload.ts'
+import { evaluateRt } from './rt.ts'
 import { withPacket } from './state.ts'
 import { endWith, goOn, onlyIf, type Step } from './step.ts'
 import { evaluateImmediate } from './verdict.ts'
@@ -76,6 +77,7 @@ export const evaluateInstruction = (instruction: Instruction, context: Context):
       return onlyIf('unknown', state)
     }
     case 'rt':
+      return evaluateRt(instruction.data, context)
     case 'numgen':
     case 'hash':
     case 'osf':

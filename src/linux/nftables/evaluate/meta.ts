@@ -70,7 +70,7 @@ const load = (key: MetaKey | number | undefined, { state, hook }: Context): Bits
       return packet.oifname === '' ? 'none' : nameBits(packet.oifkind)
     case 'pkttype':
       // PACKET_HOST: the kernel forwards nothing else.
-      return hook === 'forward' ? integerBits(0, 1) : unknownBits(1)
+      return integerBits(hook === 'forward' ? 0 : packet.pkttype, 1)
     default:
       if (ofSocket.includes(key) && (hook === 'forward' || hook === 'prerouting')) return 'none'
       return unknownBits((typeof key === 'string' ? bytesOf[key] : undefined) ?? 4)

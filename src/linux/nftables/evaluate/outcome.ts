@@ -31,7 +31,14 @@ export type Possibility = {
 }
 
 /** A rule that was met and not surely passed over, in the order in which the packet met it. */
-export type Visit = { by: RuleRef; match: true | 'unknown' }
+export type Visit = {
+  by: RuleRef
+  match: true | 'unknown'
+  /** What it said, where that is certain: as trace events have it, so a refusal is a drop, and a translation an accept. */
+  verdict?: { name: 'accept' | 'drop' | 'queue' | 'return' | 'jump' | 'goto' | 'continue'; chain?: string }
+  /** Places of those of its instructions, from 0, of which it is not known what they do with the packet. */
+  unsure: readonly number[]
+}
 
 /** What one base chain does. */
 export type ChainOutcome = {
@@ -75,4 +82,6 @@ export type Outcome = {
   translations: readonly Translation[]
   /** The packet as it goes on to the next hook. */
   after: Packet
+  /** Sets that rules may have written to by now: for the `written` of the next question about the same packet. */
+  written: ReadonlySet<string>
 }

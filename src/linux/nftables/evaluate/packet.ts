@@ -40,12 +40,20 @@ export type Packet = {
   protocol?: number
   sourcePort?: number
   destinationPort?: number
+  /** Where a port is not known: of which it is one. */
+  sourcePorts?: { first: number; last: number }
+  destinationPorts?: { first: number; last: number }
   icmpType?: number
   icmpCode?: number
   /** The TCP header's flags as one number: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32. */
   tcpFlags?: number
   /** Bytes, the network header included. */
   length?: number
+  /** TTL or hop limit. */
+  ttl?: number
+  dscp?: number
+  /** To whom the link addressed it: PACKET_HOST is 0. Known by itself where it is forwarded. */
+  pkttype?: number
   ctState?: ConnectionState
   ctDirection?: 'original' | 'reply'
   /** Whether destination or source of the connection are translated. */

@@ -52,15 +52,30 @@ export const find = (set: SetState, key: Bits): Found => {
     : { sure: undefined, maybe: [...maybe, catchAll], certainlyIn: true }
 }
 
-/** The bytes that a map gives for an element; of intervals and what cannot be turned back nothing is known. */
+/** The bytes that a map gives for an element; of what cannot be turned back nothing is known. */
 export const mappedBits = (set: SetState, element: SetElement): Bits => {
   const length = set.dataBytes ?? 0
   const { data } = element
-  if (!Array.isArray(data) || set.dataInterval) return unknownBits(length)
+  if (!Array.isArray(data)) return unknownBits(length)
+  if (set.dataInterval) return intervalBits(set, data, length)
   const values = data.filter(value => typeof value !== 'object')
   if (values.length !== data.length) return unknownBits(length)
   const joined = readable(() => joinFields(stateDataFields(set), values))
   return joined === undefined ? unknownBits(length) : knownBits(joined)
+}
+
+/** A map of intervals gives the first and the last value, in registers that follow each other. */
+const intervalBits = (set: SetState, data: readonly KeyField[], length: number): Bits => {
+  const [field, ...moreFields] = stateDataFields(set)
+  const [value, ...moreValues] = data
+  if (field === undefined || value === undefined || moreFields.length + moreValues.length > 0)
+    return unknownBits(length)
+  const bounds = readable(() => fieldBounds(field, value))
+  if (bounds === undefined || bounds[0].length * 2 !== length) return unknownBits(length)
+  const joined = new Uint8Array(length)
+  joined.set(bounds[0])
+  joined.set(bounds[1], length / 2)
+  return knownBits(joined)
 }
 
 const liesIn = (key: Bits, bounds: Interval['bounds'], fields: Index['fields']): Truth =>

@@ -12,11 +12,11 @@ export type State = {
 }
 
 /** The state of a packet that meets its first rule. */
-export const startState = (packet: Packet): State => ({
+export const startState = (packet: Packet, written: ReadonlySet<string> = new Set()): State => ({
   packet,
   mark: integerBits(packet.mark, 4),
   ctMark: integerBits(packet.ctMark, 4),
-  written: new Set(),
+  written,
 })
 
 /** The packet of a state. */

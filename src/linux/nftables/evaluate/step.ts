@@ -6,6 +6,10 @@ export type NatAction = {
   kind: 'dnat' | 'snat' | 'masquerade' | 'redirect'
   address?: string
   port?: number
+  /** The rule gives several ports, of which one is taken. */
+  ports?: { first: number; last: number }
+  /** The port is drawn: not even one that is free is kept. */
+  random?: true
 }
 
 /** How a rule can end with a verdict. `unknown`: an instruction that is not understood may have given any. */

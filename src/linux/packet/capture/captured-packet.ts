@@ -1,6 +1,9 @@
 import type { Instruction } from '../filter/instruction.ts'
 import type { Audience } from './link-address.ts'
 
+/** What tcpdump(8) keeps of a packet unless told otherwise: all of any packet there is. */
+export const defaultSnapLength = 262_144
+
 /** Where and what to capture. */
 export type CaptureOptions = {
   /** Index of the interface in its namespace. */
@@ -31,3 +34,21 @@ export type CapturedPacket = {
 
 /** Packets that passed the filter since the capture began, and those of them that found no room and are lost. */
 export type CaptureStatistics = { seen: number; dropped: number }
+
+/** A capture at one interface, however its packets are read. */
+export type PacketSource = Disposable & {
+  /** For poll(2): readable when packets are there. */
+  readonly descriptor: number
+  /** What packets begin with here. */
+  readonly link: 'ethernet' | 'ip'
+  /** Whether the interface was down, or was removed, at some time since the capture began; packets may be missing then. */
+  readonly interfaceWentDown: boolean
+  /**
+   * What has been queued, the oldest first, at most so many; an empty list when there is nothing. Does not wait. Throws
+   * SystemError.
+   */
+  readBatch(most?: number): CapturedPacket[]
+  /** Throws SystemError. Equivalent to the lines at the end of tcpdump(8): `packets received by filter`, `dropped by kernel`. */
+  statistics(): CaptureStatistics
+  close(): void
+}

@@ -34,9 +34,9 @@ export const linkTypeOf = (view: DataView): 'ethernet' | 'ip' | undefined => {
 /** ARPHRD_* of the interface (linux/if_arp.h). */
 export const hardwareType = (view: DataView): number => view.getUint16(8, littleEndian)
 
-/** Which way a packet went, and for whom it was; of one that this host sent only its way is known. */
-export const directionOf = (view: DataView): { direction: 'in' | 'out'; audience?: Audience } => {
-  const type = view.getUint8(10)
+/** Which way a packet went, and for whom it was, by the structure at a place; of one that this host sent only its way is known. */
+export const directionOf = (view: DataView, at = 0): { direction: 'in' | 'out'; audience?: Audience } => {
+  const type = view.getUint8(at + 10)
   if (type === PACKET_OUTGOING) return { direction: 'out' }
   const audience = audiences[type]
   return audience === undefined ? { direction: 'in' } : { direction: 'in', audience }

@@ -1,6 +1,6 @@
 import { errno, SystemError } from '../../sys/errno.ts'
 import { libc } from '../../sys/libc.ts'
-import type { PacketCapture } from './capture.ts'
+import type { PacketSource } from './captured-packet.ts'
 
 const POLLIN = 1
 
@@ -8,7 +8,7 @@ const POLLIN = 1
  * Waits in poll(2) until one of the captures has packets, for at most so many milliseconds (0: does not wait), and returns
  * those that have, or whose interface went down. The thread stands still meanwhile. Throws SystemError.
  */
-export const waitForPackets = (captures: readonly PacketCapture[], milliseconds: number): PacketCapture[] => {
+export const waitForPackets = <S extends PacketSource>(captures: readonly S[], milliseconds: number): S[] => {
   const end = performance.now() + milliseconds
   // struct pollfd: int fd; short events; short revents.
   const buffer = new ArrayBuffer(captures.length * 8)

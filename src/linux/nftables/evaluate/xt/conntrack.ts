@@ -99,9 +99,17 @@ const anyBit = (packet: Context['state']['packet'], mask: number): Truth => {
   return word.value.some(byte => byte !== 0) ? true : 'unknown'
 }
 
-/** Whether a port lies in a range. */
-export const inPorts = (port: number | undefined, first: number, last: number): Truth =>
-  port === undefined ? (first === 0 && last === 0xffff ? true : 'unknown') : port >= first && port <= last
+/** Whether a port lies in a range; `possible` is where it is if it is not known. */
+export const inPorts = (
+  port: number | undefined,
+  first: number,
+  last: number,
+  possible: { first: number; last: number } = { first: 0, last: 0xffff },
+): Truth => {
+  const range = port === undefined ? possible : { first: port, last: port }
+  if (range.first >= first && range.last <= last) return true
+  return range.last < first || range.first > last ? false : 'unknown'
+}
 
 /** XT_STATE_UNTRACKED; the other states have the same bits as in conntrack. */
 const stateUntracked = 0x40

@@ -115,7 +115,7 @@ describe('targets of iptables', () => {
   test.each([
     [tcp(1), { kind: 'dnat', address: '10.0.0.1', port: 80 }, '10.0.0.1 80'],
     [tcp(2), { kind: 'dnat', address: '10.0.0.1' }, '10.0.0.1 2'],
-    [tcp(3), { kind: 'dnat' }, 'undefined undefined'],
+    [tcp(3), { kind: 'dnat', ports: { first: 80, last: 90 } }, 'undefined undefined'],
     [tcp(4), { kind: 'redirect', port: 3128 }, 'undefined 3128'],
     [tcp(1, 6), { kind: 'dnat', address: 'fd00::1', port: 80 }, 'fd00::1 80'],
     [tcp(4, 6), { kind: 'redirect', port: 3128 }, 'undefined 3128'],

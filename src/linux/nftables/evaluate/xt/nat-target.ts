@@ -4,10 +4,10 @@ import { redirect, translate } from '../nat.ts'
 import type { NatAction, Step } from '../step.ts'
 import type { Info } from './info.ts'
 
-/** What a translation is asked for: one address, one port; undefined where there is none or a range of them. */
+/** What a translation is asked for: one address, and which ports; undefined where there is none or a range of addresses. */
 type Range = {
   address: string | undefined
-  port: number | undefined
+  ports: Pick<NatAction, 'port' | 'ports' | 'random'>
   givenAddress: boolean
   givenPort: boolean
 }
@@ -27,9 +27,15 @@ const rangeOf = (info: Info, family: 4 | 6): Range | undefined => {
   const address = info.address(first, family)
   const isOneAddress = address === info.address(last, family) && (flags & natFlags.netmap) === 0
   const isOnePort = info.be16(low) === info.be16(high) && (flags & natFlags.protoOffset) === 0
+  const random = (flags & (natFlags.random | natFlags.fullyRandom)) === 0 ? {} : { random: true as const }
+  const ports = !givenPort
+    ? {}
+    : isOnePort
+      ? { port: info.be16(low) }
+      : { ports: { first: info.be16(low), last: info.be16(high) } }
   return {
     address: givenAddress && isOneAddress ? address : undefined,
-    port: givenPort && isOnePort ? info.be16(low) : undefined,
+    ports: { ...ports, ...random },
     givenAddress,
     givenPort,
   }
@@ -38,20 +44,17 @@ const rangeOf = (info: Info, family: 4 | 6): Range | undefined => {
 const actionOf = (
   kind: NatAction['kind'],
   address: string | undefined,
-  port: number | undefined,
-): NatAction => ({
-  kind,
-  ...(address === undefined ? {} : { address }),
-  ...(port === undefined ? {} : { port }),
-})
+  ports: Range['ports'],
+): NatAction => ({ kind, ...(address === undefined ? {} : { address }), ...ports })
 
 /** The targets DNAT, SNAT, MASQUERADE and REDIRECT of iptables. */
 export const natTarget = (kind: NatAction['kind'], info: Info, context: Context): Step => {
   const { state } = context
   const range = rangeOf(info, state.packet.family)
-  if (kind === 'redirect') return redirect(range?.port, range === undefined || range.givenPort, context)
+  if (kind === 'redirect')
+    return redirect(range?.ports ?? {}, range === undefined || range.givenPort, context)
   if (range === undefined) return translate({ kind }, state)
   const unchanged = kind === 'dnat' ? state.packet.destination : state.packet.source
   const address = kind === 'masquerade' || range.givenAddress ? range.address : unchanged
-  return translate(actionOf(kind, address, range.port), state, range.givenPort)
+  return translate(actionOf(kind, address, range.ports), state, range.givenPort)
 }

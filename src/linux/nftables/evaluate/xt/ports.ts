@@ -7,9 +7,12 @@ import type { Info } from './info.ts'
 import type { XtMatch } from './match.ts'
 
 /** The four numbers with which both structures begin: source ports, then destination ports. */
-const bothPorts = (info: Info, { sourcePort, destinationPort }: Packet, invert: number): Truth[] => [
-  inverted(inPorts(sourcePort, info.u16(0), info.u16(2)), (invert & 1) !== 0),
-  inverted(inPorts(destinationPort, info.u16(4), info.u16(6)), (invert & 2) !== 0),
+const bothPorts = (info: Info, packet: Packet, invert: number): Truth[] => [
+  inverted(inPorts(packet.sourcePort, info.u16(0), info.u16(2), packet.sourcePorts), (invert & 1) !== 0),
+  inverted(
+    inPorts(packet.destinationPort, info.u16(4), info.u16(6), packet.destinationPorts),
+    (invert & 2) !== 0,
+  ),
 ]
 
 /** struct xt_tcp, linux/netfilter/xt_tcpudp.h. Equivalent to: `-p tcp --sport --dport --tcp-flags --syn` */
@@ -63,8 +66,8 @@ export const multiport: XtMatch = (info, { state: { packet } }, revision) => {
   if (revision !== 1 || !info.has(48)) return 'unknown'
   const [which, count] = [info.u8(0), info.u8(1)]
   const ports = [
-    ...(which === 1 ? [] : [packet.sourcePort]),
-    ...(which === 0 ? [] : [packet.destinationPort]),
+    ...(which === 1 ? [] : [{ port: packet.sourcePort, range: packet.sourcePorts }]),
+    ...(which === 0 ? [] : [{ port: packet.destinationPort, range: packet.destinationPorts }]),
   ]
   const fits: Truth[] = []
   for (let i = 0; i < Math.min(count, mostPorts); i++) {
@@ -73,7 +76,7 @@ export const multiport: XtMatch = (info, { state: { packet } }, revision) => {
     const isRange = info.u8(32 + i) !== 0
     if (isRange) i++
     const last = isRange ? info.u16(2 + 2 * i) : first
-    fits.push(...ports.map(port => inPorts(port, first, last)))
+    fits.push(...ports.map(({ port, range }) => inPorts(port, first, last, range)))
   }
   return inverted(any(fits), info.u8(47) !== 0)
 }

@@ -1,0 +1,85 @@
+/** Who watches the packets of a space at the same four points: two of its cable, the uplink, and one beyond it. */
+import { existsSync, readFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { type Host, inNamespace, namespaceFile } from '../lib/host.ts'
+import { ask } from '../lib/process.ts'
+import type { Watch } from '../lib/watch.ts'
+import { missingPrograms } from './contender.ts'
+
+export type Watcher = {
+  readonly name: string
+  /** One line for the table. */
+  readonly what: string
+  /** Why it cannot take part, or undefined when it can. */
+  readonly missing: (program: string) => string | undefined
+  /** How it watches what `filter` selects. */
+  readonly watch: (program: string, host: Host, filter: readonly string[]) => Watch
+  /** Packets that it says it has captured at all points, and those that it says were lost. */
+  readonly count: (said: string) => { captured: number; lost: number }
+  readonly versions: (program: string) => Readonly<Record<string, string>>
+}
+
+const sum = (said: string, pattern: RegExp): number =>
+  [...said.matchAll(pattern)].reduce((total, [, count]) => total + Number(count), 0)
+
+/** What is kept of each packet. */
+const snapLength = '128'
+
+export const natspaceState = '/run/tmp/state-watchers'
+
+export const natspaceCapture: Watcher = {
+  name: 'natspace',
+  what: 'natspace capture -w, four points',
+  missing: program =>
+    existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
+  watch: (program, { host, outside, space }, filter) => ({
+    commands: [
+      inNamespace(
+        host,
+        ...([program, 'capture', space, '-w', '/run/tmp/four.pcapng', '-s', snapLength] as const),
+        ...(['--at', `${namespaceFile(outside)}:eth0`] as const),
+        ...filter,
+      ),
+    ],
+    ready: 'capturing at',
+    environment: { NATSPACE_STATE: natspaceState },
+  }),
+  count: said => ({
+    captured: sum(said, /^(\d+) packets?, /gm),
+    lost: sum(said, /^\d+ packets?, (\d+) lost/gm),
+  }),
+  versions: program => ({ natspace: ask(program, '--version').replace('natspace ', '') }),
+}
+
+export const tcpdumps: Watcher = {
+  name: 'tcpdump',
+  what: 'tcpdump -w, four times',
+  missing: () =>
+    missingPrograms('tcpdump', ['tcpdump']) ??
+    (readFileSync('/proc/self/setgroups', 'utf8').trim() === 'deny'
+      ? 'in the user namespace of an ordinary user it does not start, as it gives up its groups'
+      : undefined),
+  watch: (_, { host, outside, space }, filter) => ({
+    commands: (
+      [
+        [space, 'veth2'],
+        [host, 'veth1'],
+        [host, 'eth0'],
+        [outside, 'eth0'],
+      ] as const
+    ).map(([namespace, name], index) =>
+      inNamespace(
+        namespace,
+        ...(['tcpdump', '-Z', 'root', '-n', '-p', '-s', snapLength, '-i', name] as const),
+        ...(['-w', `/run/tmp/four-${index}.pcap`] as const),
+        ...filter,
+      ),
+    ),
+    ready: 'listening on',
+  }),
+  count: said => ({
+    captured: sum(said, /^(\d+) packets? captured$/gm),
+    lost: sum(said, /^(\d+) packets? dropped by kernel$/gm),
+  }),
+  versions: () => ({ tcpdump: /tcpdump version (\S+)/.exec(ask('tcpdump', '--version'))?.[1] ?? '' }),
+}

@@ -1,0 +1,58 @@
+import { faultOf } from '../../insight/doctor/catalogue.ts'
+import type { Diagnosis } from '../../insight/doctor/diagnose.ts'
+import type { Finding } from '../../insight/doctor/finding.ts'
+import type { Cause } from '../../insight/doctor/rank.ts'
+import { printable } from '../../space/spec/quote.ts'
+import type { Style } from '../style.ts'
+
+/** What a person reads: what is fine, each cause with its evidence and fix, what hides behind it, what is not known. */
+export const diagnosisLines = (
+  { subject, destination, fine, causes, notes, unchecked }: Diagnosis,
+  style: Style,
+  verbose: boolean,
+): string[] => {
+  const { bold, green, dim } = style
+  const port = destination.port === undefined ? '' : ` port ${destination.port}/${destination.protocol}`
+  return [
+    `${bold(printable(subject.name))}: to ${destination.address}${port}`,
+    ...(verbose || causes.length === 0
+      ? fine.map(line => `${green('✓')} ${printable(line)}`)
+      : [countLine(fine, style)]),
+    ...causes.flatMap(cause => ['', ...causeLines(cause, style)]),
+    ...notes.flatMap(note => ['', ...noteLines(note, style)]),
+    ...unchecked.map(line => `${dim('not checked:')} ${printable(line)}`),
+    ...(causes.length === 0 ? ['', green('nothing is wrong that could be seen')] : []),
+  ]
+}
+
+const countLine = (fine: readonly string[], { green, dim }: Style): string =>
+  `${green('✓')} ${fine.length} things are as they should be ${dim('(-v shows them)')}`
+
+const causeLines = (cause: Cause, style: Style): string[] => {
+  const { red, bold, dim } = style
+  const { title, why } = faultOf(cause.code)
+  return [
+    `${red('✗')} ${bold(title)}: ${printable(cause.what)}`,
+    ...detailLines(cause, why, style),
+    ...(cause.hides.length === 0
+      ? []
+      : [
+          `  ${dim('behind it')}  ${cause.hides.map(item => `${item.code} (${printable(item.what)})`).join('; ')}`,
+        ]),
+    `  ${dim('code')}       ${cause.code} (natspace explain ${cause.code})`,
+  ]
+}
+
+const detailLines = ({ evidence, fix, code }: Finding, why: string, { dim }: Style): string[] => [
+  `  ${dim('why')}        ${why}`,
+  ...evidence.map(line => `  ${dim('saw')}        ${printable(line)}`),
+  ...(fix.commands.length === 0
+    ? [`  ${dim('fix')}        ${faultOf(code).remedy}`]
+    : fix.commands.map(line => `  ${dim('fix')}        ${printable(line)}`)),
+  ...fix.undo.map(line => `  ${dim('undo')}       ${printable(line)}`),
+]
+
+const noteLines = (note: Finding, style: Style): string[] => [
+  `${style.yellow('·')} ${faultOf(note.code).title}: ${printable(note.what)}`,
+  ...note.evidence.map(line => `  ${style.dim('saw')}        ${printable(line)}`),
+]

@@ -1,0 +1,19 @@
+import type { Teller } from '../../lab/teller.ts'
+import { printable } from '../../space/spec/quote.ts'
+import { styleOf } from '../style.ts'
+import { endsText, headerKind, tupleText } from '../trace/header-text.ts'
+import { storyObjects } from '../trace/json.ts'
+import { eventText, storyLines } from '../trace/text.ts'
+
+/** The words of `natspace trace`, for the lab. */
+export const teller: Teller = {
+  packet(header, changed, mark) {
+    const kind = headerKind(header)
+    return `${endsText(header, changed, mark)}${kind === '' ? '' : ` ${kind}`}`
+  },
+  tuple: tupleText,
+  event: event => eventText(event, styleOf(false)),
+  plain: printable,
+  story: (story, colours) => storyLines(story, styleOf(colours), true),
+  objects: storyObjects,
+}

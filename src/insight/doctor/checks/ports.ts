@@ -1,0 +1,169 @@
+import { isLoopback } from '../../../linux/net/ip.ts'
+import { PROTOCOL_NUMBER } from '../../../linux/net/protocol.ts'
+import { evaluateHook, type Translation } from '../../../linux/nftables/evaluate/index.ts'
+import type { Listener } from '../../../linux/socket-diag/listener.ts'
+import { placeOf } from '../../../space/firewall/places.ts'
+import { publishedByOthers } from '../../../space/firewall/published-by-others.ts'
+import { formatPublish } from '../../../space/spec/publish.ts'
+import type { Publish } from '../../../space/spec/types.ts'
+import type { Facts } from '../facts.ts'
+import { type CheckResult, type Finding, noFix, resultOf, together } from '../finding.ts'
+
+/** A port of the host that should lead into the namespace. */
+export type Inbound = { protocol: 'tcp' | 'udp' | 'sctp'; port: number }
+
+/** Ports that lead into the namespace. With `inbound` that one is looked at whole, its listener too. */
+export const checkPorts = (facts: Facts, inbound: Inbound | undefined): CheckResult =>
+  together([
+    ...(facts.subject.space?.publish ?? []).map(publish => checkPublished(facts, publish)),
+    ...(inbound === undefined ? [] : [checkInbound(facts, inbound)]),
+  ])
+
+/** What can be said of a published port whether its program runs or not. */
+const checkPublished = (facts: Facts, publish: Publish): CheckResult => {
+  const { protocol, hostPort, hostAddress } = publish
+  const text = formatPublish(publish)
+  const addresses = facts
+    .links(undefined)
+    .flatMap(link => facts.addressesOf(undefined, link))
+    .map(({ address }) => address)
+  const isGone = hostAddress !== undefined && !isLoopback(hostAddress) && !addresses.includes(hostAddress)
+  return resultOf(
+    [
+      isGone
+        ? {
+            code: 'PUB-HOSTIP' as const,
+            what: `${text} is published on ${hostAddress}, which this host does not have`,
+            evidence: [`addresses: ${addresses.join(', ')}`],
+            fix: noFix,
+          }
+        : undefined,
+      ...facts.kernel
+        .listeners(undefined, protocol)
+        .filter(
+          item =>
+            item.port >= hostPort.first &&
+            item.port <= hostPort.last &&
+            (hostAddress === undefined ||
+              item.address === hostAddress ||
+              /^(0\.0\.0\.0|::)$/.test(item.address)),
+        )
+        .map(item => inUse(facts, text, item)),
+      stolen(facts, publish),
+    ],
+    `the published port ${text} is ours alone`,
+  )
+}
+
+const inUse = (facts: Facts, text: string, { address, port, inode }: Listener): Finding => {
+  const owner = facts.kernel.socketOwner(inode)
+  const program = owner === undefined ? 'a program' : `${owner.command} (process ${owner.pid})`
+  return {
+    code: 'PUB-INUSE',
+    what: `${program} of this host listens at ${address}:${port}, which is published as ${text}`,
+    evidence: [`listener ${address}:${port}`],
+    fix: noFix,
+  }
+}
+
+const stolen = (facts: Facts, { protocol, hostPort, hostAddress }: Publish): Finding | undefined => {
+  const { destination, uplink } = facts
+  const other = publishedByOthers(facts.ruleset(undefined), {
+    family: destination.family,
+    protocol,
+    port: hostPort.first,
+    ...(hostAddress === undefined ? {} : { address: hostAddress }),
+    ...(uplink === undefined ? {} : { uplink }),
+  }).find(({ certain, hook }) => certain && hook === 'prerouting')
+  if (other === undefined) return undefined
+  const { by, text, owner } = other
+  return {
+    code: 'PUB-STOLEN',
+    what: `${owner.name} leads port ${hostPort.first} elsewhere, before natspace is asked`,
+    evidence: [`${by.family} ${by.table} ${by.chain}: ${text}`],
+    fix: noFix,
+  }
+}
+
+/** A connection from outside to a port of the host: where it is led, and who waits for it there. */
+const checkInbound = (facts: Facts, { protocol, port }: Inbound): CheckResult => {
+  const { source } = facts
+  const nat = translationOf(facts, { protocol, port })
+  if (nat === undefined)
+    return resultOf([
+      {
+        code: 'PUB-NONE',
+        what: `no rule leads port ${port}/${protocol} of this host into the namespace`,
+        evidence: ['no nat chain at the hook prerouting translates a connection to it'],
+        fix: publishFix(facts, { protocol, port }),
+      },
+    ])
+  const target = nat.address
+  const { text, owner } = placeOf(facts.ruleset(undefined), nat.by)
+  const evidence = [`${nat.by.family} ${nat.by.table} ${nat.by.chain} (${owner.name}): ${text}`]
+  if (target !== undefined && target !== source)
+    return resultOf([
+      { code: 'PUB-STOLEN', what: `port ${port}/${protocol} leads to ${target}`, evidence, fix: noFix },
+    ])
+  const inner = nat.port ?? port
+  return checkListener(facts, protocol, inner)
+}
+
+const translationOf = (facts: Facts, { protocol, port }: Inbound): Translation | undefined => {
+  const { destination, uplink, seen } = facts
+  const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
+  const address = facts
+    .addressesOf(undefined, link)
+    .find(({ family }) => family === destination.family)?.address
+  return evaluateHook(
+    facts.ruleset(undefined),
+    { hook: 'prerouting', types: ['nat'] },
+    {
+      family: destination.family,
+      protocol: PROTOCOL_NUMBER[protocol],
+      destinationPort: port,
+      ...(address === undefined ? {} : { destination: address }),
+      ...(link === undefined ? {} : { iifname: link.name, iif: link.index }),
+      source: destination.address,
+      ctState: 'new',
+      ctDirection: 'original',
+      fib: ({ result, flags }) =>
+        result === 'type' && flags.length === 1 ? (flags[0] === 'daddr' ? 'local' : 'unicast') : undefined,
+    },
+  ).nat
+}
+
+const publishFix = ({ subject }: Facts, { protocol, port }: Inbound): Finding['fix'] =>
+  subject.space === undefined
+    ? noFix
+    : {
+        commands: [`natspace publish ${subject.name} ${port}/${protocol}`],
+        undo: [`natspace unpublish ${subject.name} ${port}/${protocol}`],
+      }
+
+const checkListener = (facts: Facts, protocol: Inbound['protocol'], port: number): CheckResult => {
+  const { family } = facts.destination
+  const all = facts.seen.listeners(facts.inside, protocol).filter(item => item.port === port)
+  const serves = all.filter(
+    item => !isLoopback(item.address) && (item.family === family || (item.family === 6 && !item.v6Only)),
+  )
+  if (serves.length > 0)
+    return resultOf([], `a program listens at port ${port}/${protocol} inside (${serves[0]?.address})`)
+  const alone = all.find(item => isLoopback(item.address))
+  const has = all.map(item => `${item.address}:${item.port}`)
+  return resultOf([
+    alone === undefined
+      ? {
+          code: 'PUB-NOLISTEN',
+          what: `nobody listens at port ${port}/${protocol} inside`,
+          evidence: [`listeners at that port: ${has.join(', ') || 'none'}`],
+          fix: noFix,
+        }
+      : {
+          code: 'PUB-LISTENLO',
+          what: `the program at port ${port}/${protocol} listens on ${alone.address} only`,
+          evidence: [`listener ${alone.address}:${port}`],
+          fix: noFix,
+        },
+  ])
+}

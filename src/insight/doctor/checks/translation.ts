@@ -1,0 +1,126 @@
+import { networkOf } from '../../../linux/net/prefix.ts'
+import { PROTOCOL_NUMBER } from '../../../linux/net/protocol.ts'
+import { evaluateHook, type Outcome, type Packet } from '../../../linux/nftables/evaluate/index.ts'
+import { ownerOfTable } from '../../../space/firewall/owner.ts'
+import { placeOf } from '../../../space/firewall/places.ts'
+import type { Facts } from '../facts.ts'
+import { type CheckResult, type Finding, resultOf } from '../finding.ts'
+
+/**
+ * Whether what leaves by the uplink gets an address that outside knows: the nat chains of postrouting are asked with such a
+ * packet. To be looked at where no answer came: a network that outside knows the way to needs no translation.
+ */
+export const checkTranslation = (facts: Facts): CheckResult => {
+  const { source, router, uplink, destination } = facts
+  if (source === undefined || router === undefined || uplink === undefined || uplink === router.name)
+    return resultOf([])
+  const own = facts.route(undefined, { destination: destination.address })
+  if (!own.found || own.type !== 'unicast') return resultOf([])
+  const packet = leaving(facts, uplink)
+  const outcome = postrouting(facts, packet)
+  if (outcome.translations.length > 0) return shadowed(facts, outcome, uplink)
+  const { oifname: _, oif: __, ...anywhere } = packet
+  const elsewhere = postrouting(facts, anywhere)
+  const other = elsewhere.translations[0]
+  if (other !== undefined) {
+    const { text, owner } = placeOf(facts.ruleset(undefined), other.by)
+    return resultOf([
+      {
+        code: 'NAT-OIF',
+        what: `a rule translates the source of ${source}, and not of what leaves by ${uplink}`,
+        evidence: [`${other.by.family} ${other.by.table} ${other.by.chain} (${owner.name}): ${text}`],
+        fix: masquerade(facts, uplink),
+      },
+    ])
+  }
+  return resultOf([
+    {
+      code: 'NAT-NONE',
+      what: `what ${source} sends leaves by ${uplink} with that address`,
+      evidence: ['no nat chain at the hook postrouting translates it'],
+      fix: masquerade(facts, uplink),
+    },
+  ])
+}
+
+const leaving = (facts: Facts, uplink: string): Packet => {
+  const { destination, source, router, seen } = facts
+  const protocol =
+    destination.protocol === 'icmp' && destination.family === 6
+      ? PROTOCOL_NUMBER.icmpv6
+      : PROTOCOL_NUMBER[destination.protocol]
+  const link = seen.link(undefined, uplink)
+  return {
+    family: destination.family,
+    ...(source === undefined ? {} : { source }),
+    destination: destination.address,
+    protocol,
+    ...(destination.port === undefined ? {} : { destinationPort: destination.port }),
+    ...(router === undefined ? {} : { iifname: router.name, iif: router.index }),
+    oifname: uplink,
+    ...(link === undefined ? {} : { oif: link.index }),
+    ctState: 'new',
+    ctDirection: 'original',
+    // Whoever is asked: it is forwarded, so neither end is this host's.
+    fib: ({ result, flags }) => (result === 'type' && flags.length === 1 ? 'unicast' : undefined),
+  }
+}
+
+const postrouting = (facts: Facts, packet: Packet): Outcome =>
+  evaluateHook(facts.ruleset(undefined), { hook: 'postrouting', types: ['nat'] }, packet)
+
+/** A translation to an address that the uplink does not have. */
+const shadowed = (facts: Facts, outcome: Outcome, uplink: string): CheckResult => {
+  const { nat } = outcome
+  if (nat === undefined || nat.kind !== 'snat') return resultOf([], 'the source is translated on the way out')
+  const to = nat.address
+  const known = facts
+    .links(undefined)
+    .flatMap(link => facts.addressesOf(undefined, link))
+    .map(({ address }) => address)
+  if (to === undefined || known.includes(to)) return resultOf([], 'the source is translated on the way out')
+  const { text, owner } = placeOf(facts.ruleset(undefined), nat.by)
+  const isOurs = owner.program === 'natspace'
+  return resultOf([
+    {
+      code: isOurs ? 'UP-CHANGED' : 'NAT-SHADOWED',
+      what: `what leaves by ${uplink} gets the source ${to}, which no link of this host has`,
+      evidence: [`${nat.by.family} ${nat.by.table} ${nat.by.chain} (${owner.name}): ${text}`],
+      fix: { commands: [], undo: [] },
+    },
+  ])
+}
+
+/** A rule that translates, in the language that this host's rules are in. */
+export const masquerade = (facts: Facts, uplink: string): Finding['fix'] => {
+  const { destination, source = '', cable, inside } = facts
+  const own = facts.addressesOf(inside, cable.inner).find(({ address }) => address === source)
+  const network =
+    networkOf(`${source}/${own?.prefixLength ?? (destination.family === 4 ? 32 : 128)}`) ?? source
+  const family = destination.family === 4 ? 'ip' : 'ip6'
+  if (usesIptables(facts)) {
+    const program = destination.family === 4 ? 'iptables' : 'ip6tables'
+    const rule = `POSTROUTING -s ${network} -o ${uplink} -j MASQUERADE`
+    return { commands: [`${program} -t nat -A ${rule}`], undo: [`${program} -t nat -D ${rule}`] }
+  }
+  const table = `${family} doctor_nat`
+  return {
+    commands: [
+      `nft add table ${table}`,
+      `nft 'add chain ${table} postrouting { type nat hook postrouting priority srcnat; }'`,
+      `nft 'add rule ${table} postrouting ${family} saddr ${network} oifname "${uplink}" masquerade'`,
+    ],
+    undo: [`nft delete table ${table}`],
+  }
+}
+
+/** Whether the rules of this host were made by iptables, where they are not natspace's. */
+export const usesIptables = (facts: Facts): boolean =>
+  facts
+    .ruleset(undefined)
+    .tables.some(
+      table =>
+        (table.family === 'ip' || table.family === 'ip6') &&
+        /^(filter|nat|mangle|raw)$/.test(table.name) &&
+        ownerOfTable(table).program !== 'nftables',
+    )

@@ -1,0 +1,118 @@
+import type { Kernel } from '../../linux/kernel.ts'
+import { NetlinkError } from '../../linux/netlink/errors.ts'
+import { SystemError } from '../../linux/sys/errno.ts'
+import { NamespaceError } from '../../linux/sys/namespace.ts'
+import type { StatePaths } from '../../space/state/records.ts'
+import type { Story } from '../trace/story.ts'
+import { checkAddresses } from './checks/addresses.ts'
+import { checkForwarding } from './checks/forwarding.ts'
+import { checkLinks } from './checks/links.ts'
+import { checkNames } from './checks/names.ts'
+import { checkNamespace } from './checks/namespace.ts'
+import { checkPorts, type Inbound } from './checks/ports.ts'
+import { checkRoutes } from './checks/routes.ts'
+import { checkSizes } from './checks/sizes.ts'
+import { checkState } from './checks/state.ts'
+import { checkTranslation } from './checks/translation.ts'
+import { type Destination, Facts } from './facts.ts'
+import { type CheckResult, type Finding, together } from './finding.ts'
+import { probeFindings } from './probe-findings.ts'
+import { probeStory } from './probing.ts'
+import { type Cause, rank } from './rank.ts'
+import type { Subject } from './subject.ts'
+import { chooseDestination } from './target.ts'
+
+/**
+ * Theory of operation. First what can be read is read, bottom-up: the namespace, its cable, addresses, routes, settings,
+ * what natspace made. Then a probe of our own is sent from inside and followed by the kernel's own tracer: what it says is
+ * certain. What is only a possible cause (a missing translation) is looked at where no answer came, and names where
+ * packets pass. At last what follows from something else is hidden behind it.
+ */
+
+export type DiagnosisOptions = {
+  /** Where to; chosen when left out. */
+  to?: Destination
+  /** A port of the host that should lead inside. */
+  inbound?: Inbound
+  /** Nothing is sent, and no table is made: what can be said without privilege. */
+  isPassive?: boolean
+  /** Called between two waits; true ends it. */
+  pause?: () => Promise<boolean>
+}
+
+/** What was found out about one namespace. */
+export type Diagnosis = {
+  subject: Subject
+  destination: Destination
+  /** What was looked at and is as it should be. */
+  fine: string[]
+  /** What has to be mended, in order. */
+  causes: Cause[]
+  notes: Finding[]
+  unchecked: string[]
+  /** The probe, where one was sent. */
+  story: Story | undefined
+}
+
+/** Examines one namespace. Changes nothing that it does not take back. Throws as `observeProbe`, and NatspaceError. */
+export const diagnose = async (
+  kernel: Kernel,
+  paths: StatePaths,
+  subject: Subject,
+  options: DiagnosisOptions = {},
+): Promise<Diagnosis> => {
+  const destination = options.to ?? chooseDestination(kernel, subject)
+  const facts = new Facts(kernel, paths, subject, destination)
+  const base = { subject, destination }
+  const namespace = checkNamespace(facts)
+  if (namespace.findings.length > 0) return { ...base, story: undefined, ...conclude([namespace]) }
+  const still = [
+    namespace,
+    attempt('links', () => checkLinks(facts)),
+    attempt('addresses', () => checkAddresses(facts)),
+    attempt('routes', () => checkRoutes(facts)),
+    attempt('settings of forwarding', () => checkForwarding(facts)),
+    attempt('what natspace made', () => checkState(facts)),
+    attempt('ports', () => checkPorts(facts, options.inbound)),
+  ]
+  const story = options.isPassive ? undefined : await probeStory(facts, kernel, options.pause)
+  const probed: CheckResult =
+    story === undefined
+      ? {
+          fine: [],
+          findings: [],
+          unchecked: [
+            options.isPassive
+              ? 'the way of a packet: tracing needs root'
+              : 'the way of a packet: there is no cable to this host, or no address to send from',
+          ],
+        }
+      : probeFindings(facts, story, options.to === undefined)
+  const isAnswered = story?.end.outcome === 'answered' || story?.end.outcome === 'refused'
+  const rest = isAnswered
+    ? attempt('names', () => checkNames(facts))
+    : attempt('the translation of the source', () => checkTranslation(facts))
+  return { ...base, story, ...conclude([...still, probed, rest, attempt('sizes', () => checkSizes(facts))]) }
+}
+
+/** A check; what this user may not look at is said, and is no reason to end. */
+const attempt = (name: string, check: () => CheckResult): CheckResult => {
+  try {
+    return check()
+  } catch (error) {
+    if (!isRefused(error)) throw error
+    return { fine: [], findings: [], unchecked: [`${name}: not allowed for this user`] }
+  }
+}
+
+const isRefused = (error: unknown): boolean =>
+  ((error instanceof SystemError || error instanceof NetlinkError) &&
+    (error.code === 'EPERM' || error.code === 'EACCES')) ||
+  (error instanceof NamespaceError && error.reason === 'no-access')
+
+const conclude = (
+  results: readonly CheckResult[],
+): Pick<Diagnosis, 'fine' | 'causes' | 'notes' | 'unchecked'> => {
+  const { fine, findings, unchecked } = together(results)
+  return { fine, unchecked, ...rank(findings) }
+}

@@ -1,0 +1,203 @@
+import { neighbourState } from '../../linux/rtnetlink/neighbour.ts'
+import type { StoryEvent } from '../trace/events.ts'
+import type { Story } from '../trace/story.ts'
+import type { FaultCode } from './catalogue.ts'
+import { usesIptables } from './checks/translation.ts'
+import type { Facts } from './facts.ts'
+import { type CheckResult, type Finding, noFix, resultOf } from './finding.ts'
+import { answersHost } from './host-probe.ts'
+import { runInside } from './subject.ts'
+
+/**
+ * What the story of the probe says: the rule, route or neighbour that ended it; or that it was answered. `isChosen`: the
+ * destination was the doctor's own choice, which may be silent without anything being wrong. Throws as `answersHost`.
+ */
+export const probeFindings = (facts: Facts, story: Story, isChosen: boolean): CheckResult => {
+  const { outcome, reason } = story.end
+  if (outcome === 'answered') return resultOf([], `a probe: ${reason}`)
+  const stop = story.events.find(event => event.kind === 'chain' && isStop(event))
+  if (stop !== undefined && outcome === 'dropped') return resultOf([ruleFinding(facts, story, stop)])
+  return resultOf([outsideFinding(facts, story, isChosen) ?? endFinding(facts, story)])
+}
+
+const isStop = ({ verdict }: StoryEvent): boolean => verdict !== undefined && verdict !== 'accept'
+
+const sayings = ({ end, notes }: Story): string[] => [...end.evidence, ...notes]
+
+const ruleFinding = (facts: Facts, story: Story, stop: StoryEvent): Finding => {
+  const { chain, rule, decidedBy } = stop
+  const name =
+    chain === undefined ? 'a chain' : `${chain.family} ${chain.table} ${chain.name} (${chain.owner})`
+  const code = codeOf(facts, story, stop)
+  const isOwn = chain?.program === 'natspace' && chain.table === 'natspace'
+  return {
+    code,
+    what: `${packetWords(stop)} was stopped at ${stop.interface ?? 'the hook'}: ${story.end.reason}`,
+    evidence: [
+      decidedBy === 'policy' ? `the policy of ${name}` : `${name}: ${rule ?? 'a rule that is gone'}`,
+      ...sayings(story),
+    ],
+    fix: isOwn ? noFix : acceptFix(facts, stop),
+  }
+}
+
+const packetWords = ({ packet }: StoryEvent): string => (packet === 'request' ? 'the probe' : 'the answer')
+
+const vpn = /wireguard|wg-quick|tailscale|nordvpn|mullvad|protonvpn|openvpn|vpn/i
+
+/** The code of a drop: by whose rule it was, and where it stood. */
+const codeOf = (
+  { seen }: Facts,
+  story: Story,
+  { chain, hook, packet, interface: name }: StoryEvent,
+): FaultCode => {
+  const { program, table = '', name: base = '' } = chain ?? {}
+  if (program === 'natspace') return 'POLICY'
+  if (program === 'docker') return hook === 'prerouting' ? 'FW-RAWDROP' : 'FW-DOCKER'
+  if (program === 'ufw') return hook === 'input' ? 'FW-UFW-IN' : 'FW-UFW-FWD'
+  if (program === 'firewalld') {
+    if (table === 'firewalld_policy_drop') return 'FW-RELOADING'
+    const strict = /^\s*StrictForwardPorts\s*=\s*yes/im.test(seen.file('/etc/firewalld/firewalld.conf') ?? '')
+    return strict && /dnat/i.test(base) ? 'FW-FWD-STRICT' : 'FW-FWD-ZONE'
+  }
+  if (vpn.test(`${table} ${base} ${program ?? ''}`)) return 'FW-KILLSWITCH'
+  const oursBefore = story.events.some(
+    event =>
+      event.packet === packet &&
+      event.hook === hook &&
+      event.interface === name &&
+      event.chain?.program === 'natspace' &&
+      event.verdict === 'accept' &&
+      event.decidedBy === 'rule',
+  )
+  return oursBefore && table !== 'filter' ? 'FW-PRIO' : 'FW-DROP'
+}
+
+/** Accepts the packets of the cable in front of what stops them, in the language in which the rules are. */
+const acceptFix = (facts: Facts, stop: StoryEvent): Finding['fix'] => {
+  const { chain, hook, point } = stop
+  const { router } = facts
+  if (chain === undefined || router === undefined || chain.program === 'ufw' || chain.program === 'firewalld')
+    return ownerFix(facts, chain?.program, hook)
+  const isInside = point === 'inside'
+  const run = (command: string) => (isInside ? runInside(facts.subject, command) : command)
+  const isIptables =
+    usesIptables(facts) && /^(filter|raw|mangle)$/.test(chain.table) && chain.family !== 'inet'
+  const place = chain.program === 'docker' && hook === 'forward' ? 'DOCKER-USER' : chain.name
+  if (isIptables && !isInside) {
+    const program = chain.family === 'ip6' ? 'ip6tables' : 'iptables'
+    const table = chain.table === 'filter' ? '' : `-t ${chain.table} `
+    const rules = linkMatches(stop, router.name, ['-i', '-o']).map(match => `${place} ${match} -j ACCEPT`)
+    return {
+      commands: rules.map(rule => `${program} ${table}-I ${rule}`),
+      undo: rules.map(rule => `${program} ${table}-D ${rule}`),
+    }
+  }
+  const where = `${chain.family} ${chain.table} ${chain.name}`
+  const comment = 'natspace doctor'
+  return {
+    commands: linkMatches(stop, router.name, ['iifname', 'oifname']).map(match =>
+      run(`nft 'insert rule ${where} ${match} accept comment "${comment}"'`),
+    ),
+    undo: [
+      `${run(`nft -a list chain ${where}`)} | sed -n 's/.*comment "${comment}" # handle //p' | while read handle; do ${run(`nft delete rule ${where} handle $handle`)}; done`,
+    ],
+  }
+}
+
+/** Both directions where packets are forwarded; elsewhere the link at which it was stopped. */
+const linkMatches = (
+  { hook, interface: name }: StoryEvent,
+  router: string,
+  [input, output]: [string, string],
+): string[] => {
+  if (hook === 'forward') return [`${input} ${router}`, `${output} ${router}`]
+  return [`${hook === 'output' || hook === 'postrouting' ? output : input} ${name ?? router}`]
+}
+
+/** Front ends whose rules have to be changed by themselves. */
+const ownerFix = ({ router }: Facts, program: string | undefined, hook: string): Finding['fix'] => {
+  if (router === undefined) return noFix
+  if (program === 'ufw') {
+    const rules =
+      hook === 'input'
+        ? [`allow in on ${router.name}`]
+        : [`route allow in on ${router.name}`, `route allow out on ${router.name}`]
+    return {
+      commands: rules.map(rule => `ufw ${rule}`),
+      undo: rules.map(
+        rule =>
+          `ufw ${rule.startsWith('route') ? rule.replace('route ', 'route delete ') : `delete ${rule}`}`,
+      ),
+    }
+  }
+  return program === 'firewalld'
+    ? {
+        commands: [`firewall-cmd --zone=trusted --add-interface=${router.name}`],
+        undo: [`firewall-cmd --zone=trusted --remove-interface=${router.name}`],
+      }
+    : noFix
+}
+
+/** What got as far as the uplink, or out of it: does the destination answer this host itself? */
+const outsideFinding = (facts: Facts, story: Story, isChosen: boolean): Finding | undefined => {
+  const { outcome, reason } = story.end
+  const { kernel, destination, uplink, seen } = facts
+  const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
+  const isSilent = kernel
+    .neighbours(undefined)
+    .some(({ index, state }) => index === link?.index && (state & unresolved) !== 0)
+  const gotOut = outcome === 'delivered' || (outcome === 'lost' && isSilent)
+  if (!gotOut || link === undefined || link.index === facts.router?.index) return undefined
+  if (answersHost(destination)) return undefined
+  const evidence = [`${destination.address} does not answer this host itself`, ...sayings(story)]
+  return isChosen
+    ? {
+        code: 'UP-SILENT',
+        what: `${destination.address}, the next router, answers neither the namespace nor this host`,
+        evidence,
+        fix: noFix,
+      }
+    : isSilent
+      ? {
+          code: 'UP-NONE',
+          what: `this host cannot reach ${destination.address} either: ${reason}`,
+          evidence,
+          fix: noFix,
+        }
+      : undefined
+}
+
+const unresolved = neighbourState.failed | neighbourState.incomplete
+
+/** The end of a packet that no rule stopped. */
+const endFinding = (facts: Facts, story: Story): Finding => {
+  const { outcome, reason } = story.end
+  const evidence = sayings(story)
+  const text = `${reason} ${evidence.join(' ')}`
+  if (outcome === 'refused') return { code: 'REFUSED', what: reason, evidence, fix: noFix }
+  if (outcome === 'delivered') return { code: 'NOT-ANSWERED', what: reason, evidence, fix: noFix }
+  if (/asked for in vain|NEIGH_FAILED/.test(text))
+    return { code: 'NGH-FAILED', what: reason, evidence, fix: noFix }
+  if (/iptables-legacy has tables/.test(text)) return legacyFinding(facts, reason, evidence)
+  if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(text))
+    return { code: 'RT-MARTIAN', what: reason, evidence, fix: noFix }
+  if (/nf_conntrack: table full|CT_FULL/.test(text))
+    return { code: 'CT-FULL', what: reason, evidence, fix: noFix }
+  return { code: 'LOST', what: reason, evidence, fix: noFix }
+}
+
+const legacyFinding = ({ router, destination }: Facts, reason: string, evidence: string[]): Finding => {
+  const program = destination.family === 4 ? 'iptables-legacy' : 'ip6tables-legacy'
+  const rules =
+    router === undefined ? [] : [`FORWARD -i ${router.name} -j ACCEPT`, `FORWARD -o ${router.name} -j ACCEPT`]
+  return {
+    code: 'FW-LEGACY',
+    what: reason,
+    evidence,
+    fix: {
+      commands: rules.map(rule => `${program} -I ${rule}`),
+      undo: rules.map(rule => `${program} -D ${rule}`),
+    },
+  }
+}

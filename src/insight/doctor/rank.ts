@@ -1,0 +1,50 @@
+import { faultCodes, faultOf } from './catalogue.ts'
+import type { Finding } from './finding.ts'
+
+/** A finding that has to be mended, and those that are only its consequence. */
+export type Cause = Finding & { hides: Finding[] }
+
+/** What was found, in the order in which it has to be mended. */
+export type Ranked = { causes: Cause[]; notes: Finding[] }
+
+/**
+ * Puts findings into the order of the catalogue, and hides what follows from another: by `dependsOn`, where a name that
+ * ends in a hyphen stands for all codes that begin so. Notes are no causes, and hide nothing. Pure.
+ */
+export const rank = (findings: readonly Finding[]): Ranked => {
+  const ordered = distinct(findings).toSorted((a, b) => placeOf(a) - placeOf(b))
+  const serious = ordered.filter(({ code }) => faultOf(code).severity !== 'notice')
+  const parentOf = (finding: Finding): Finding | undefined =>
+    serious.find(other => other.code !== finding.code && follows(finding, other))
+  const rootOf = (finding: Finding): Finding => {
+    const seen = new Set<Finding>()
+    let at = finding
+    for (let next = parentOf(at); next !== undefined && !seen.has(next); next = parentOf(at)) {
+      seen.add(at)
+      at = next
+    }
+    return at
+  }
+  const roots = serious.filter(finding => parentOf(finding) === undefined)
+  return {
+    causes: roots.map(root => ({
+      ...root,
+      hides: serious.filter(finding => finding !== root && rootOf(finding) === root),
+    })),
+    notes: ordered.filter(({ code }) => faultOf(code).severity === 'notice'),
+  }
+}
+
+const placeOf = ({ code }: Finding): number => faultCodes.indexOf(code)
+
+const follows = (finding: Finding, other: Finding): boolean =>
+  faultOf(finding.code).dependsOn.some(name =>
+    name.endsWith('-') ? other.code.startsWith(name) : other.code === name,
+  )
+
+/** Several checks may meet the same thing. */
+const distinct = (findings: readonly Finding[]): Finding[] =>
+  findings.filter(
+    (finding, place) =>
+      findings.findIndex(item => item.code === finding.code && item.what === finding.what) === place,
+  )

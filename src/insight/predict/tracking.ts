@@ -1,0 +1,55 @@
+import type { ConnectionState } from '../../linux/nftables/evaluate/index.ts'
+import type { Ruleset } from '../../linux/nftables/index.ts'
+import { chosenLater, type Wire } from './wire.ts'
+
+/** One end of a connection behind a translation; a port that is chosen at the time is missing. */
+export type TranslatedEnd = { address: string; port: number | undefined }
+
+/** What connection tracking of one namespace would know of the flow: it begins with the first packet. */
+export class Tracking {
+  state: ConnectionState | undefined = 'new'
+  mark: number | undefined = 0
+  /** The first packet as it came to the namespace. */
+  original: Wire | undefined
+  source: TranslatedEnd | undefined
+  destination: TranslatedEnd | undefined
+
+  /** The first packet's answer was seen: from now on the connection is established. */
+  answered(): void {
+    if (this.state === 'new') this.state = 'established'
+  }
+}
+
+/** What stands for a value that is chosen at the time, in texts. */
+export const portText = (port: number | undefined): string | number => port ?? chosenLater
+
+/** Instructions for which the kernel starts to track connections in a namespace. */
+const tracking: readonly string[] = [
+  'ct',
+  'nat',
+  'masq',
+  'redir',
+  'connlimit',
+  'notrack',
+  'synproxy',
+  'flow_offload',
+]
+const trackingExtensions =
+  /^(conntrack|state|connmark|connlimit|connbytes|helper|DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP|CT|CONNMARK)$/
+
+/** Whether connections are tracked in a namespace at all: only where a rule asks for them. */
+export const tracksConnections = ({ tables }: Ruleset): boolean =>
+  tables.some(({ chains }) =>
+    chains.some(
+      ({ type, rules }) =>
+        type === 'nat' ||
+        rules.some(({ instructions }) =>
+          instructions.some(
+            instruction =>
+              tracking.includes(instruction.name) ||
+              ((instruction.name === 'match' || instruction.name === 'target') &&
+                trackingExtensions.test(instruction.data.name ?? '')),
+          ),
+        ),
+    ),
+  )

@@ -1,0 +1,206 @@
+import { errno, SystemError } from '../sys/errno.ts'
+import { libc } from '../sys/libc.ts'
+import { splitMessages } from './connection.ts'
+import { NetlinkSocket } from './socket.ts'
+import { littleEndian } from './writer.ts'
+
+/**
+ * Theory of operation. A subscription to groups of events. When its buffer is full the kernel drops every further event,
+ * and says so at the next read. A socket that listens to all namespaces hears of each that has a number here, which every
+ * namespace has to which a cable leads; the number comes beside each event, so one socket serves any number of namespaces
+ * and keeps none of them alive.
+ */
+
+const SOL_SOCKET = 1
+const SO_ATTACH_FILTER = 26
+const SO_RCVBUF = 8
+const SOL_NETLINK = 270
+const NETLINK_LISTEN_ALL_NSID = 8
+const MSG_TRUNC = 0x20
+const MSG_DONTWAIT = 0x40
+const MSG_CMSG_CLOEXEC = 0x40000000
+
+/** Room for events until they are read. Without root of the machine the kernel gives less. */
+const defaultBufferSize = 4 * 1024 * 1024
+/** The kernel puts events into datagrams of at most 32 KiB. */
+const receiveSize = 64 * 1024
+/** Read at one go: whoever sends faster than we read must not keep us here for ever. */
+const mostDatagrams = 10_000
+
+/** One event of the kernel. */
+export type NetlinkEvent = {
+  type: number
+  /** Of the socket whose request caused it: 0 where no request did. */
+  portId: number
+  /** Number, in the namespace of this socket, of the one where it happened; undefined is this one. */
+  namespaceId: number | undefined
+  payload: Uint8Array
+}
+
+export type EventSocketOptions = {
+  groups: readonly number[]
+  /** Hears of all namespaces that have a number in this one. */
+  allNamespaces?: boolean
+  /** Only messages of this type: the kernel drops the others before they take room. */
+  only?: number
+  /** Bytes. */
+  bufferSize?: number | undefined
+}
+
+/** A subscription to events, in the namespace of this thread. */
+export class EventSocket implements Disposable {
+  readonly #socket: NetlinkSocket
+  readonly #message = new ReceivedMessage(receiveSize)
+
+  private constructor(socket: NetlinkSocket) {
+    this.#socket = socket
+  }
+
+  /** Throws SystemError (EPERM: groups of netfilter need CAP_NET_ADMIN). */
+  static open(protocol: number, options: EventSocketOptions): EventSocket {
+    const { groups, allNamespaces, only, bufferSize } = options
+    const socket = NetlinkSocket.open(protocol)
+    try {
+      if (bufferSize === undefined) socket.growReceiveBuffer(defaultBufferSize)
+      else set(socket, SOL_SOCKET, SO_RCVBUF, integer(bufferSize))
+      if (allNamespaces) set(socket, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, integer(1))
+      if (only !== undefined) attachTypeFilter(socket, only)
+      for (const group of groups) socket.join(group)
+      return new EventSocket(socket)
+    } catch (error) {
+      socket[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** To wait for events with `waitReadable`. */
+  get descriptor(): number {
+    return this.#socket.descriptor
+  }
+
+  /** What has come by now, in order; `lost` where the kernel dropped some. Does not wait. Throws SystemError, ProtocolError. */
+  read(): { events: NetlinkEvent[]; lost: boolean } {
+    const events: NetlinkEvent[] = []
+    let lost = false
+    for (let count = 0; count < mostDatagrams; count++) {
+      const received = this.#message.receive(this.descriptor)
+      if (received === 'nothing') break
+      if (received === 'lost') {
+        lost = true
+        continue
+      }
+      for (const { type, portId, bytes, from, to } of splitMessages(received.bytes))
+        events.push({ type, portId, namespaceId: received.namespaceId, payload: bytes.slice(from, to) })
+    }
+    return { events, lost }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]()
+  }
+}
+
+const integer = (value: number): Uint8Array => new Uint8Array(new Int32Array([value]).buffer)
+
+const set = (socket: NetlinkSocket, level: number, name: number, value: Uint8Array): void => {
+  if (libc().setsockopt(socket.descriptor, level, name, value, value.length) !== 0)
+    throw new SystemError('setsockopt', libc().errno())
+}
+
+/**
+ * Lets only datagrams pass whose first message is of this type. Classic BPF: struct sock_filter is code, two jumps and a
+ * constant; loads are in network byte order, while struct nlmsghdr has the machine's.
+ */
+const attachTypeFilter = (socket: NetlinkSocket, type: number): void => {
+  const typeOffset = 4
+  const wanted = littleEndian ? ((type & 0xff) << 8) | (type >> 8) : type
+  const program: [number, number, number, number][] = [
+    [0x28, 0, 0, typeOffset],
+    [0x15, 0, 1, wanted],
+    [0x06, 0, 0, 0xffffffff],
+    [0x06, 0, 0, 0],
+  ]
+  const code = new DataView(new ArrayBuffer(program.length * 8))
+  for (const [index, [operation, yes, no, constant]] of program.entries()) {
+    code.setUint16(index * 8, operation, littleEndian)
+    code.setUint8(index * 8 + 2, yes)
+    code.setUint8(index * 8 + 3, no)
+    code.setUint32(index * 8 + 4, constant, littleEndian)
+  }
+  const instructions = new Uint8Array(code.buffer)
+  // struct sock_fprog: count, padding, pointer.
+  const head = new DataView(new ArrayBuffer(16))
+  head.setUint16(0, program.length, littleEndian)
+  head.setBigUint64(8, libc().address(instructions), littleEndian)
+  set(socket, SOL_SOCKET, SO_ATTACH_FILTER, new Uint8Array(head.buffer))
+  // The kernel has copied it; until here it must not move.
+  if (instructions.length === 0) throw new RangeError('an empty filter')
+}
+
+/** struct msghdr with room for one datagram and for the number of a namespace, used again and again. */
+class ReceivedMessage {
+  readonly #bytes: Uint8Array
+  readonly #sender = new Uint8Array(12)
+  readonly #control = new Uint8Array(64)
+  readonly #vector = new BigUint64Array(2)
+  readonly #header = new DataView(new ArrayBuffer(56))
+  readonly #headerBytes = new Uint8Array(this.#header.buffer)
+
+  constructor(size: number) {
+    this.#bytes = new Uint8Array(size)
+  }
+
+  /** The next datagram of the kernel, valid until the next call. */
+  receive(descriptor: number): { bytes: Uint8Array; namespaceId: number | undefined } | 'nothing' | 'lost' {
+    for (;;) {
+      this.#prepare()
+      const length = libc().recvmsg(
+        descriptor,
+        this.#headerBytes,
+        MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC,
+      )
+      if (length < 0) {
+        const number = libc().errno()
+        if (number === errno.EINTR) continue
+        if (number === errno.EAGAIN) return 'nothing'
+        if (number === errno.ENOBUFS) return 'lost'
+        throw new SystemError('recvmsg', number)
+      }
+      const sender = new DataView(this.#sender.buffer).getUint32(4, littleEndian)
+      if (sender !== 0) continue
+      // Longer than any event is known to be: as good as dropped.
+      if (length > this.#bytes.length) return 'lost'
+      return { bytes: this.#bytes.subarray(0, length), namespaceId: this.#namespaceId() }
+    }
+  }
+
+  #prepare(): void {
+    const address = (bytes: Uint8Array) => libc().address(bytes)
+    this.#vector[0] = address(this.#bytes)
+    this.#vector[1] = BigInt(this.#bytes.length)
+    // Name and its length, vector and its length, control and its length, flags.
+    this.#header.setBigUint64(0, address(this.#sender), littleEndian)
+    this.#header.setUint32(8, this.#sender.length, littleEndian)
+    this.#header.setBigUint64(16, address(new Uint8Array(this.#vector.buffer)), littleEndian)
+    this.#header.setBigUint64(24, 1n, littleEndian)
+    this.#header.setBigUint64(32, address(this.#control), littleEndian)
+    this.#header.setBigUint64(40, BigInt(this.#control.length), littleEndian)
+    this.#header.setUint32(48, 0, littleEndian)
+  }
+
+  /** The number beside the datagram: struct cmsghdr (length, level, type) and an int. */
+  #namespaceId(): number | undefined {
+    const size = Number(this.#header.getBigUint64(40, littleEndian))
+    const view = new DataView(this.#control.buffer)
+    for (let at = 0; at + 16 <= size; ) {
+      const length = Number(view.getBigUint64(at, littleEndian))
+      if (length < 16) return undefined
+      const level = view.getInt32(at + 8, littleEndian)
+      const type = view.getInt32(at + 12, littleEndian)
+      if (level === SOL_NETLINK && type === NETLINK_LISTEN_ALL_NSID)
+        return view.getInt32(at + 16, littleEndian)
+      at += (length + 7) & ~7
+    }
+    return undefined
+  }
+}

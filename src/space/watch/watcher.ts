@@ -1,0 +1,317 @@
+import type { Kernel } from '../../linux/kernel.ts'
+import { NatspaceError } from '../errors.ts'
+import type { Drift } from '../reconcile/operation.ts'
+import type { Context } from '../reconcile/types.ts'
+import { readSpaceRecord, recordText, type StatePaths } from '../state/records.ts'
+import { Attempts, type Held } from './attempts.ts'
+import { culpritsOf } from './culprit.ts'
+import { isLocked, type Look, look } from './look.ts'
+import { type Limits, usualLimits } from './patience.ts'
+import { repair } from './repair.ts'
+import type { Uplink, WatchEvent, WatchReport } from './report.ts'
+import { type Culprit, type Interest, noInterest, type Sign, type SignSource } from './sign.ts'
+import { Told } from './told.ts'
+
+/**
+ * Theory of operation. desired − observed = operations, again and again: a sign of the kernel is the reason to look, never
+ * the knowledge of what to do. A look compares every space with its record; what differs is put right by what `up` does,
+ * under the same lock, whole or not at all, and is read again afterwards. So a sign that was lost, or that came from the
+ * own repair, costs one more look and can do no harm, and a look that finds nothing ends the matter. Each look opens what
+ * it needs and closes it again: an open socket would keep a deleted namespace, and its cable, alive.
+ */
+
+export type WatcherOptions = {
+  paths: StatePaths
+  /** The kernel for one look; closed after it. */
+  openKernel: () => Kernel
+  source: SignSource
+  /** Default: all spaces, those too that come later. */
+  names?: ReadonlySet<string> | undefined
+  dryRun?: boolean
+  limits?: Limits
+  report: (report: WatchReport) => void
+  /** Milliseconds; a test has its own. */
+  now?: () => number
+}
+
+/** The longest time between two looks: some changes have no sign, such as those by iptables-legacy. */
+const safetyNet = 60_000
+/** How soon it is tried again to get the lock that another natspace holds. */
+const lockPause = { first: 10, longest: 200 }
+/** Looks in a row while there is something new to follow in each. */
+const mostLooks = 3
+/** Signs that are kept until the next look, to tell who gave them: of a storm a part will do. */
+const mostSigns = 64
+
+export class Watcher {
+  readonly #options: WatcherOptions
+  readonly #attempts: Attempts
+  readonly #now: () => number
+  /** What was told of what differs and stays so, and of what is lacking. */
+  readonly #told = new Told()
+  readonly #toldLacking = new Told()
+  /** Texts of the records as they were last seen. */
+  #known = new Map<string, string>()
+  #uplink: Uplink | undefined
+  #interest: Interest = noInterest
+  #signs: Sign[] = []
+  /** When the first of the signs came. */
+  #noticed: number | undefined
+  #due = 0
+  #lockPause = lockPause.first
+  #repairs = 0
+  #lost = 0
+
+  constructor(options: WatcherOptions) {
+    this.#options = options
+    this.#attempts = new Attempts(options.limits ?? usualLimits)
+    this.#now = options.now ?? Date.now
+  }
+
+  /** When the next look is due if no sign comes before, in milliseconds of `now`. */
+  get due(): number {
+    return this.#due
+  }
+
+  /** Whether everything is as asked for, as far as the last look saw. */
+  get isContent(): boolean {
+    return this.#told.names.length === 0 && this.#toldLacking.names.length === 0
+  }
+
+  /** Takes up what has come by now; returns whether it is a reason to look. */
+  hear(): boolean {
+    const { signs, lost } = this.#listen()
+    if (signs.length === 0 && lost === 0) return false
+    this.#noticed ??= this.#now()
+    this.#signs = [...this.#signs, ...signs].slice(0, mostSigns)
+    return true
+  }
+
+  /** Signs of others than this process; what was lost is told. */
+  #listen(): { signs: Sign[]; lost: number } {
+    const { signs, lost } = this.#options.source.read(this.#interest)
+    for (const channel of lost) this.#options.report({ type: 'lost', time: this.#now(), channel })
+    this.#lost += lost.length
+    return { signs: signs.filter(({ by }) => by?.pid !== process.pid), lost: lost.length }
+  }
+
+  /** Forgets fights and failures, and looks at once. */
+  resume(): void {
+    const spaces = this.#attempts.resume()
+    if (spaces.length > 0) this.#tell({ event: 'resumed', spaces })
+    this.#due = 0
+  }
+
+  /** The first look: tells how everything is before anything is repaired. */
+  begin(): void {
+    using kernel = this.#options.openKernel()
+    const seen = this.#look({ kernel, paths: this.#options.paths })
+    this.#known = textsOf(seen)
+    this.#uplink = seen.uplink
+    const spaces = [...seen.records.keys()].map(name => ({ name, drift: wholeDrift(seen, name) }))
+    this.#options.report({ type: 'snapshot', time: this.#now(), spaces, uplink: seen.uplink })
+  }
+
+  /** Looks at everything, and repairs what differs. Throws what a look throws, and what no other look could help against. */
+  async check(): Promise<void> {
+    using kernel = this.#options.openKernel()
+    const context = { kernel, paths: this.#options.paths }
+    const seen = this.#look(context)
+    this.#due = this.#now() + safetyNet
+    const over = this.#attempts.endPauses(this.#now())
+    if (over.length > 0) this.#tell({ event: 'resumed', spaces: over })
+    this.#followRecords(seen)
+    this.#followUplink(seen)
+    const differing = [...seen.records.keys()].filter(name => mendable(seen, name).length > 0)
+    this.#tellLacking(seen)
+    this.#tellRecovered(seen, differing)
+    if (differing.length === 0) this.#forgetSigns()
+    else if (this.#options.dryRun) this.#tellDiffering(context, seen, differing)
+    else await this.#repair(context, seen, differing)
+  }
+
+  /** The last word. */
+  end(): void {
+    this.#options.report({ type: 'end', time: this.#now(), repairs: this.#repairs, lost: this.#lost })
+  }
+
+  #look(context: Context): Look {
+    const { source, names } = this.#options
+    // First of all: what changes from now on gives a sign, and what changed before is seen.
+    source.follow(this.#interest)
+    for (let attempt = 1; ; attempt++) {
+      const seen = look(context, names)
+      this.#interest = seen.interest
+      // What is followed only now may have changed between the look and this.
+      if (!source.follow(seen.interest) || attempt === mostLooks) return seen
+    }
+  }
+
+  #tell(event: WatchEvent): void {
+    this.#options.report({ type: 'event', time: this.#now(), ...event })
+  }
+
+  #forgetSigns(): void {
+    this.#signs = []
+    this.#noticed = undefined
+  }
+
+  #culprits(): Culprit[] {
+    return culpritsOf(this.#signs, process.pid)
+  }
+
+  #dueAt(time: number): void {
+    this.#due = Math.min(this.#due, time)
+  }
+
+  #followRecords(seen: Look): void {
+    const texts = textsOf(seen)
+    const changed = [...texts].filter(([name, text]) => this.#known.get(name) !== text).map(([name]) => name)
+    const gone = [...this.#known.keys()].filter(name => !texts.has(name))
+    for (const space of [...changed, ...gone]) {
+      this.#attempts.forget(space)
+      this.#told.forget(space)
+      this.#toldLacking.forget(space)
+      const change = !texts.has(space) ? 'down' : this.#known.has(space) ? 'changed' : 'up'
+      this.#tell({ event: 'space', space, change })
+    }
+    this.#known = texts
+  }
+
+  #followUplink({ uplink }: Look): void {
+    const before = this.#uplink
+    if (JSON.stringify(before) === JSON.stringify(uplink)) return
+    this.#uplink = uplink
+    this.#tell({ event: 'uplink', before, after: uplink })
+  }
+
+  #tellLacking({ spaces }: Look): void {
+    for (const [name, { lacking: drift }] of spaces)
+      if (drift.length > 0 && this.#toldLacking.isNews([name], drift))
+        this.#tell({ event: 'differs', spaces: [name], drift, by: this.#culprits() })
+  }
+
+  #tellRecovered({ spaces }: Look, differing: readonly string[]): void {
+    const mended = this.#told.names.filter(name => !differing.includes(name))
+    const back = this.#toldLacking.names.filter(name => !spaces.get(name)?.lacking.length)
+    for (const name of mended) {
+      this.#told.forget(name)
+      this.#attempts.succeeded(name)
+    }
+    for (const name of back) this.#toldLacking.forget(name)
+    const names = [...new Set([...mended, ...back])].filter(name => spaces.has(name))
+    if (names.length > 0) this.#tell({ event: 'recovered', spaces: names })
+  }
+
+  #tellDiffering({ kernel, paths }: Context, seen: Look, spaces: string[]): void {
+    if (isLocked(kernel, paths.lock)) {
+      this.#waitForLock()
+      return
+    }
+    const drift = driftOf(seen, spaces)
+    if (this.#told.isNews(spaces, drift))
+      this.#tell({ event: 'differs', spaces, drift, by: this.#culprits() })
+    this.#forgetSigns()
+  }
+
+  #waitForLock(): void {
+    this.#dueAt(this.#now() + this.#lockPause)
+    this.#lockPause = Math.min(this.#lockPause * 2, lockPause.longest)
+  }
+
+  async #repair(context: Context, seen: Look, differing: readonly string[]): Promise<void> {
+    const resources = (name: string) => mendable(seen, name).map(({ resource }) => resource)
+    const hasSign = this.#noticed !== undefined
+    const { names, held, due } = this.#attempts.sort(differing, resources, hasSign, this.#now())
+    this.#dueAt(due)
+    for (const item of held) this.#tellHeld(seen, item)
+    if (names.length === 0) {
+      this.#forgetSigns()
+      return
+    }
+    let outcome: Awaited<ReturnType<typeof repair>>
+    try {
+      outcome = await repair(context, names)
+    } catch (error) {
+      if (!(error instanceof NatspaceError)) throw error
+      // One that cannot be repaired must not keep the others from being: each is tried by itself.
+      if (names.length > 1) for (const name of names) await this.#repair(context, seen, [name])
+      else for (const name of names) this.#tellFailure(seen, name, error)
+      return
+    }
+    if (outcome.type === 'locked') {
+      this.#waitForLock()
+      return
+    }
+    this.#lockPause = lockPause.first
+    // Without a change another natspace was faster.
+    if (outcome.changes > 0) {
+      const milliseconds = this.#now() - (this.#noticed ?? seen.time)
+      const told = { spaces: names, drift: driftOf(seen, names), by: this.#culprits() }
+      this.#tell({ event: 'repaired', ...told, changes: outcome.changes, milliseconds })
+      this.#repairs++
+      for (const name of names) this.#attempts.repaired(name, resources(name), this.#now())
+    }
+    for (const name of names) this.#told.forget(name)
+    this.#hearAfterRepair(context, names)
+  }
+
+  #tellHeld(seen: Look, { verdict, spaces }: Held): void {
+    if (!this.#told.isNews(spaces, verdict.type)) return
+    const pause = verdict.until - this.#now()
+    const told = { spaces, drift: driftOf(seen, spaces), by: this.#culprits(), pause }
+    if (verdict.type === 'fight')
+      this.#tell({ event: 'fight', ...told, over: verdict.over, repairs: verdict.repairs })
+    else this.#tell({ event: 'waits', ...told })
+  }
+
+  #tellFailure(seen: Look, name: string, error: NatspaceError): void {
+    const { again, first } = this.#attempts.failed(name, this.#now())
+    this.#dueAt(this.#now() + again)
+    // The first failure is often a moment of somebody else's work.
+    if (first) return
+    const told = { spaces: [name], drift: mendable(seen, name), by: this.#culprits() }
+    if (this.#told.isNews([name], [error.code, error.message]))
+      this.#tell({ event: 'failed', ...told, error, again })
+    this.#forgetSigns()
+  }
+
+  /** Of what came by the end of a repair most is its own doing; the look that follows tells whether all of it was. */
+  #hearAfterRepair({ kernel, paths }: Context, names: readonly string[]): void {
+    const { signs, lost } = this.#listen()
+    this.#forgetSigns()
+    if (signs.length > 0 || lost > 0) {
+      this.#noticed = this.#now()
+      this.#due = 0
+    }
+    // Who changed the ruleset is known for certain.
+    this.#signs = signs.filter(({ by }) => by !== undefined)
+    for (const name of names) {
+      // Where the repair has written the record anew (an MTU that follows), nobody else has changed the space.
+      const record = readSpaceRecord(kernel, paths, name)
+      if (record !== undefined) this.#known.set(name, recordText(record))
+    }
+  }
+}
+
+const textsOf = ({ records }: Look): Map<string, string> =>
+  new Map([...records].map(([name, record]) => [name, recordText(record)]))
+
+/** What of a space may be put right, with what it shares with others. */
+const mendable = ({ shared, spaces }: Look, name: string): Drift[] => {
+  const found = spaces.get(name)
+  return found === undefined || found.isLost ? [] : [...shared, ...found.own]
+}
+
+/** All that differs about a space. */
+const wholeDrift = ({ shared, spaces }: Look, name: string): Drift[] => [
+  ...shared,
+  ...(spaces.get(name)?.own ?? []),
+  ...(spaces.get(name)?.lacking ?? []),
+]
+
+/** What these spaces share, once, and what may be put right of each. */
+const driftOf = ({ shared, spaces }: Look, names: readonly string[]): Drift[] => [
+  ...shared,
+  ...names.flatMap(name => spaces.get(name)?.own ?? []),
+]

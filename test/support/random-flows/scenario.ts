@@ -1,0 +1,120 @@
+/** What is around the flows for a while: rules of others, routes, settings; made at random, and taken away again. */
+import type { Random } from '../random-ruleset.ts'
+import { run, tryRun } from '../sandbox.ts'
+import { type Made, randomRulesets } from './rulesets.ts'
+import { addresses, type FlowStage, type SpaceName, spaceNames } from './stage.ts'
+import { ruleTexts } from './nft-trace.ts'
+
+/** Something that is done in a namespace and undone afterwards; `stops` is told by a story that ends on it. */
+export type Obstacle = { place: string; make: string; undo: string }
+
+export type Scenario = {
+  obstacles: readonly Obstacle[]
+  rulesets: readonly { place: string; made: Made }[]
+}
+
+const routes = (random: Random, place: string): Obstacle => {
+  const version = random.of([4, 4, 6] as const)
+  const { far, second } = addresses[version]
+  const kind = random.of(['blackhole', 'unreachable', 'prohibit'])
+  const flag = version === 4 ? '' : '-6 '
+  const length = version === 4 ? 32 : 128
+  const target = `${random.of([far, second])}/${length}`
+  return random.of([
+    { place, make: `ip ${flag}route add ${kind} ${target}`, undo: `ip ${flag}route del ${kind} ${target}` },
+    {
+      place,
+      make: `ip ${flag}route add ${kind} ${target} table 77; ip ${flag}rule add to ${target} lookup 77 priority 50`,
+      undo: `ip ${flag}rule del priority 50; ip ${flag}route del ${kind} ${target} table 77`,
+    },
+    {
+      place,
+      make: `ip ${flag}rule add to ${target} ${kind} priority 60`,
+      undo: `ip ${flag}rule del priority 60`,
+    },
+  ])
+}
+
+const sysctl = (key: string, off: string): Obstacle => ({
+  place: 'host',
+  make: `sysctl -n ${key} >/run/flows-was; sysctl -qw ${key}=${off}`,
+  undo: `sysctl -qw ${key}=$(cat /run/flows-was)`,
+})
+
+const settings = (random: Random, cable: string): Obstacle =>
+  random.of([
+    sysctl('net.ipv4.ip_forward', '0'),
+    sysctl(`net.ipv4.conf.${cable}.forwarding`, '0'),
+    sysctl('net.ipv4.conf.eth0.forwarding', '0'),
+    sysctl('net.ipv6.conf.all.forwarding', '0'),
+  ])
+
+const absentRoute: Obstacle = {
+  place: 'host',
+  make: `ip route del default; ip -6 route del default`,
+  undo: `ip route add default via ${addresses[4].host2}; ip -6 route add default via ${addresses[6].host2}`,
+}
+
+/** Rules and obstacles for a few dozen flows. */
+export const randomScenario = (random: Random, name: string, stage: FlowStage): Scenario => {
+  const cables = [...stage.spaces.values()].map(({ hostInterface }) => hostInterface)
+  const host = { own: undefined, links: ['eth0', ...cables] }
+  const obstacles = [
+    ...(random.chance(0.3) ? [routes(random, 'host')] : []),
+    ...(random.chance(0.15) ? [routes(random, random.of(spaceNames))] : []),
+    ...(random.chance(0.08) ? [settings(random, random.of(cables))] : []),
+    ...(random.chance(0.05) ? [absentRoute] : []),
+  ]
+  const inside = (space: SpaceName) => {
+    const { address, ipv6, interface: link } = stage.space(space)
+    return { own: { 4: address, 6: ipv6?.address ?? '' }, links: [link, 'lo'] }
+  }
+  return {
+    obstacles,
+    rulesets: [
+      ...randomRulesets(random, name, host).map(made => ({ place: 'host', made })),
+      ...spaceNames.flatMap(space =>
+        randomRulesets(random, name, inside(space)).map(made => ({ place: space as string, made })),
+      ),
+    ],
+  }
+}
+
+const enter = (place: string, words: readonly string[], input?: string): string => {
+  const all = place === 'host' ? words : ['nsenter', `--net=/run/netns/${place}`, ...words]
+  return run(all[0] ?? '', all.slice(1), input)
+}
+
+const isOthers = (line: string): boolean => !/^table inet (natspace|zz-sentinel)$/.test(line)
+
+/** A scenario while it lasts. */
+export class Staged implements Disposable {
+  /** Texts of all rules as nft prints them, by place: family, table, chain and handle. */
+  readonly texts: ReadonlyMap<string, ReadonlyMap<string, string>>
+  readonly #scenario: Scenario
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario
+    for (const { place, made } of scenario.rulesets) enter(place, made.words, made.text)
+    for (const { place, make } of scenario.obstacles) enter(place, ['sh', '-ec', make])
+    this.texts = new Map(
+      ['host', ...spaceNames].map(place => [place, ruleTexts(enter(place, ['nft', '-a', 'list', 'ruleset']))]),
+    )
+  }
+
+  [Symbol.dispose](): void {
+    for (const { place, undo } of this.#scenario.obstacles.toReversed()) enter(place, ['sh', '-c', undo])
+    for (const place of new Set(this.#scenario.rulesets.map(({ place }) => place))) {
+      const others = enter(place, ['nft', 'list', 'tables']).split('\n').filter(Boolean).filter(isOthers)
+      enter(place, ['nft', '-f', '-'], others.map(line => `delete ${line}\n`).join(''))
+    }
+    // A connection keeps its translation when the rule is gone.
+    for (const place of ['host', ...spaceNames]) tryRunIn(place)
+  }
+}
+
+const tryRunIn = (place: string): void => {
+  const words = ['conntrack', '-F']
+  const all = place === 'host' ? words : ['nsenter', `--net=/run/netns/${place}`, ...words]
+  tryRun(all[0] ?? '', all.slice(1))
+}
