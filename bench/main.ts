@@ -9,6 +9,7 @@ import type { BenchOptions } from './lib/options.ts'
 import { BenchFailure } from './lib/process.ts'
 import { asMarkdown, asText, type Report } from './lib/report.ts'
 import { isInside, makeHost1, runInside } from './lib/sandbox.ts'
+import { repair } from './repair.ts'
 import { throughput } from './throughput.ts'
 
 /** Every benchmark is a file of its own beside this one; all run when none is named. */
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   capture,
   cold,
   connections,
+  repair,
   throughput,
 }
 

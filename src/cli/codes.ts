@@ -32,6 +32,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'It is no number, or none that is possible there.',
     'The message tells which numbers are.',
   ),
+  BAD_ORIGIN: code(
+    'Where the flows come from is not said rightly',
+    'It is HOST[:PORT], where HOST is an address and PORT a source port, or the word any.',
+    'The message says what is wrong.',
+  ),
   CANNOT_BECOME_USER: code(
     'The program cannot run as the user who called sudo',
     'This root may not take the identity of that user, as in a user namespace which knows root alone.',
@@ -44,7 +49,7 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
   ),
   CONFLICTING_OPTIONS: code(
     'Two options exclude each other',
-    'Both say the same thing, differently.',
+    'Both say the same thing, differently, or they belong to different uses of the command.',
     helpTells,
   ),
   GIVEN_TWICE: code(

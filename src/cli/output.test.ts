@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { Output, styleFor, toJson } from './output.ts'
 import { styleOf } from './style.ts'
 import { table } from './table.ts'
@@ -55,6 +56,52 @@ test('JSON holds counters of 64 bits: as numbers while they are exact, then as t
   expect(toJson({ a: 5n, b: 2n ** 60n, c: new Uint8Array([1, 255]), d: '\x1b', e: Buffer.from([7]) })).toBe(
     '{"a":5,"b":"1152921504606846976","c":"01ff","d":"\\u001b","e":"07"}',
   )
+})
+
+/** All that a terminal obeys, hides or turns round, among usual text. */
+const anyText = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        '\x1b[2J',
+        '\x1b]0;x\x07',
+        '\r',
+        '\x9b2J',
+        '\u202e',
+        '\u2066',
+        '\u200b',
+        '\u2028',
+        '\ufeff',
+        '\u{e0041}',
+      ),
+      fc.string({ unit: 'binary' }),
+    ),
+  )
+  .map(parts => parts.join(''))
+const obeyed = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/u
+
+test('what somebody forgot to make printable does not reach a terminal, nor does JSON leave it as it is', () => {
+  fc.assert(
+    fc.property(anyText, written => {
+      const { texts, output } = capture()
+      output.lines([written])
+      output.note(written)
+      output.messages([written])
+      for (const text of [texts.out, texts.err]) expect(text.replaceAll('\t', '')).not.toMatch(obeyed)
+      const json = toJson({ [written]: [written] })
+      expect(json).not.toMatch(obeyed)
+      // A lone surrogate stays what it is.
+      expect(JSON.parse(json)).toEqual({ [written]: [written] })
+    }),
+  )
+})
+
+test('colours and tabs are left as they are', () => {
+  const { texts, output } = capture()
+  const { bold, dim, red, green, yellow, cyan } = styleOf(true)
+  const line = [bold, dim, red, green, yellow, cyan].map(paint => paint('x…')).join('\t')
+  output.lines([line])
+  expect(texts.out).toBe(`${line}\n`)
 })
 
 test('colours: never into a file, not for a dumb terminal, not with NO_COLOR, always when asked for', () => {

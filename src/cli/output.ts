@@ -1,6 +1,6 @@
 import { errno, SystemError } from '../linux/sys/errno.ts'
 import { isTerminal, writeAll } from '../linux/sys/files.ts'
-import { printable } from '../space/spec/quote.ts'
+import { visible } from '../space/spec/quote.ts'
 import { type Style, styleOf } from './style.ts'
 
 /** Where text goes. Two functions, so that a test can keep what a command prints. */
@@ -27,7 +27,8 @@ export type OutputSettings = {
 
 /**
  * What a command prints: data to stdout, messages to stderr; with --json one object on stdout and nothing else there.
- * Text of the outside world must be made printable by whoever puts it into a line; JSON escapes by itself.
+ * Text of the outside world must be made printable by whoever puts it into a line, so that it cannot end the line either;
+ * should that be forgotten, what a terminal would obey is escaped here at last. JSON escapes by itself.
  */
 export class Output {
   readonly json: boolean
@@ -48,17 +49,17 @@ export class Output {
 
   /** Lines on stdout: what was asked for. */
   lines(lines: readonly string[]): void {
-    if (lines.length > 0) this.#sink.out(`${lines.join('\n')}\n`)
+    if (lines.length > 0) this.#sink.out(harmless(`${lines.join('\n')}\n`))
   }
 
   /** A note on stderr that -q silences; with --json it is left out, as everything is in the object. */
   note(text: string): void {
-    if (!this.quiet && !this.json) this.#sink.err(`${text}\n`)
+    if (!this.quiet && !this.json) this.#sink.err(harmless(`${text}\n`))
   }
 
   /** Lines on stderr whatever -q says. */
   messages(lines: readonly string[]): void {
-    this.#sink.err(`${lines.join('\n')}\n`)
+    this.#sink.err(harmless(`${lines.join('\n')}\n`))
   }
 
   /** The object of --json. */
@@ -74,18 +75,43 @@ export class Output {
     for (const { severity, code, title, why, evidence, fix } of findings) {
       const label = severity === 'error' ? red('error:') : yellow(`${severity}:`)
       this.messages([
-        `${label} ${printable(title)}`,
-        `  ${printable(why)}`,
-        ...evidence.map(line => `  saw: ${printable(line)}`),
-        ...fix.commands.map(line => `  fix: ${printable(line)}`),
+        `${label} ${visible(title)}`,
+        `  ${visible(why)}`,
+        ...evidence.map(line => `  saw: ${visible(line)}`),
+        ...fix.commands.map(line => `  fix: ${visible(line)}`),
         `  code: ${code} (natspace explain ${code})`,
       ])
     }
   }
 }
 
-/** JSON with 64-bit counters as numbers where they are exact, else as text; bytes as hex digits. */
-export const toJson = (value: unknown): string =>
+const usual = /^[\n\t\x20-\x7e]*$/
+
+/** Text without any control but line ends, tabs, and the colours of style.ts. */
+const harmless = (text: string): string =>
+  usual.test(text)
+    ? text
+    : text.replace(
+        /(\x1b\[(?:1|2|22|3[1236]|39)m)|(?![\n\t])[\p{C}\p{Zl}\p{Zp}]/gu,
+        (character, colour?: string) => colour ?? visible(character),
+      )
+
+/**
+ * JSON with 64-bit counters as numbers where they are exact, else as text; bytes as hex digits. A terminal can show it: what
+ * it would obey or hide is escaped, also where JSON itself does not ask for that.
+ */
+export const toJson = (value: unknown): string => {
+  const text = stringify(value)
+  return usual.test(text) ? text : text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escapedUnits)
+}
+
+const escapedUnits = (character: string): string =>
+  Array.from(
+    { length: character.length },
+    (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`,
+  ).join('')
+
+const stringify = (value: unknown): string =>
   JSON.stringify(value, function (this: Record<string, unknown>, key, item: unknown) {
     if (typeof item === 'bigint') return item <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(item) : String(item)
     // The value itself, as a Buffer would be an object of numbers by now.

@@ -14,6 +14,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   ls: async () => (await import('./commands/ls.ts')).lsCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   watch: async () => (await import('./commands/watch.ts')).watchCommand,
+  gc: async () => (await import('./commands/gc.ts')).gcCommand,
   publish: async () => (await import('./commands/publish.ts')).publishCommand,
   unpublish: async () => (await import('./commands/unpublish.ts')).unpublishCommand,
   exec: async () => (await import('./commands/exec.ts')).execCommand,

@@ -1,5 +1,5 @@
 import type { ErrorFacts } from '../space/errors.ts'
-import { printable } from '../space/spec/quote.ts'
+import { visible } from '../space/spec/quote.ts'
 import type { Output } from './output.ts'
 
 /** What an error says, in the words of the contract: the same fields for a person and for --json. */
@@ -20,10 +20,10 @@ export const reportFailure = (output: Output, command: string, failure: Failure)
   }
   const { red, dim } = output.errorStyle
   output.messages([
-    `${red('natspace:')} ${printable(what)}: ${printable(why)}`,
-    ...evidence.map(line => `  ${dim('saw:')} ${printable(line)}`),
-    ...fix.map(line => `  ${dim('fix:')} ${printable(line)}`),
+    `${red('natspace:')} ${visible(what)}: ${visible(why)}`,
+    ...evidence.map(line => `  ${dim('saw:')} ${visible(line)}`),
+    ...fix.map(line => `  ${dim('fix:')} ${visible(line)}`),
     `  ${dim('code:')} ${code}`,
-    ...(output.verbose && stack !== undefined ? stack.split('\n').map(line => `  ${printable(line)}`) : []),
+    ...(output.verbose && stack !== undefined ? stack.split('\n').map(line => `  ${visible(line)}`) : []),
   ])
 }

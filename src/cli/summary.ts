@@ -1,3 +1,4 @@
+import type { NatspaceError } from '../space/errors.ts'
 import { policyOf } from '../space/reconcile/policy.ts'
 import type { Warning } from '../space/reconcile/types.ts'
 import { formatEgress } from '../space/spec/egress.ts'
@@ -63,6 +64,17 @@ export const warningFinding = ({ code, space, what, why, evidence, fix }: Warnin
   code,
   severity: 'warning',
   title: space === undefined ? what : `${space}: ${what}`,
+  evidence,
+  why,
+  fix: { commands: fix, undo: [] },
+  hides: [],
+})
+
+/** Something that could not be done, as a finding. */
+export const errorFinding = ({ code, what, why, evidence, fix }: NatspaceError): Finding => ({
+  code,
+  severity: 'error',
+  title: what,
   evidence,
   why,
   fix: { commands: fix, undo: [] },

@@ -20,14 +20,17 @@ is about, in a network of its own. Needs no root, touches nothing of this machin
 ends.
 
 Commands:
-  run             brings myspace up on host1, proves each thing that must then be seen, takes it down, and proves
+  run             brings myspace up on host1 and proves each thing that must then be seen: the routes; one echo,
+                  captured at every point, and its walk out and back, hook by hook; two spaces that use the same
+                  ICMP identifier; a connection to the published port, and its walk. Then takes it down, and proves
                   that nothing is left; exit status 0 only if all of it holds
   shell [PLACE]   builds the lab with myspace up, and opens $SHELL in a place of it (default host1), or runs COMMAND
                   there; the lab is gone when that ends. In host1 natspace itself can be used, as on any host
 
 Options:
-  --without STEP  leaves out step 6 (default route), 7 (forwarding), 8 (SNAT) or 9 (FORWARD rules), shows how it
-                  fails, adds the step, and shows that it works; exit status 0 only if it failed as it must
+  --without STEP  leaves out step 6 (default route), 7 (forwarding), 8 (SNAT) or 9 (FORWARD rules), shows how far
+                  the packets come and where they end, adds the step, and shows that it works; exit status 0 only
+                  if it failed as it must
   -j, --json      print one JSON object on stdout
   -q, --quiet     print the verdict only
   -v, --verbose   print every chain that the packets passed, too

@@ -1,4 +1,4 @@
-import { FlowFollower } from '../insight/follow/flow-follower.ts'
+import { observeFlows } from '../insight/follow/observe-flows.ts'
 import type { Kernel } from '../linux/kernel.ts'
 import { tcpFlags } from '../linux/packet/index.ts'
 import type { ResolvedSpace } from '../space/spec/types.ts'
@@ -20,35 +20,32 @@ export const inboundPoints: readonly LabPoint[] = [
   { place: 'myspace', interface: space.interface },
 ]
 
-/** Milliseconds in which the connection has to be answered, and its story to be told. */
-const patience = 2000
-const slice = 50
-
 const { syn, ack } = tcpFlags
 const opens: Selection = ({ tcpFlags: flags }) => flags === syn
 const accepts: Selection = ({ tcpFlags: flags }) => flags === (syn | ack)
 
 /**
- * Watches the published port everywhere while `meet` lets host2 connect to it. Throws what `FlowFollower` and
+ * Watches the published port everywhere while `meet` lets host2 connect to it. `milliseconds`: in which the connection has to
+ * be answered. Throws what `observeFlows` and
  * `PointCaptures.open` throw; NatspaceError LAB_FAILED when no connection was seen.
  */
-export const walkPublished = <T>(kernel: Kernel, resolved: ResolvedSpace, meet: () => T): InboundWalk<T> => {
+export const walkPublished = async <T>(
+  kernel: Kernel,
+  resolved: ResolvedSpace,
+  milliseconds: number,
+  meet: () => T,
+): Promise<InboundWalk<T>> => {
   using captures = PointCaptures.open(kernel, inboundPoints, 'tcp')
-  using follower = new FlowFollower(kernel, resolved, { direction: 'in', timeout: patience })
-  const met = meet()
+  const meetings: T[] = []
+  const flows = await observeFlows(kernel, resolved, { direction: 'in', timeout: milliseconds }, async () => {
+    meetings.push(meet())
+  })
+  const flow = flows.find(({ story }) => story.tuple.destinationPort === space.publishedPort)
+  const [met] = meetings
+  if (flow === undefined || met === undefined)
+    throw labFailed(`nothing was seen of a connection to port ${space.publishedPort}`)
   const rows = rowsOf(inboundPoints, captures.read(), opens, accepts)
-  return { met, walk: { ...follow(follower), rows } }
-}
-
-const follow = (follower: FlowFollower): Pick<Walk, 'seen' | 'story'> => {
-  const end = performance.now() + 2 * patience
-  while (performance.now() < end) {
-    for (const news of follower.turn())
-      if (news.type === 'flow' && news.story.tuple.destinationPort === space.publishedPort)
-        return { seen: news.observation, story: news.story }
-    follower.wait(slice)
-  }
-  throw labFailed(`nothing was seen of a connection to port ${space.publishedPort}`)
+  return { met, walk: { seen: flow.observation, story: flow.story, rows } }
 }
 
 /** The client's port, as host2 has it: chosen by its kernel. */

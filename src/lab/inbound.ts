@@ -8,10 +8,16 @@ import { showCaptures, showClaims, showStory } from './show.ts'
 import { rowObject } from './sightings.ts'
 import type { LabResult, Stage } from './stage.ts'
 
+/** Milliseconds for the answer of the server. */
+const patience = 2000
+
 /** A connection from host2 to the published port: at every point, and its walk. Throws as `walkPublished` does. */
-export const showInbound = (screen: Screen, { kernel, resolved, teller }: Stage): LabResult => {
+export const showInbound = async (
+  screen: Screen,
+  { kernel, resolved, teller }: Stage,
+): Promise<LabResult> => {
   const topic = topics.inbound(resolved, articleOutside)
-  const { met: served, walk } = walkPublished(kernel, resolved, provePublished)
+  const { met: served, walk } = await walkPublished(kernel, resolved, patience, provePublished)
   screen.heading(topic.title)
   screen.text(topic.paragraphs[0] ?? '')
   const captures = [

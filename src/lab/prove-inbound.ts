@@ -3,9 +3,9 @@ import { clientPort } from './inbound-walk.ts'
 import { network } from './places.ts'
 import type { Proof } from './proof.ts'
 import type { ExpectedRow } from './prove-captures.ts'
-import type { LabSighting } from './sightings.ts'
 import type { Teller } from './teller.ts'
 import {
+  capturedLines,
   changed,
   claim,
   connectionLines,
@@ -14,7 +14,6 @@ import {
   isOneHopOn,
   isStop,
   isTranslating,
-  lineOf,
   type Part,
   telling,
   type Walk,
@@ -45,8 +44,6 @@ export const inboundProofs = (walk: Walk, { points }: Topic, served: Proof, tell
   const at = (point: Part['point'], hook: Part['hook'], packet: Part['packet'] = 'request') =>
     eventsAt(story, { packet, point, hook })
   const [, cameIn, atCable, cameInside] = rows
-  const line = (sighting: LabSighting | undefined, name: string): string[] =>
-    sighting === undefined ? [] : [lineOf(name, `went ${sighting.direction}`, teller.packet(sighting.header))]
   const forwarding = seen.settings['net.ipv4.ip_forward']
   return [
     claim('inbound, 1: it comes in', points[0], teller, () => {
@@ -54,7 +51,7 @@ export const inboundProofs = (walk: Walk, { points }: Topic, served: Proof, tell
       const isForPort = header?.destination === host1 && header.destinationPort === publishedPort
       return {
         ok: isForPort && cameIn?.request?.direction === 'in' && story.direction === 'in',
-        more: line(cameIn?.request, uplink),
+        more: capturedLines(uplink, cameIn?.request, teller),
       }
     }),
     claim('inbound, 2: PREROUTING (DNAT)', points[1], teller, () => {
@@ -97,7 +94,10 @@ export const inboundProofs = (walk: Walk, { points }: Topic, served: Proof, tell
         atCable?.request?.direction === 'out' &&
         cameInside?.request?.direction === 'in' &&
         atCable.request.header.ipId === cameInside.request.header.ipId,
-      more: [...line(atCable?.request, hostInterface), ...line(cameInside?.request, inner)],
+      more: [
+        ...capturedLines(hostInterface, atCable?.request, teller),
+        ...capturedLines(inner, cameInside?.request, teller),
+      ],
     })),
     claim('inbound, 7: the server receives it', points[6], teller, () => {
       const routing = at('inside', 'routing')
@@ -113,7 +113,7 @@ export const inboundProofs = (walk: Walk, { points }: Topic, served: Proof, tell
       return {
         ok: served.ok && isOwn && isReversed && story.end.outcome === 'answered',
         events: [...routing, ...back],
-        more: [...connectionLines(story, teller), teller.plain(story.end.reason)],
+        more: connectionLines(story, teller),
       }
     }),
   ]

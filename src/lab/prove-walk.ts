@@ -3,6 +3,7 @@ import { network } from './places.ts'
 import type { Proof } from './proof.ts'
 import type { Teller } from './teller.ts'
 import {
+  capturedLines,
   changed,
   claim,
   connectionLines,
@@ -11,7 +12,6 @@ import {
   isOneHopOn,
   isStop,
   isTranslating,
-  lineOf,
   type Part,
   telling,
   type Walk,
@@ -68,8 +68,7 @@ export const walkProofs = (walk: Walk, { paragraphs, points }: Topic, teller: Te
       const header = point?.request?.header
       const isSame = header?.ipId !== undefined && header.ipId === captured?.header.ipId
       const isOut = point?.interface === uplink && header?.source === host1 && captured?.direction === 'out'
-      const more = captured === undefined ? [] : [lineOf(uplink, 'captured', teller.packet(captured.header))]
-      return { ok: isSame && isOut, more }
+      return { ok: isSame && isOut, more: capturedLines(uplink, captured, teller) }
     }),
   ]
 }

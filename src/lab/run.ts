@@ -2,13 +2,13 @@ import { LinuxKernel } from '../linux/linux.ts'
 import { down } from '../space/reconcile/down.ts'
 import type { Context, Plan } from '../space/reconcile/types.ts'
 import { up } from '../space/reconcile/up.ts'
-import type { SpaceSpec } from '../space/spec/types.ts'
-import { validateSpec } from '../space/spec/validate.ts'
 import { readSpaceRecord, statePaths } from '../space/state/records.ts'
 import { type Step, stepOf, steps } from '../space/steps.ts'
 import { stepEvidence } from '../space/text/evidence.ts'
 import { articleOutside } from '../space/text/topics.ts'
+import { attempt } from './attempt.ts'
 import { proveConnected } from './experiment.ts'
+import { experimentSpec } from './experiment-spec.ts'
 import { showInbound } from './inbound.ts'
 import { proveNothingLeft, takeSettledSnapshot } from './leftovers.ts'
 import { showOutbound } from './outbound.ts'
@@ -22,21 +22,9 @@ import type { LabResult, Stage } from './stage.ts'
 import type { Teller } from './teller.ts'
 import { buildTopology } from './topology.ts'
 import type { Walk } from './way.ts'
-import { attempt, failureProofs, type OmissibleStep, proveCable, proveCured } from './without.ts'
+import { failureProofs, type OmissibleStep, proveCable, proveCured } from './without.ts'
 
 const { space } = network
-
-/** The space of the experiment, as a user would ask for it. */
-export const experimentSpec = (): SpaceSpec =>
-  validateSpec(space.name, {
-    gateway: `${space.gateway}/${network.prefixLength}`,
-    address: space.address,
-    hostInterface: space.hostInterface,
-    interface: space.interface,
-    uplink: network.uplink,
-    publish: [`${space.publishedPort}:${space.port}`],
-    fixFirewall: true,
-  })
 
 /** The same as a command: what the lab does here can be done anywhere. */
 const upCommand = [
@@ -117,7 +105,7 @@ export const runExperiment = async (screen: Screen, teller: Teller): Promise<Lab
   const stage = stageOf(context, teller)
   const outbound = await showOutbound(screen, stage)
   const identifiers = await showSameIdentifier(screen, context, stage)
-  const inbound = showInbound(screen, stage)
+  const inbound = await showInbound(screen, stage)
   const start = performance.now()
   const result = await down(context, [space.name])
   screen.heading(`natspace down ${space.name}`)

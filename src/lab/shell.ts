@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { errno, SystemError } from '../linux/sys/errno.ts'
 import { enterNamespace, openNamespace } from '../linux/sys/namespace.ts'
 import { replaceProcess } from '../linux/sys/process.ts'
+import { quote } from '../space/spec/quote.ts'
 import { network, type Place, places } from './places.ts'
 import { findProgram, isExecutable } from './start.ts'
 
@@ -33,7 +34,7 @@ export const becomeProgram = (place: Place, words: readonly string[]): number =>
 }
 
 const complain = (name: string, why: string, status: number): number => {
-  process.stderr.write(`natspace: cannot start ${JSON.stringify(name)}: ${why}\n`)
+  process.stderr.write(`natspace: cannot start ${quote(name)}: ${why}\n`)
   return status
 }
 

@@ -3,7 +3,7 @@ import type { TraceObservation } from '../insight/trace/observation.ts'
 import type { Story } from '../insight/trace/story.ts'
 import { type HeaderChange, isTranslation } from '../insight/walk/header-change.ts'
 import { type Proof, prove } from './proof.ts'
-import type { LabRow } from './sightings.ts'
+import type { LabRow, LabSighting } from './sightings.ts'
 import type { Teller } from './teller.ts'
 
 /** Parts of a packet's way, asked of its story, and claims about them. All pure. */
@@ -60,6 +60,17 @@ const eventLine = (event: StoryEvent, teller: Teller): string => {
 /** A line of evidence: where, in which hook or how, and what. */
 export const lineOf = (where: string, how: string, what: string): string =>
   `${where.padEnd(5)} ${how.padEnd(11)} ${what}`
+
+/** What a capture saw at a link, as evidence. */
+export const capturedLines = (
+  name: string,
+  sighting: LabSighting | undefined,
+  { packet }: Teller,
+): string[] => {
+  if (sighting === undefined) return []
+  const { direction, header } = sighting
+  return [lineOf(name, direction === 'in' ? 'came in' : 'went out', packet(header))]
+}
 
 /** Both tuples of the connection, as evidence. */
 export const connectionLines = ({ connection }: Pick<Story, 'connection'>, { tuple }: Teller): string[] =>

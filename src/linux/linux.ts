@@ -85,6 +85,8 @@ import { sysctlName, sysctlPath } from './sysctl.ts'
 export class LinuxKernel implements Kernel {
   readonly #namespaces = new OpenNamespaces()
   #writes = 0
+  /** The last lock that was taken: a program that is run holds it too. */
+  #lock: Descriptor | undefined
 
   get writes(): number {
     return this.#writes
@@ -207,7 +209,9 @@ export class LinuxKernel implements Kernel {
   }
 
   tryLock(path: string): Disposable | undefined {
-    return tryLock(path)
+    const lock = tryLock(path)
+    if (lock !== undefined) this.#lock = lock
+    return lock
   }
 
   change(changes: readonly Change[]): Outcome[] {
@@ -328,7 +332,11 @@ export class LinuxKernel implements Kernel {
         commitWithRetry(this.#namespaces.at(change.where).netfilter, () => this.#rulesWithComment(change))
         return
       case 'program.run':
-        runProgram(change.program, change.arguments)
+        runProgram(
+          change.program,
+          change.arguments,
+          this.#lock?.closed === false ? this.#lock.number : undefined,
+        )
         return
       case 'conntrack.delete':
         this.#deleteFlows(change.where, change.flows)

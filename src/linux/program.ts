@@ -1,3 +1,4 @@
+import type { SpawnSyncOptionsWithStringEncoding, SpawnSyncReturns } from 'node:child_process'
 import { createRequire } from 'node:module'
 
 /**
@@ -31,7 +32,13 @@ export class ProgramError extends Error {
   }
 }
 
-type ChildProcess = Pick<typeof import('node:child_process'), 'spawnSync'>
+/** Of spawnSync, `detached` is missing in the types of Node, which hands it on all the same. */
+type Spawn = (
+  program: string,
+  words: string[],
+  options: SpawnSyncOptionsWithStringEncoding & { detached: boolean },
+) => SpawnSyncReturns<string>
+type ChildProcess = { spawnSync: Spawn }
 
 let loaded: ChildProcess | undefined
 
@@ -44,13 +51,16 @@ const childProcess = (): ChildProcess => {
 }
 
 /**
- * Runs a program of the host to its end, without a shell, and returns what it printed to its standard output. Throws
- * ProgramError with its own words when it cannot be started, takes too long, or ends with another status than 0.
+ * Runs a program of the host to its end, without a shell, and returns what it printed to its standard output. It is in a
+ * session of its own, so that Ctrl-C at the terminal does not end it halfway. `held` is a descriptor that it is given as
+ * well: a lock that is thus held for as long as it runs, also if this process is killed meanwhile. Throws ProgramError with
+ * its own words when it cannot be started, takes too long, or ends with another status than 0.
  */
-export const runProgram = (program: ProgramName, words: readonly string[]): string => {
+export const runProgram = (program: ProgramName, words: readonly string[], held?: number): string => {
   const { status, stdout, stderr, error } = childProcess().spawnSync(program, [...words], {
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(held === undefined ? [] : [held])],
+    detached: true,
     timeout: patience,
     killSignal: 'SIGKILL',
     // Their words in English, as they are searched and shown beside ours.

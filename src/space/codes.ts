@@ -165,6 +165,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'natspace did not make it, so it does not replace it.',
     'Choose another name with --host-interface or --interface, or leave it out.',
   ),
+  INTERRUPTED: code(
+    'An earlier natspace was interrupted',
+    'It was killed, or the machine was too short of memory for it, in the middle of its work. What it had begun stood in its journal, and was taken back or completed before anything else: a space that was not up yet is gone, one that was to change is as it was, one that was to go is gone.',
+    'Nothing has to be done. Ask again for what was under way, if it is still wanted.',
+  ),
   KERNEL_FEATURE_MISSING: code(
     'This kernel lacks something',
     'A feature that natspace uses was asked of the kernel, in a namespace of its own, and is not there: not built, its module cannot be loaded, or the kernel was upgraded and not yet rebooted. The message names the feature and the option of the kernel that has it.',
@@ -184,6 +189,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Privilege is missing',
     'Namespaces, links and rules are changed by root alone (CAP_NET_ADMIN and CAP_SYS_ADMIN).',
     'Run it with sudo; or try everything without root: natspace lab shell.',
+  ),
+  NOT_SETTLED: code(
+    'What an interrupted natspace had begun is not in order yet',
+    'A space could neither get back what it had nor become what it was to be; the message says what is in the way, such as an uplink that is gone. It stays noted, and every command that changes something tries again.',
+    'Remove what is in the way and run natspace gc, or natspace down NAME, which removes what the space was and what it was to be.',
   ),
   NO_SUCH_PEER: code(
     'There is no space of that name to connect to',
@@ -230,10 +240,15 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Something was in the way of the way back; the message lists what is left.',
     'natspace down NAME removes what is left.',
   ),
+  SPACE_BROKEN: code(
+    'A space is recorded, and its cable is gone',
+    'Somebody removed it, or the namespace at its other end. The record says what was asked for, so it is no waste, and natspace gc leaves it.',
+    'natspace up with the same options makes the cable anew; natspace down NAME removes the rest.',
+  ),
   STATE_UNREADABLE: code(
     'A file of the state folder cannot be read',
     'It was changed by hand, or written by another version of natspace.',
-    'Use the natspace that wrote it, or remove the file; then natspace up makes it anew.',
+    'Use the natspace that wrote it, or remove the file; then natspace gc removes what it spoke of, and natspace up makes it anew.',
   ),
   STATE_UNSAFE: code(
     'The state folder is not safe',

@@ -10,6 +10,12 @@ export const aliasOf = (space: string, owner = ''): string => `natspace:${space}
 export const spaceOfAlias = (alias: string | undefined): string | undefined =>
   alias?.startsWith('natspace:') ? alias.slice('natspace:'.length).split('@', 1)[0] : undefined
 
+/** What tells the state folder of an alias of ours; '' for the usual one. */
+export const ownerInAlias = (alias: string | undefined): string => {
+  const at = alias?.indexOf('@') ?? -1
+  return at < 0 ? '' : (alias ?? '').slice(at)
+}
+
 /** What stands behind the name in an alias of another than the usual state folder. No name of a space has an @. */
 export const ownerOf = (root: string): string =>
   `@${root.length <= longestRoot ? root : root.slice(-longestRoot)}`

@@ -24,6 +24,8 @@ type Header = {
   source: string
   destination: string
   icmpId?: number
+  sourcePort?: number
+  destinationPort?: number
   ttl: number
   ipId: number
   linkSource: string
@@ -49,6 +51,7 @@ type Lab = {
     answer: number
     connection: { original: Tuple; reply: Tuple }
   }[]
+  inbound: { captures: Row[]; walk: (EventLine | TraceEndLine)[] }
   /** What `conntrack -L` printed at the end, and what the others printed all the time. */
   list: string
   opinions: Record<string, string>
@@ -71,8 +74,26 @@ beforeAll(() => {
 }, 60_000)
 
 const seen = (name: string): string | undefined => lab.proofs.find(proof => proof.name === name)?.seen
-const events = (packet: string): EventLine[] =>
-  lab.walk.filter((line): line is EventLine => line.type === 'event' && line.packet === packet)
+/** Chains and rules that one packet of a story passed in the host, as nft prints them. */
+const told = (story: readonly (EventLine | TraceEndLine)[], packet: string): string[] =>
+  story
+    .filter((line): line is EventLine => line.type === 'event' && line.packet === packet)
+    .flatMap(({ chain, rules, decidedBy, verdict }) => {
+      if (chain === null) return []
+      const table = chain.split(' ').slice(0, 2).join(' ')
+      return [
+        ...rules.map(rule => `${table} ${rule.chain} rule ${rule.text} (verdict ${rule.verdict})`),
+        ...(decidedBy === 'policy' ? [`${chain} policy ${verdict}`] : []),
+      ]
+    })
+
+/** What `nft monitor trace` printed of the first packet whose headers fit. */
+const printed = (fits: RegExp): string[] => {
+  const text = lab.opinions.nft ?? ''
+  const start = `trace id ${new RegExp(`^trace id (\\w+) .*${fits.source}`, 'm').exec(text)?.[1]} `
+  return nftLines(text).flatMap(line => (line.startsWith(start) ? [line.slice(start.length)] : []))
+}
+
 const identifier = 29610
 
 describe('captures at three points, and in the space', () => {
@@ -93,21 +114,8 @@ describe('captures at three points, and in the space', () => {
   })
 
   captured('are those of tcpdump at each point, down to the hardware addresses and the TTL', () => {
-    for (const { place, interface: name, request, reply } of lab.captures) {
-      const printed = dumped(lab.opinions[`${place} ${name}`] ?? '')
-      const walked = printed.filter(({ ipId }) => ipId === request.ipId || ipId === reply.ipId)
-      const line = (kind: string, { length: _, ...header }: Header & { length?: number }) => ({
-        kind,
-        source: header.source,
-        destination: header.destination,
-        icmpId: header.icmpId,
-        ttl: header.ttl,
-        ipId: header.ipId,
-        linkSource: header.linkSource,
-        linkDestination: header.linkDestination,
-      })
-      expect<unknown>(walked).toEqual([line('request', request), line('reply', reply)])
-    }
+    for (const row of lab.captures)
+      expect(dumpedAt(row)).toEqual([line('request', row.request), line('reply', row.reply)])
   })
 
   test('and all claims hold, each with what was seen', () => {
@@ -118,23 +126,41 @@ describe('captures at three points, and in the space', () => {
   })
 })
 
-/** The echoes that `tcpdump -envi IF -p` printed. */
+/** What `tcpdump -envi IF -p` printed: echoes, and the beginnings of connections. */
 const dumped = (text: string) =>
   Array.from(
     text.matchAll(
-      /^\S+ (\S+) > (\S+), ethertype IPv4 .*? ttl (\d+), id (\d+), .*\n +(\S+) > (\S+): ICMP echo (\w+), id (\d+)/gm,
+      /^\S+ (\S+) > (\S+), ethertype IPv4 .*? ttl (\d+), id (\d+), .*\n +(\S+) > (\S+): (?:ICMP echo (\w+), id (\d+)|Flags \[(S\.?)\])/gm,
     ),
-    ([, linkSource, linkDestination, ttl, ipId, source, destination, kind, icmpId]) => ({
-      kind,
-      source,
-      destination,
-      icmpId: Number(icmpId),
+    ([, linkSource = '', linkDestination = '', ttl, ipId, from = '', to = '', echo, icmpId, flags]) => ({
+      kind: echo ?? (flags === 'S' ? 'request' : 'reply'),
+      ends: `${from} > ${to}${icmpId === undefined ? '' : `, id ${icmpId}`}`,
       ttl: Number(ttl),
       ipId: Number(ipId),
       linkSource,
       linkDestination,
     }),
   )
+
+/** One of ours in the same form: with a dot in front of a port, as tcpdump has it. */
+const line = (
+  kind: string,
+  { source, sourcePort, destination, destinationPort, icmpId, ...header }: Header,
+) => {
+  const { ttl, ipId, linkSource, linkDestination } = header
+  const end = (address: string, port?: number) => (port === undefined ? address : `${address}.${port}`)
+  const id = icmpId === undefined ? '' : `, id ${icmpId}`
+  const ends = `${end(source, sourcePort)} > ${end(destination, destinationPort)}${id}`
+  return { kind, ends, ttl, ipId, linkSource, linkDestination }
+}
+
+/** What tcpdump printed at a point of the two packets, told from others by their ends. */
+const dumpedAt = ({ place, interface: name, request, reply }: Row) => {
+  const own = [line('request', request), line('reply', reply)]
+  return dumped(lab.opinions[`${place} ${name}`] ?? '').filter(({ ends, ipId }) =>
+    own.some(item => item.ends === ends && item.ipId === ipId),
+  )
+}
 
 describe('the walk', () => {
   test('goes as the article tells it: each point with the chain, the rule or the route that did it', () => {
@@ -152,7 +178,7 @@ describe('the walk', () => {
     expect(seen('the walk, 4: POSTROUTING (step 8)')).toBe(
       'eth0  postrouting inet natspace postrouting, in translate: "masquerade"; source 192.168.45.3 → 192.168.1.32',
     )
-    expect(seen('the walk, 5: out')).toBe('eth0  captured    192.168.1.32 > 192.168.1.15, id 29610')
+    expect(seen('the walk, 5: out')).toBe('eth0  went out    192.168.1.32 > 192.168.1.15, id 29610')
     expect(seen('the reply: reversed by connection tracking')?.split('\n')).toEqual([
       'eth0  prerouting  connection tracking: an answer of the connection, translated without a rule; destination 192.168.1.32 → 192.168.45.3',
       'conntrack         192.168.45.3 > 192.168.1.15, id 29610; its replies 192.168.1.15 > 192.168.1.32, id 29610',
@@ -160,31 +186,18 @@ describe('the walk', () => {
   })
 
   test('passes the chains and rules that nft monitor trace prints of these packets, in their order', () => {
-    const text = lab.opinions.nft ?? ''
     for (const packet of ['request', 'reply'] as const) {
-      const { ipId } = lab.captures[1]?.[packet] ?? {}
-      const id = new RegExp(`^trace id (\\w+) .* ip id ${ipId} `, 'm').exec(text)?.[1]
-      const printed = nftLines(text).flatMap(line =>
-        line.startsWith(`trace id ${id} `) ? [line.slice(`trace id ${id} `.length)] : [],
-      )
-      const told = events(packet).flatMap(({ chain, rules, decidedBy, verdict }) => {
-        if (chain === null) return []
-        const table = chain.split(' ').slice(0, 2).join(' ')
-        return [
-          ...rules.map(rule => `${table} ${rule.chain} rule ${rule.text} (verdict ${rule.verdict})`),
-          ...(decidedBy === 'policy' ? [`${chain} policy ${verdict}`] : []),
-        ]
-      })
-      expect(printed.length).toBeGreaterThan(4)
-      expect(told).toEqual(printed)
+      const lines = printed(new RegExp(` ip id ${lab.captures[1]?.[packet].ipId} `))
+      expect(lines.length).toBeGreaterThan(4)
+      expect(told(lab.walk, packet)).toEqual(lines)
     }
   })
 
   test('has the connection that conntrack tells of when it begins and when it is answered', () => {
     const tuples =
       'src=192.168.45.3 dst=192.168.1.15 type=8 code=0 id=29610 (?:\\[UNREPLIED\\] )?src=192.168.1.15 dst=192.168.1.32 type=0 code=0 id=29610'
-    const told = (lab.opinions.conntrack ?? '').split('\n').filter(line => new RegExp(tuples).test(line))
-    expect(told.map(line => line.trim().split(' ')[0])).toEqual(['[NEW]', '[UPDATE]'])
+    const news = (lab.opinions.conntrack ?? '').split('\n').filter(line => new RegExp(tuples).test(line))
+    expect(news.map(line => line.trim().split(' ')[0])).toEqual(['[NEW]', '[UPDATE]'])
     const end = lab.walk.find((line): line is TraceEndLine => line.type === 'end')
     expect(end?.connection).toMatchObject({
       original: { source: '192.168.45.3', destination: '192.168.1.15', icmp: { id: identifier } },
@@ -206,16 +219,8 @@ describe('two spaces with the same identifier', () => {
   })
 
   captured('as tcpdump saw it at host2', () => {
-    const printed = dumped(lab.opinions['host2 eth0'] ?? '')
-    for (const { host2 } of lab.identifiers)
-      expect(printed).toContainEqual(
-        expect.objectContaining({
-          kind: 'request',
-          ipId: host2.ipId,
-          icmpId: host2.icmpId,
-          source: '192.168.1.32',
-        }),
-      )
+    const seenThere = dumped(lab.opinions['host2 eth0'] ?? '')
+    for (const { host2 } of lab.identifiers) expect(seenThere).toContainEqual(line('request', host2))
   })
 
   test('as conntrack tells of both', () => {
@@ -228,5 +233,69 @@ describe('two spaces with the same identifier', () => {
     // The second space is gone by now, and its connections with it.
     expect(lab.list).toContain('src=192.168.45.3 dst=192.168.1.15 type=8 code=0 id=29610')
     expect(lab.list).not.toContain('192.168.46.3')
+  })
+})
+
+describe('a connection to the published port', () => {
+  const port = (): number => lab.inbound.captures[0]?.request.sourcePort ?? 0
+  const end = (address: string, number?: number) => `${address}:${number}`
+  const text = ({ source, sourcePort, destination, destinationPort }: Header) =>
+    `${end(source, sourcePort)} > ${end(destination, destinationPort)}`
+
+  test('has its destination rewritten on the way in, and the source of the answer on the way out', () => {
+    const client = `192.168.1.15:${port()}`
+    const rows = lab.inbound.captures.map(({ place, interface: name, request, reply }) => [
+      `${place} ${name}`,
+      text(request),
+      text(reply),
+    ])
+    expect(rows).toEqual([
+      ['host2 eth0', `${client} > 192.168.1.32:8080`, `192.168.1.32:8080 > ${client}`],
+      ['host1 eth0', `${client} > 192.168.1.32:8080`, `192.168.1.32:8080 > ${client}`],
+      ['host1 veth1', `${client} > 192.168.45.3:80`, `192.168.45.3:80 > ${client}`],
+      ['myspace veth2', `${client} > 192.168.45.3:80`, `192.168.45.3:80 > ${client}`],
+    ])
+  })
+
+  captured('as tcpdump saw it at each point', () => {
+    for (const row of lab.inbound.captures)
+      expect(dumpedAt(row)).toEqual([line('request', row.request), line('reply', row.reply)])
+  })
+
+  test('walks through the seven points of the article', () => {
+    const claims = lab.proofs.filter(proof => proof.name.startsWith('inbound, '))
+    expect(claims.map(({ expected }) => expected.replace(/[ ,:;].*/, ''))).toEqual([
+      ...['A', 'PREROUTING', 'Routing', 'The', 'POSTROUTING', 'The', 'The'],
+    ])
+    expect(seen('inbound, 2: PREROUTING (DNAT)')).toMatch(
+      /^eth0 {2}prerouting {2}inet natspace prerouting, in publish: .*; destination 192\.168\.1\.32 → 192\.168\.45\.3; destination port 8080 → 80$/,
+    )
+    expect(seen('inbound, 4: the route')).toContain(
+      'route 192.168.45.0/24 dev veth1 (table main); TTL 64 → 63',
+    )
+    expect(seen('inbound, 5: POSTROUTING')).toContain('the source is still 192.168.1.15')
+    expect(seen('inbound, 7: the server receives it')).toContain(
+      'connection tracking: an answer of the connection, translated without a rule; source 192.168.45.3 → 192.168.1.32; source port 80 → 8080',
+    )
+  })
+
+  test('passes the chains and rules that nft monitor trace prints of these packets, in their order', () => {
+    const syn = printed(new RegExp(` ip id ${lab.inbound.captures[1]?.request.ipId} .*tcp sport ${port()} `))
+    expect(syn.length).toBeGreaterThan(4)
+    expect(told(lab.inbound.walk, 'request')).toEqual(syn)
+    const accepted = printed(
+      / ip saddr 192\.168\.45\.3 .*tcp sport 80 .*tcp flags == (?:0x12|\(?syn \| ack\)?) /,
+    )
+    expect(accepted.length).toBeGreaterThan(4)
+    expect(told(lab.inbound.walk, 'reply')).toEqual(accepted)
+  })
+
+  test('is the connection that conntrack tells of', () => {
+    const tuples = [
+      `src=192.168.1.15 dst=192.168.1.32 sport=${port()} dport=8080`,
+      `src=192.168.45.3 dst=192.168.1.15 sport=80 dport=${port()}`,
+    ]
+    expect(lab.opinions.conntrack).toContain(`SYN_SENT ${tuples.join(' [UNREPLIED] ')}\n`)
+    expect(lab.list).toContain(tuples.join(' '))
   })
 })

@@ -15,13 +15,21 @@ const prelude = `
   import { statePaths } from ${source('space/state/records.ts')}
   import { proveConnected } from ${source('lab/experiment.ts')}
   import { proveNothingLeft, takeSettledSnapshot } from ${source('lab/leftovers.ts')}
+  import { walkEcho } from ${source('lab/echo-walk.ts')}
   import { provePublished } from ${source('lab/experiment.ts')}
+  import { showInbound } from ${source('lab/inbound.ts')}
+  import { walkPublished } from ${source('lab/inbound-walk.ts')}
+  import { answeredRows, captureProofs, proveOnePacket } from ${source('lab/prove-captures.ts')}
+  import { inboundProofs } from ${source('lab/prove-inbound.ts')}
+  import { replyProofs, walkProofs } from ${source('lab/prove-walk.ts')}
+  import { articleOutside, topics } from ${source('space/text/topics.ts')}
   import { showOutbound } from ${source('lab/outbound.ts')}
   import { bringUp, stageOf } from ${source('lab/run.ts')}
   import { showSameIdentifier } from ${source('lab/same-identifier.ts')}
   import { Screen } from ${source('lab/screen.ts')}
   import { buildTopology } from ${source('lab/topology.ts')}
-  import { attempt, failureProofs, proveCable, proveCured } from ${source('lab/without.ts')}
+  import { attempt } from ${source('lab/attempt.ts')}
+  import { failureProofs, proveCable, proveCured } from ${source('lab/without.ts')}
   import { teller } from ${source('cli/lab/teller.ts')}
   mountFileSystem('tmpfs', '/run', 'mode=755')
   const kernel = new LinuxKernel()
@@ -67,6 +75,58 @@ test('with the table of natspace gone the ping is not proven, and the routes sti
     ['ping 192.168.1.15 from myspace', false],
   ])
   expect(proofs[2]?.seen).toContain('no answer to 3 requests; host2 heard 192.168.45.3 > 192.168.1.15')
+})
+
+test('no sentence of the walks is proven where it is not so', () => {
+  const failed = inNewNamespaces<Record<string, string[]>>(`
+    buildTopology(kernel)
+    await bringUp(screen, context)
+    const stage = stageOf(context, teller)
+    // The host looks its neighbours up before anything is measured.
+    for (const _ of proveConnected(kernel));
+    const commands = [{ type: 'table.delete', family: 'inet', table: 'natspace' }]
+    change({ type: 'nftables.commit', where: undefined, commands, generation: undefined })
+    const failed = proofs => proofs.filter(proof => !proof.ok).map(proof => proof.name)
+    const { resolved } = stage
+    const out = await walkEcho(kernel, resolved, 300)
+    const { met, walk } = await walkPublished(kernel, resolved, 300, provePublished)
+    print({
+      captures: failed([...captureProofs('echo', out.rows, answeredRows, teller), proveOnePacket('echo', out.rows)]),
+      walk: failed(walkProofs(out, topics.walk(resolved, articleOutside), teller)),
+      reply: failed(replyProofs(out, topics.reply(resolved, articleOutside), teller)),
+      inbound: failed(inboundProofs(walk, topics.inbound(resolved, articleOutside), met, teller)),
+    })
+  `)
+  expect(failed).toEqual({
+    captures: [
+      'echo at myspace veth2',
+      'echo at host1 veth1',
+      'echo at host1 eth0',
+      'echo at host2 eth0',
+      'echo is one packet at all of them',
+    ],
+    // The routes to and from the cable are there all the same.
+    walk: [
+      'the walk, 1: PREROUTING',
+      'the walk, 2: routing decision (steps 7 and 9)',
+      'the walk, 4: POSTROUTING (step 8)',
+      'the walk, 5: out',
+    ],
+    reply: [
+      'the reply: reversed by connection tracking',
+      'the reply: routed to the cable, and accepted',
+      'the reply: delivered inside',
+    ],
+    // It does come in.
+    inbound: [
+      'inbound, 2: PREROUTING (DNAT)',
+      'inbound, 3: routing decision (steps 7 and 9)',
+      'inbound, 4: the route',
+      'inbound, 5: POSTROUTING',
+      'inbound, 6: through the cable',
+      'inbound, 7: the server receives it',
+    ],
+  })
 })
 
 test('a route too many is no proof of the routes', () => {
@@ -134,7 +194,8 @@ test('without bridges the LAN is a router with proxy ARP, and everything is prov
     const stage = stageOf(context, teller)
     const outbound = await showOutbound(screen, stage)
     const identifiers = await showSameIdentifier(screen, context, stage)
-    print({ kind, proofs: [...connected, ...outbound.proofs, ...identifiers.proofs, provePublished()] })
+    const inbound = await showInbound(screen, stage)
+    print({ kind, proofs: [connected, outbound.proofs, identifiers.proofs, inbound.proofs].flat() })
   `)
   expect(kind).toBe('proxy-arp')
   expect(proofs.length).toBeGreaterThan(20)

@@ -1,68 +1,49 @@
 /** Flows and rules made at random: what natspace tells of each, beside tcpdump, nft and conntrack on the same packets. */
 import { expect } from 'bun:test'
-import { observeProbe } from '../../src/insight/trace/observe.ts'
-import { type Story, storyOf } from '../../src/insight/trace/story.ts'
 import { LinuxKernel } from '../../src/linux/linux.ts'
-import { differences } from '../support/random-flows/compare.ts'
-import { type Flow, randomFlow } from '../support/random-flows/flows.ts'
-import { judge } from '../support/random-flows/judge.ts'
-import { randomScenario, Staged } from '../support/random-flows/scenario.ts'
+import { type Finding, runRound } from '../support/random-flows/run.ts'
 import { FlowStage } from '../support/random-flows/stage.ts'
+import { whyNoCapture } from '../support/random-flows/watchers.ts'
 import { Random } from '../support/random-ruleset.ts'
 import { requireSandbox } from '../support/sandbox.ts'
-import { requireTool } from '../support/tools.ts'
+import { findTool, testUnless } from '../support/tools.ts'
 
 requireSandbox()
 
-const test = requireTool('ip', 'nft', 'iptables-nft', 'conntrack', 'sysctl', 'nsenter')
-
-/** To repeat or to vary a run: seeds, how many flows, and how many of them one ruleset gets. */
-const number = (name: string, usual: number): number => Number(process.env[name] ?? usual)
-const seed = number('NATSPACE_TEST_SEED', 1)
-const count = number('NATSPACE_TEST_FLOWS', 100)
-const perScenario = number('NATSPACE_TEST_FLOWS_PER_RULESET', 25)
-const from = number('NATSPACE_TEST_FROM', 0)
-const timeout = number('NATSPACE_TEST_TIMEOUT', 250)
-
-type Done = { flow: Flow; source: string; story: Story }
-
-test(
-  `seed ${seed}: ${count} flows`,
-  async () => {
-    using kernel = new LinuxKernel()
-    using stage = new FlowStage(kernel)
-    const tally = new Map<string, number>()
-    const found: string[] = []
-    for (let round = from; (round - from) * perScenario < count; round++) {
-      const random = new Random(seed * 10_000 + round)
-      const scenario = randomScenario(random, `others-${round}`, stage)
-      using staged = new Staged(scenario)
-      stage.watchers.take()
-      const done: Done[] = []
-      for (let index = 0; index < Math.min(perScenario, count - (round - from) * perScenario); index++) {
-        const flow = randomFlow(random, stage)
-        const { space, target, sourcePort } = flow
-        const payload = target.protocol === 'udp' ? { payload: new TextEncoder().encode('natspace') } : {}
-        const seen = await observeProbe(kernel, stage.space(space), target, { timeout, sourcePort, ...payload })
-        if (seen === undefined) throw new Error('it was ended')
-        done.push({ flow, source: seen.tuple.source, story: storyOf(seen) })
-      }
-      const evidence = stage.watchers.take()
-      for (const { flow, source, story } of done) {
-        const judged = judge(flow, source, stage.space(flow.space), evidence)
-        const key = `${story.end.outcome} ${judged.guilty === undefined ? judged.where : `${judged.guilty.place} rule`}`
-        tally.set(key, (tally.get(key) ?? 0) + 1)
-        const wrong = differences(story, judged, staged.texts)
-        if (wrong.length > 0 && process.env.NATSPACE_TEST_SHOW)
-          console.info(JSON.stringify({ target: flow.target, wrong, events: story.events, walked: judged.walked, captured: judged.captured, end: story.end }, null, 1))
-        if (wrong.length > 0)
-          found.push(
-            `round ${round}, ${flow.space} ${JSON.stringify(flow.target)} ${flow.sourcePort}:\n  ${wrong.join('\n  ')}`,
-          )
-      }
-    }
-    console.info([...tally].toSorted().map(([key, times]) => `${times} ${key}`).join('\n'))
-    expect(found.join('\n')).toBe('')
-  },
-  600_000,
+const tools = ['ip', 'nft', 'iptables-nft-restore', 'conntrack', 'sysctl', 'nsenter', 'stdbuf']
+const missing = tools.filter(name => findTool(name) === undefined)
+const test = testUnless(
+  missing.length > 0 ? `needs ${missing.join(', ')}` : whyNoCapture(),
+  'run `npm test` as root',
 )
+
+/** To repeat a run or to make it longer: which rounds of which seed, and how many flows in all. */
+const number = (name: string, usual: number): number => Number(process.env[`NATSPACE_TEST_${name}`] ?? usual)
+const seed = number('SEED', 1)
+const flows = number('FLOWS', 100)
+const from = number('ROUND', 0)
+const perRound = { flows: 20, visits: 5 }
+
+const counted = (values: readonly string[]): string =>
+  [...new Set(values)]
+    .toSorted()
+    .map(value => `  ${values.filter(other => other === value).length} ${value}`)
+    .join('\n')
+
+test(`natspace and the second opinions agree on ${flows} flows, seed ${seed}`, async () => {
+  using kernel = new LinuxKernel()
+  using stage = new FlowStage(kernel)
+  const findings: Finding[] = []
+  for (let round = from; findings.length < flows; round++) {
+    const options = { name: `others-${round}`, ...perRound, timeout: 250 }
+    const found = await runRound(kernel, stage, new Random(seed * 10_000 + round), options)
+    findings.push(...found.map(finding => ({ ...finding, text: `round ${round}: ${finding.text}` })))
+  }
+  console.info(`seed ${seed}:\n${counted(findings.map(({ outcome }) => outcome))}`)
+  console.info(`predicted:\n${counted(findings.map(({ predicted }) => predicted))}`)
+  if (process.env.NATSPACE_TEST_SHOW) console.info(counted(findings.flatMap(({ doubt }) => doubt ?? [])))
+  const differing = (what: 'wrong' | 'mispredicted') =>
+    findings.flatMap(finding => (finding[what].length === 0 ? [] : [finding.text, ...finding[what]])).join('\n')
+  expect(differing('wrong')).toBe('')
+  expect(differing('mispredicted')).toBe('')
+}, 900_000)

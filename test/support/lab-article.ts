@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { teller } from '../../src/cli/lab/teller.ts'
 import { proveConnected } from '../../src/lab/experiment.ts'
+import { showInbound } from '../../src/lab/inbound.ts'
 import { showOutbound } from '../../src/lab/outbound.ts'
 import { bringUp, stageOf } from '../../src/lab/run.ts'
 import { showSameIdentifier } from '../../src/lab/same-identifier.ts'
@@ -38,9 +39,10 @@ const main = async (): Promise<void> => {
     const stage = stageOf(context, teller)
     const outbound = await showOutbound(screen, stage)
     const identifiers = await showSameIdentifier(screen, context, stage)
+    const inbound = await showInbound(screen, stage)
     const list = spawnSync('conntrack', ['-L'], { encoding: 'utf8' }).stdout
-    const proofs = [...connected, ...outbound.proofs, ...identifiers.proofs]
-    const tables = { ...outbound.tables, ...identifiers.tables }
+    const proofs = [...connected, ...outbound.proofs, ...identifiers.proofs, ...inbound.proofs]
+    const tables = { ...outbound.tables, ...identifiers.tables, ...inbound.tables }
     process.stdout.write(JSON.stringify({ proofs, ...tables, list, opinions: await opinions.finish() }))
   } finally {
     opinions.stop()

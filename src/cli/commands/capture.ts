@@ -1,7 +1,7 @@
 import { ByteStream } from '../../insight/capture/byte-stream.ts'
 import { CaptureFileError, createCaptureFile, mayWait } from '../../insight/capture/capture-file.ts'
 import type { SpaceCapture } from '../../insight/capture/space-capture.ts'
-import { compileFilter, defaultSnapLength, type Filter, FilterError } from '../../linux/packet/index.ts'
+import { defaultSnapLength } from '../../linux/packet/index.ts'
 import type { Descriptor } from '../../linux/sys/descriptor.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
 import { isTerminal } from '../../linux/sys/files.ts'
@@ -17,6 +17,7 @@ import { type CaptureFormat, formatFor } from '../capture/format.ts'
 import { addedPoint, openCapture } from '../capture/open-capture.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
+import { readFilter } from '../filter-option.ts'
 import { expectWorkOn } from '../jit.ts'
 import { type Options, usageError } from '../options.ts'
 import type { Output } from '../output.ts'
@@ -216,25 +217,6 @@ const refuseMixedOutput = (write: string | undefined, { json }: Output): void =>
       'leave it out to see a line for each packet',
       'natspace capture NAME -w - | wireshark -k -i -',
     ])
-}
-
-const readFilter = (text: string): Filter | undefined => {
-  if (text.trim() === '') return undefined
-  try {
-    return compileFilter(text)
-  } catch (error) {
-    if (!(error instanceof FilterError)) throw error
-    const { column, reason, hint } = error
-    throw new NatspaceError({
-      code: 'BAD_FILTER',
-      exit: 2,
-      what: `cannot read the filter at column ${column}`,
-      why: reason,
-      evidence: [text, `${' '.repeat(column - 1)}^`],
-      fix: hint === undefined ? ['pcap-filter(7) tells the language of filters'] : [hint],
-      cause: error,
-    })
-  }
 }
 
 type Limits = { least: number; most: number; fractions?: true }

@@ -9,10 +9,10 @@ import { lockOptions } from '../environment.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
 import { expectWorkOn } from '../jit.ts'
 import { type Options, usageError, type Values } from '../options.ts'
-import type { Finding, Output } from '../output.ts'
+import type { Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { specOptions, specsOfFile } from '../spec-options.ts'
-import { warningFinding } from '../summary.ts'
+import { errorFinding, warningFinding } from '../summary.ts'
 
 export const downOptions = {
   all: { kind: 'flag', help: 'every space that natspace has a record of' },
@@ -65,19 +65,7 @@ export const namesOf = async (
 }
 
 const report = ({ removed, absent, operations, problems, warnings }: DownResult, output: Output): void => {
-  const failures = problems.map((problem): Finding => {
-    const { code, what, why, evidence, fix } = problem
-    return {
-      code,
-      severity: 'error',
-      title: what,
-      evidence,
-      why,
-      fix: { commands: fix, undo: [] },
-      hides: [],
-    }
-  })
-  const findings = [...failures, ...warnings.map(warningFinding)]
+  const findings = [...problems.map(errorFinding), ...warnings.map(warningFinding)]
   if (output.json) {
     output.object('down', { removed, absent, changes: operations.length - problems.length }, findings)
     return

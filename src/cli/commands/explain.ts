@@ -156,7 +156,7 @@ export const explainCommand = defineCommand({
   summary: 'explain the steps, how packets walk, what a space may reach, or the code of an error',
   usage: ['[STEP|TOPIC|CODE] [NAME]'],
   about: [
-    `STEP is a number from 1 to ${stepNumbers.at(-1)}, or publish or guard; TOPIC is one of ${topicNames.join(', ')}; CODE stands at the end of every message. Without any of them everything is told in order.`,
+    `STEP is a number from 1 to ${stepNumbers.at(-1)}, or publish or guard; TOPIC is one of ${topicNames.join(', ')}; CODE stands at the end of every message. Without any of them everything is told in order. Each step and topic has its evidence: the command that shows it on a space that is up; natspace lab run proves them all.`,
     'The values are those of the space NAME, or of the only one that is up; when there is none, those of an example.',
   ],
   options,

@@ -2,7 +2,7 @@ import type { Drift } from '../../space/reconcile/operation.ts'
 import { status } from '../../space/reconcile/status.ts'
 import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { optionSite } from '../../space/spec/fault.ts'
-import { printable } from '../../space/spec/quote.ts'
+import { printable, visible } from '../../space/spec/quote.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { parseName } from '../../space/spec/validate.ts'
 import { readSpaceRecord } from '../../space/state/records.ts'
@@ -68,7 +68,7 @@ const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style
       ),
     ),
     ...space.drift.flatMap(drift => driftLines(drift, style)),
-    ...(asked === undefined ? [] : [`  ${dim('repair')}         ${printable(upCommandOf(asked))}`]),
+    ...(asked === undefined ? [] : [`  ${dim('repair')}         ${visible(upCommandOf(asked))}`]),
   ]
 }
 

@@ -12,10 +12,14 @@ import { heedSignals } from '../interrupt.ts'
 import { type Options, usageError } from '../options.ts'
 import { toJson } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
+import { runFollowing } from '../trace/following.ts'
 import { noteSignals } from '../trace/interruption.ts'
 import { storyObjects } from '../trace/json.ts'
+import { modeOf } from '../trace/modes.ts'
+import { ProbePrediction, printPrediction } from '../trace/predict.ts'
 import { parseTarget } from '../trace/target.ts'
 import { storyLines } from '../trace/text.ts'
+import { parseTimeout } from '../trace/timeout.ts'
 
 const traceOptions = {
   to: {
@@ -30,11 +34,33 @@ const traceOptions = {
     help: 'the port that the probe comes from; of ICMP the identifier',
   },
   payload: { kind: 'value', placeholder: 'TEXT', help: 'what a UDP datagram carries (default: nothing)' },
+  predict: {
+    kind: 'flag',
+    help: 'tell what would happen, by rules, routes and settings, beside what does happen',
+  },
+  dryRun: { kind: 'flag', help: 'only tell what would happen: nothing is sent' },
+  follow: { kind: 'flag', help: 'tell of all flows of the space, until Ctrl-C' },
+  from: {
+    kind: 'value',
+    placeholder: 'HOST[:PORT]',
+    help: 'tell of the flows that HOST begins and that come to the space, until Ctrl-C; any for all of them',
+  },
+  filter: {
+    kind: 'value',
+    placeholder: 'EXPR',
+    help: 'only flows whose first packet is selected at some point (pcap-filter)',
+  },
+  verdict: {
+    kind: 'list',
+    placeholder: 'END',
+    help: 'only flows that end so: drop, answered, refused, delivered, lost; several with commas',
+  },
+  limit: { kind: 'value', placeholder: 'N', help: 'end after so many flows' },
+  asRoot: { kind: 'flag', help: 'under sudo: run the program as root instead of as the user who called it' },
 } as const satisfies Options
 
 /** Exit status of a probe that did not get through. */
 const foundDrop = 3
-const longestTimeout = 300
 
 const run = async ({
   options,
@@ -42,24 +68,17 @@ const run = async ({
   output,
   environment,
 }: Input<typeof traceOptions>): Promise<number> => {
-  const [first, extra] = positionals
-  if (first === undefined || options.to === undefined)
-    throw usageError(
-      'MISSING_ARGUMENT',
-      'Cannot run natspace trace',
-      first === undefined ? 'the name of the space is missing' : 'where to is missing',
-      [`natspace trace ${first ?? 'NAME'} --to HOST[:PORT]`],
-    )
-  if (extra !== undefined)
-    throw usageError(
-      'UNEXPECTED_ARGUMENT',
-      `Cannot use the argument ${quote(extra)}`,
-      'natspace trace takes one NAME',
-      ['natspace trace --help'],
-    )
+  const [first, ...command] = positionals
+  if (first === undefined)
+    throw usageError('MISSING_ARGUMENT', 'Cannot run natspace trace', 'the name of the space is missing', [
+      'natspace trace NAME --to HOST[:PORT]',
+    ])
   const name = parseName(first, optionSite(['name']))
+  const mode = modeOf(name, { ...options, command }, Object.keys(options))
+  if (mode !== 'probe' || options.to === undefined)
+    return runFollowing({ name, command, options, output, environment })
   const target = parseTarget(options.to)
-  const timeout = parseTimeout(options.timeout) * 1000
+  const timeout = parseTimeout(options.timeout)
   const sourcePort = parseSourcePort(options.sourcePort)
   if (options.payload !== undefined && target.protocol !== 'udp')
     throw usageError('CONFLICTING_OPTIONS', 'Cannot use --payload', 'only a UDP datagram carries one', [
@@ -70,11 +89,18 @@ const run = async ({
   using _kernel = kernel
   const record = readSpaceRecord(kernel, paths, name)
   if (record === undefined) throw notFound(name, recordedNames(kernel, paths))
+  const payload = options.payload === undefined ? undefined : new TextEncoder().encode(options.payload)
+  const foreseen = {
+    ...(sourcePort === undefined ? {} : { sourcePort }),
+    ...(payload === undefined ? {} : { payloadLength: payload.length }),
+  }
+  if (options.dryRun) return printPrediction(kernel, record.space, target, foreseen, output)
   const signalled = noteSignals()
+  const prediction = options.predict ? new ProbePrediction(kernel, record.space, target, foreseen) : undefined
   const seen = await observeProbe(kernel, record.space, target, {
     timeout,
     ...(sourcePort === undefined ? {} : { sourcePort }),
-    ...(options.payload === undefined ? {} : { payload: new TextEncoder().encode(options.payload) }),
+    ...(payload === undefined ? {} : { payload }),
     pause: async () => {
       await heedSignals()
       return signalled() !== undefined
@@ -82,23 +108,13 @@ const run = async ({
   })
   if (seen === undefined) return signalled() ?? 1
   const story = storyOf(seen)
-  output.lines(
-    output.json ? storyObjects(story).map(toJson) : storyLines(story, output.style, output.verbose),
-  )
+  if (prediction !== undefined) prediction.print(story, output)
+  else
+    output.lines(
+      output.json ? storyObjects(story).map(toJson) : storyLines(story, output.style, output.verbose),
+    )
   await heedSignals()
   return signalled() ?? (story.end.outcome === 'dropped' || story.end.outcome === 'lost' ? foundDrop : 0)
-}
-
-/** Seconds, as a number above 0. Throws NatspaceError BAD_NUMBER. */
-const parseTimeout = (text = '2'): number => {
-  const seconds = /^\d{1,3}(\.\d{1,3})?$/.test(text) ? Number(text) : 0
-  if (seconds > 0 && seconds <= longestTimeout) return seconds
-  throw usageError(
-    'BAD_NUMBER',
-    `Cannot use --timeout ${quote(text)}`,
-    `it is a number of seconds above 0, at most ${longestTimeout}`,
-    ['write --timeout 5'],
-  )
 }
 
 /** Throws NatspaceError BAD_NUMBER. */
@@ -116,13 +132,20 @@ const parseSourcePort = (text: string | undefined): number | undefined => {
 
 export const traceCommand = defineCommand({
   name: 'trace',
-  summary: 'send a probe from a space and tell its way, and where it ended',
-  usage: ['NAME --to HOST[:PORT][/tcp|udp|icmp] [OPTION]...'],
+  summary: 'tell the way of packets of a space, and where they ended',
+  usage: [
+    'NAME --to HOST[:PORT][/tcp|udp|icmp] [OPTION]...',
+    'NAME [OPTION]... -- PROGRAM [ARGUMENT]...',
+    'NAME --follow [OPTION]...',
+    'NAME --from HOST[:PORT] [OPTION]...',
+  ],
   about: [
-    'A program in the space asks HOST, an address, one question: an ICMP echo, with a PORT the beginning of a TCP connection, with /udp a datagram. What happens to it and to the answer is told as the kernel tells it: how the packet looks in the space, at its cable and at the uplink; the routes; each chain of each firewall that did something, with its owner; each field that was changed. -v shows every chain that it passed.',
-    'The end is one of: answered; refused, by the other side; delivered (it left this host, and no answer was seen in time); dropped, by a rule, a policy, a route or a setting, which is named; lost (it vanished, with what the kernel has to say about it).',
-    'With --json each line is an object: type event, and the last one end, in which a refusal is an answer with refused true.',
-    'Exit status 3 when the probe was dropped here or lost. While it runs there is a table natspace-trace-PID in nftables, here and in the space, which changes nothing and goes with the process. Rules of iptables-legacy cannot be followed; that they are there is said.',
+    'With --to a program in the space asks HOST, an address, one question: an ICMP echo, with a PORT the beginning of a TCP connection, with /udp a datagram. What happens to it and to the answer is told as the kernel tells it: how the packet looks in the space, at its cable and at the uplink; the routes; each chain of each firewall that did something, with its owner; each field that was changed. -v shows every chain that it passed.',
+    'With a PROGRAM all flows of the space are followed while it runs there, as natspace exec would run it; its input and output are its own, and what is told comes to stdout as each flow ends. With --follow it goes on until Ctrl-C, and with --from HOST only the flows that HOST begins are told, by a published port or whatever else leads to the space, and what this host takes in its stead. A flow is one connection: its first packet and the first answer are told, once; and once more when its packets are dropped later. Its points are columns; = stands where nothing was changed since the point before, and the reply is to be read from the right.',
+    'The end is one of: answered; refused, by the other side; delivered (it got there, or left this host, and no answer was seen in time); dropped, by a rule, a policy, a route or a setting, which is named; lost (it vanished, with what the kernel has to say about it).',
+    'With --json each line is an object: type event, and the last one of a flow end, in which a refusal is an answer with refused true. Of flows that are followed each line has their number in flow; lost says that events were missed, and summary comes last. The output of a PROGRAM then goes to stderr.',
+    'Under heavy traffic packets of connections that stand are looked at only now and then, so that nothing is slowed down; how many were left out is said. Flows that begin are told, up to a thousand packets a second.',
+    'Exit status 3 when the probe, or a flow that was told, was dropped here or lost; else that of the PROGRAM; 130 after Ctrl-C. While it runs there is a table natspace-trace-PID in nftables, here and in the space, which changes nothing and goes with the process. Rules of iptables-legacy cannot be followed; that they are there is said.',
   ],
   options: traceOptions,
   completes: 'space',
@@ -136,6 +159,15 @@ export const traceCommand = defineCommand({
       command: "sudo natspace trace web --to '[2001:db8::1]:53/udp' -v",
       does: 'with every chain that is passed',
     },
+    {
+      command: 'sudo natspace trace web -- curl -s https://192.0.2.1/',
+      does: 'the flows of a program while it runs in the space',
+    },
+    {
+      command: "sudo natspace trace web --follow --filter 'tcp port 443' --verdict drop,lost",
+      does: 'what does not get through, until Ctrl-C',
+    },
+    { command: 'sudo natspace trace web --from 192.0.2.7', does: 'what becomes of a visitor' },
   ],
   run,
 })

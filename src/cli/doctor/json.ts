@@ -1,6 +1,6 @@
 import { faultOf } from '../../insight/doctor/catalogue.ts'
 import type { Diagnosis } from '../../insight/doctor/diagnose.ts'
-import type { Finding as Found } from '../../insight/doctor/finding.ts'
+import { type Finding as Found, severityOf } from '../../insight/doctor/finding.ts'
 import type { Finding } from '../output.ts'
 
 /** The findings of --json, the root causes first; notices behind them. */
@@ -10,10 +10,10 @@ export const findingObjects = ({ causes, notes }: Diagnosis): Finding[] => [
 ]
 
 const findingObject = (finding: Found, hides: readonly Found[]): Finding => {
-  const { severity, title, why } = faultOf(finding.code)
+  const { title, why } = faultOf(finding.code)
   return {
     code: finding.code,
-    severity,
+    severity: severityOf(finding),
     title: `${title}: ${finding.what}`,
     evidence: finding.evidence,
     why,

@@ -2,7 +2,7 @@ import { faultOf } from '../../insight/doctor/catalogue.ts'
 import type { Diagnosis } from '../../insight/doctor/diagnose.ts'
 import type { Finding } from '../../insight/doctor/finding.ts'
 import type { Cause } from '../../insight/doctor/rank.ts'
-import { printable } from '../../space/spec/quote.ts'
+import { printable, visible } from '../../space/spec/quote.ts'
 import type { Style } from '../style.ts'
 
 /** What a person reads: what is fine, each cause with its evidence and fix, what hides behind it, what is not known. */
@@ -48,8 +48,8 @@ const detailLines = ({ evidence, fix, code }: Finding, why: string, { dim }: Sty
   ...evidence.map(line => `  ${dim('saw')}        ${printable(line)}`),
   ...(fix.commands.length === 0
     ? [`  ${dim('fix')}        ${faultOf(code).remedy}`]
-    : fix.commands.map(line => `  ${dim('fix')}        ${printable(line)}`)),
-  ...fix.undo.map(line => `  ${dim('undo')}       ${printable(line)}`),
+    : fix.commands.map(line => `  ${dim('fix')}        ${visible(line)}`)),
+  ...fix.undo.map(line => `  ${dim('undo')}       ${visible(line)}`),
 ]
 
 const noteLines = (note: Finding, style: Style): string[] => [

@@ -44,7 +44,7 @@ export const parseTarget = (text: string): ProbeTarget => {
 }
 
 /** A colon is the port's where it is the only one, or stands behind brackets. */
-const splitPort = (place: string): { host: string; portText: string | undefined } => {
+export const splitPort = (place: string): { host: string; portText: string | undefined } => {
   const [, bracketed, behind] = /^\[([^\]]*)\](?::(.*))?$/s.exec(place) ?? []
   if (bracketed !== undefined) return { host: bracketed, portText: behind }
   const [host = '', portText, ...more] = place.split(':')

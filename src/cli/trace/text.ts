@@ -26,14 +26,18 @@ export const storyLines = (story: Story, style: Style, verbose: boolean): string
 }
 
 /** What a flow is, in words: `a TCP connection`. */
-export const kindText = ({ protocol, direction, tuple }: Story): string => {
+export const kindText = ({
+  protocol,
+  direction,
+  tuple,
+}: Pick<Story, 'protocol' | 'direction' | 'tuple'>): string => {
   const kind = {
     icmp: 'an echo by ICMP',
     tcp: 'a TCP connection',
     udp: 'a datagram by UDP',
     other: `a packet of the protocol ${tuple.protocol}`,
   }[protocol]
-  return direction === 'out' ? kind : `${kind} that came to it`
+  return direction === 'out' ? kind : `${kind} to the space`
 }
 
 /** Without colours a change is marked by a star. */
@@ -163,7 +167,8 @@ const connectionLines = ({ connection }: Story, { dim }: Style): string[] =>
         }`,
       ]
 
-const endLines = ({ end, notes }: Story, style: Style): string[] => {
+/** How it ended, with what bears it out. */
+export const endLines = ({ end, notes }: Story, style: Style): string[] => {
   const { bold, dim } = style
   return [
     ...notes.map(note => `${dim('note')}        ${printable(note)}`),

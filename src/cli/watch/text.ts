@@ -1,5 +1,5 @@
 import type { Drift } from '../../space/reconcile/operation.ts'
-import { printable, quote } from '../../space/spec/quote.ts'
+import { printable, quote, visible } from '../../space/spec/quote.ts'
 import type { Uplink, WatchReport } from '../../space/watch/report.ts'
 import type { Culprit } from '../../space/watch/sign.ts'
 import type { Style } from '../style.ts'
@@ -78,7 +78,7 @@ const eventLines = (report: Event, options: TextOptions): string[] => {
       return [
         `${who(report.spaces)}: ${red('cannot be repaired')}: ${printable(report.error.message)}; tried again in ${seconds(report.again)}${byText(report.by)}`,
         ...report.error.evidence.map(line => `saw: ${printable(line)}`),
-        ...report.error.fix.map(line => `fix: ${printable(line)}`),
+        ...report.error.fix.map(line => `fix: ${visible(line)}`),
         ...details(report.drift),
       ]
     case 'fight':

@@ -1,7 +1,8 @@
 import type { CapturedPacket } from '../../linux/packet/index.ts'
-import type { FlowTable, KnownFlow, Sight } from './flow-table.ts'
+import type { FlowTable, Sight } from './flow-table.ts'
 import { type Identity, identityOf } from './identity.ts'
 import type { PointRole } from './points.ts'
+import { Queue } from './queue.ts'
 import type { TupleKey } from './tuple-key.ts'
 
 /**
@@ -44,9 +45,9 @@ export type NumberedPacket = {
 
 type Group = {
   members: Sighting[]
-  flow: KnownFlow | undefined
-  direction: Sight['direction']
-  isError: boolean
+  /** What is said of a member on the other side of the translation, by the side it is on; empty where nothing is translated. */
+  before: string
+  after: string
 }
 
 /** How far along the way: 0 before this host, 1 entering its routing, 2 leaving it, 3 past it. */
@@ -78,9 +79,9 @@ export class PacketLinker {
   #arrived: Sighting[] = []
   #count = 0
   /** Numbered and not handed out. */
-  #held: Sighting[] = []
+  readonly #held = new Queue<Sighting>()
   /** Handed out, and still able to cast doubt on others. */
-  #past: Sighting[] = []
+  readonly #past = new Queue<Sighting>()
   readonly #alike = new Map<number, Sighting[]>()
   #lossyUntil = -1
 
@@ -161,34 +162,34 @@ export class PacketLinker {
   #handOut(until: number, most: number): NumberedPacket[] {
     let count = 0
     while (count < this.#held.length) {
-      const next = this.#held[count] as Sighting
+      const next = this.#held.at(count) as Sighting
       if (next.at > until && this.#held.length - count <= most) break
       count++
     }
-    const due = this.#held.slice(0, count)
-    this.#held = this.#held.slice(count)
-    const packets = due.map(sighting => {
+    const packets = this.#held.take(count).map(sighting => {
       if (!sighting.isDecided) this.#decide(sighting)
       const { number, point, packet } = sighting
+      this.#past.push(sighting)
       return { number, point, packet, mates: matesOf(sighting) }
     })
-    this.#past.push(...due)
     this.#forget(until)
     return packets
   }
 
   #forget(until: number): void {
     let count = 0
-    for (const sighting of this.#past) {
-      if (sighting.at > until - patience && this.#past.length - count <= mostHeld) break
+    while (count < this.#past.length) {
+      const next = this.#past.at(count) as Sighting
+      if (next.at > until - patience && this.#past.length - count <= mostHeld) break
       count++
-      if (sighting.identity === undefined) continue
-      // In the same order as these: the sighting is the first of its kind.
-      const alike = this.#alike.get(sighting.identity.key)
-      alike?.shift()
-      if (alike?.length === 0) this.#alike.delete(sighting.identity.key)
     }
-    this.#past = this.#past.slice(count)
+    for (const { identity } of this.#past.take(count)) {
+      if (identity === undefined) continue
+      // In the same order as these: the sighting is the first of its kind.
+      const alike = this.#alike.get(identity.key)
+      alike?.shift()
+      if (alike?.length === 0) this.#alike.delete(identity.key)
+    }
   }
 
   /** Finds all sightings of a packet, once for all of them. */
@@ -208,12 +209,13 @@ export class PacketLinker {
     this.#settle(members)
     members.sort((one, other) => one.stage - other.stage || one.at - other.at)
     if (!this.#isWay(members) || !members.every(member => this.#isAtItsSide(member))) return
-    const group: Group = {
-      members,
-      flow: sight?.flow,
-      direction: sight?.direction ?? 'original',
-      isError: identity.isError,
-    }
+    const translation = sight?.flow.translation[sight.direction] ?? ''
+    // The addresses of an error are not those of the flow it is about.
+    const text = translation !== '' && identity.isError ? 'NAT' : translation
+    const group =
+      text === ''
+        ? { members, before: '', after: '' }
+        : { members, before: `before ${text}`, after: `after ${text}` }
     for (const member of members) member.group = group
   }
 
@@ -269,14 +271,12 @@ export class PacketLinker {
 const matesOf = (sighting: Sighting): Mate[] => {
   const { group } = sighting
   if (group === undefined) return []
-  const translation = group.flow?.translation[group.direction] ?? ''
-  // The addresses of an error are not those of the flow it is about.
-  const text = translation === '' ? '' : group.isError ? 'NAT' : translation
+  const isBefore = sighting.stage <= 1
   const mates: Mate[] = []
   for (const { number, stage } of group.members) {
     if (number === sighting.number) continue
-    const isCrossed = text !== '' && stage <= 1 !== sighting.stage <= 1
-    mates.push({ number, relation: isCrossed ? `${stage <= 1 ? 'before' : 'after'} ${text}` : '' })
+    const isCrossed = stage <= 1 !== isBefore
+    mates.push({ number, relation: isCrossed ? (isBefore ? group.after : group.before) : '' })
   }
   return mates
 }

@@ -36,6 +36,8 @@ export type DiagnosisOptions = {
   inbound?: Inbound
   /** Nothing is sent, and no table is made: what can be said without privilege. */
   isPassive?: boolean
+  /** Milliseconds that an answer to the probe is waited for. */
+  patience?: number
   /** Called between two waits; true ends it. */
   pause?: () => Promise<boolean>
 }
@@ -75,7 +77,7 @@ export const diagnose = async (
     attempt('what natspace made', () => checkState(facts)),
     attempt('ports', () => checkPorts(facts, options.inbound)),
   ]
-  const story = options.isPassive ? undefined : await probeStory(facts, kernel, options.pause)
+  const story = options.isPassive ? undefined : await probeStory(facts, options)
   const probed: CheckResult =
     story === undefined
       ? {

@@ -101,13 +101,20 @@ export class Facts {
     )?.address
   }
 
-  /** The link by which the host sends to the destination, by its own routes; the default one where they say nothing. */
+  /**
+   * The link by which the host sends on what the namespace sends to the destination; where it does not forward, by which it
+   * would send itself; the default one where no route says anything.
+   */
   get uplink(): string | undefined {
     return this.#keep('uplink', () => {
-      const decision = this.route(undefined, { destination: this.destination.address })
-      return decision.found && decision.type === 'unicast'
-        ? decision.device?.name
-        : (defaultUplink(this.seen) ?? undefined)
+      const { address: destination } = this.destination
+      const { source, router } = this
+      const forwarded =
+        source === undefined || router === undefined
+          ? undefined
+          : this.route(undefined, { destination, source, inputIndex: router.index })
+      const decision = forwarded?.found ? forwarded : this.route(undefined, { destination })
+      return decision.found && decision.type === 'unicast' ? decision.device?.name : defaultUplink(this.seen)
     })
   }
 

@@ -1,8 +1,10 @@
-import type { FaultCode } from './catalogue.ts'
+import { type FaultCode, faultOf } from './catalogue.ts'
 
 /** What a finding says, as plain data: the texts that are the same for all of a code stand in the catalogue. */
 export type Finding = {
   code: FaultCode
+  /** Where it is not that of the code: what is only worth knowing elsewhere may be wrong here. */
+  severity?: 'error' | 'warning' | 'notice'
   /** One sentence with the values of this case. */
   what: string
   /** What was seen that bears it out: a link, a route, a setting, a rule, a packet. */
@@ -38,3 +40,7 @@ export const together = (results: readonly CheckResult[]): CheckResult => ({
   findings: results.flatMap(({ findings }) => findings),
   unchecked: results.flatMap(({ unchecked }) => unchecked),
 })
+
+/** How grave a finding is. */
+export const severityOf = (finding: Finding): 'error' | 'warning' | 'notice' =>
+  finding.severity ?? faultOf(finding.code).severity

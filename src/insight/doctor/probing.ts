@@ -1,12 +1,11 @@
-import type { Kernel } from '../../linux/kernel.ts'
 import { networkOf } from '../../linux/net/prefix.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { observeProbe } from '../trace/observe.ts'
 import { type Story, storyOf } from '../trace/story.ts'
 import type { Facts } from './facts.ts'
 
-/** Milliseconds that an answer is waited for. */
-const patience = 2000
+/** Milliseconds that an answer is waited for, unless told. */
+const usualPatience = 2000
 
 /**
  * Sends one probe from inside and tells its story; undefined where the cable does not end at this host, or when `pause`
@@ -14,14 +13,13 @@ const patience = 2000
  */
 export const probeStory = async (
   facts: Facts,
-  kernel: Kernel,
-  pause?: () => Promise<boolean>,
+  { patience = usualPatience, pause }: { patience?: number; pause?: () => Promise<boolean> },
 ): Promise<Story | undefined> => {
   const space = asSpace(facts)
   if (space === undefined) return undefined
   const { family, protocol, address, port } = facts.destination
   const target = { family, protocol, address, ...(port === undefined ? {} : { port }) }
-  const seen = await observeProbe(kernel, space, target, {
+  const seen = await observeProbe(facts.kernel, space, target, {
     timeout: patience,
     ...(pause === undefined ? {} : { pause }),
   })

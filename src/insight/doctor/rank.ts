@@ -1,5 +1,5 @@
 import { faultCodes, faultOf } from './catalogue.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, severityOf } from './finding.ts'
 
 /** A finding that has to be mended, and those that are only its consequence. */
 export type Cause = Finding & { hides: Finding[] }
@@ -13,7 +13,7 @@ export type Ranked = { causes: Cause[]; notes: Finding[] }
  */
 export const rank = (findings: readonly Finding[]): Ranked => {
   const ordered = distinct(findings).toSorted((a, b) => placeOf(a) - placeOf(b))
-  const serious = ordered.filter(({ code }) => faultOf(code).severity !== 'notice')
+  const serious = ordered.filter(finding => severityOf(finding) !== 'notice')
   const parentOf = (finding: Finding): Finding | undefined =>
     serious.find(other => other.code !== finding.code && follows(finding, other))
   const rootOf = (finding: Finding): Finding => {
@@ -31,7 +31,7 @@ export const rank = (findings: readonly Finding[]): Ranked => {
       ...root,
       hides: serious.filter(finding => finding !== root && rootOf(finding) === root),
     })),
-    notes: ordered.filter(({ code }) => faultOf(code).severity === 'notice'),
+    notes: ordered.filter(finding => severityOf(finding) === 'notice'),
   }
 }
 

@@ -17,8 +17,9 @@ export const errorFlow = (
   if (passedOn !== undefined) return passedOn
   return open.findLast(
     flow =>
-      [flow.tuple.source, flow.entry?.flow.reply.destination].includes(header.destination) &&
-      !flow[place].some(isError),
+      [flow.tuple.source, flow.original.source, flow.entry?.flow.reply.destination].includes(
+        header.destination,
+      ) && !flow[place].some(isError),
   )
 }
 

@@ -85,7 +85,11 @@ export class FlowBook {
   /** Flows that are over by now. */
   due(now: number): EndedFlow[] {
     this.#retry(now)
-    return [...this.#open.values()].filter(({ dueAt }) => dueAt <= now).map(flow => this.#end(flow))
+    const due = [...this.#open.values()].filter(({ dueAt }) => dueAt <= now)
+    const ended = due.map(flow => this.#end(flow))
+    for (const { flow } of ended)
+      if (flow.later !== undefined) this.#place(flow.later.place, flow.later.packet, now, false)
+    return ended
   }
 
   #retry(now: number): void {
@@ -100,7 +104,7 @@ export class FlowBook {
   #end(flow: OpenFlow): EndedFlow {
     this.#open.delete(flow.key)
     for (const [key, other] of this.#arrived) if (other === flow) this.#arrived.delete(key)
-    flow.entry ??= this.#options.flows.find(flow.tuple)?.entry
+    flow.entry ??= this.#options.flows.find(flow.original)?.entry
     const progress = progressOf(flow, joinedOf(flow, this.#options.traced))
     this.#told.add(flow.key, {
       number: flow.number,
@@ -116,7 +120,7 @@ export class FlowBook {
     const header = arrivedOf(packet)
     if (header === undefined || isHousekeeping(header)) return true
     if (isIcmpError(header)) return this.#placeError(place, packet, header)
-    const tuple = tupleOfHeader(header)
+    const tuple = tupleOfHeader(asHostSees(place, packet) ?? header)
     if (tuple === undefined) return true
     const located = this.#locate(packet, tuple)
     const flow = located && this.#open.get(located.key)
@@ -127,7 +131,7 @@ export class FlowBook {
     }
     const told = located && this.#told.find(located.key, located.entry?.flow.id, now)
     if (located !== undefined && told !== undefined) {
-      if (told.hasDropTold || !isStopped(packet) || packet.hasGap || isStray(packet, header)) return true
+      if (told.hasDropTold || !isDropToTell(packet)) return true
       told.hasDropTold = true
       return this.#begin(place, packet, header, { ...located, number: told.number, isOld: true }, now)
     }
@@ -175,6 +179,7 @@ export class FlowBook {
       key,
       direction,
       tuple,
+      original: tuple,
       family: header.family,
       isOld,
       begunAt: now,
@@ -185,6 +190,7 @@ export class FlowBook {
       entry,
       inside: [],
       host: [],
+      later: undefined,
     }
     this.#open.set(key, flow)
     this.#attach(flow, place, packet, now)
@@ -193,15 +199,26 @@ export class FlowBook {
 
   #attach(flow: OpenFlow, place: Place, packet: TimedPacket, now: number): void {
     attach(flow, place, packet)
+    this.#noteSource(flow, place, packet)
     const joined = joinedOf(flow, this.#options.traced)
     if (flow.direction === 'in' && joined.request.host !== undefined) {
       const arrived = arrivedTuple(flow, joined.request.host)
       this.#arrived.set(tupleKey(arrived), flow)
     }
+    const isPart = [joined.request, joined.reply].some(({ [place]: part }) => part === packet)
+    if (!isPart && isDropToTell(packet)) flow.later ??= { place, packet }
     const progress = progressOf(flow, joined)
     if (progress === 'open' || flow.isEnding) return
     flow.isEnding = true
     flow.dueAt = Math.min(flow.dueAt, now + settling[progress])
+  }
+
+  /** A packet of the request in the space tells how it left its socket. */
+  #noteSource(flow: OpenFlow, place: Place, packet: TimedPacket): void {
+    if (place !== 'inside' || flow.direction !== 'out' || hookOf(packet) !== 'output') return
+    const left = asHostSees(place, packet)
+    const [tuple, host] = [arrivedOf(packet), left].map(header => header && tupleOfHeader(header))
+    if (tuple !== undefined && host !== undefined && tupleKey(host) === flow.key) flow.tuple = tuple
   }
 
   #placeError(place: Place, packet: TimedPacket, header: PacketHeader): boolean {
@@ -238,7 +255,7 @@ export class FlowBook {
       return { tuple: mirrorOf(tuple), key: mirror, isReply: true, entry: undefined }
     const [there, back] = [this.#arrived.get(key), this.#arrived.get(mirror)]
     const flow = there ?? back
-    return flow && { tuple: flow.tuple, key: flow.key, isReply: there === undefined, entry: flow.entry }
+    return flow && { tuple: flow.original, key: flow.key, isReply: there === undefined, entry: flow.entry }
   }
 
   #directionOf(
@@ -285,6 +302,12 @@ const RST = 4
 
 const hookOf = ({ hooks }: TimedPacket): string | undefined => hooks[0]?.hook
 
+/** How a packet looks to the host: what leaves the space may have been translated there. */
+const asHostSees = (place: Place, { hooks }: TimedPacket): PacketHeader | undefined =>
+  place === 'inside' && hooks[0]?.hook === 'output'
+    ? hooks.findLast(({ left }) => left !== undefined)?.left
+    : undefined
+
 const isReset = ({ tcpFlags = 0 }: PacketHeader): boolean => (tcpFlags & RST) !== 0
 
 /** The ends of a flow's first packet, in the place of those of the packet that was seen. */
@@ -296,9 +319,12 @@ const headerOf = (tuple: FlowTuple, header: PacketHeader): PacketHeader => ({
   ...(tuple.destinationPort === undefined ? {} : { destinationPort: tuple.destinationPort }),
 })
 
+/** Whether a packet of a flow that was told is worth another story. */
+const isDropToTell = (packet: TimedPacket): boolean => isStopped(packet) && !packet.hasGap && !isStray(packet)
+
 /** The last words of a connection that has ended come to a closed door everywhere; that is no drop to be told of. */
-const isStray = ({ end, hooks }: TimedPacket, { tcpFlags = 0 }: PacketHeader): boolean => {
-  if ((tcpFlags & (RST | FIN)) !== 0) return true
+const isStray = ({ end, hooks }: TimedPacket): boolean => {
+  if (((hooks[0]?.arrived?.tcpFlags ?? 0) & (RST | FIN)) !== 0) return true
   if (hooks.some(({ connection }) => connection?.state === 'invalid')) return true
   if (end.type !== 'dropped' || end.visit.decidedBy === undefined || end.visit.decidedBy === 'policy')
     return false

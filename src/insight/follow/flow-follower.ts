@@ -3,7 +3,6 @@ import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
 import type { Filter } from '../../linux/packet/index.ts'
 import { waitReadable } from '../../linux/sys/poll.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
-import { joinPackets } from '../trace/join.ts'
 import type { TracedSpace, TracedTarget, TraceObservation } from '../trace/observation.ts'
 import { PlaceObserver } from '../trace/place-observer.ts'
 import { type Story, storyOf } from '../trace/story.ts'
@@ -16,7 +15,7 @@ import { type EndedFlow, FlowBook } from './flow-book.ts'
 import { matchesFilter } from './header-filter.ts'
 import { leftOutPackets } from './left-out.ts'
 import { markingOf, watchedFlows } from './marking.ts'
-import type { OpenFlow } from './open-flow.ts'
+import { joinedOf, type OpenFlow } from './open-flow.ts'
 import type { Scope } from './scope.ts'
 import { TurnKernel } from './turn-kernel.ts'
 
@@ -41,6 +40,8 @@ export type FollowNews = ({ type: 'flow' } & FollowedFlow) | { type: 'lost'; pla
 
 /** A packet of which nothing more was told for so long has vanished. Milliseconds. */
 const vanishing = 250
+/** Shorter times cannot be told from what reading takes. Milliseconds. */
+const leastTime = 10
 /** Milliseconds between two looks at the list of connections where the kernel sends no events. */
 const listEvery = 200
 
@@ -161,16 +162,9 @@ export class FlowFollower implements Disposable {
     asked: TurnKernel,
     now: number,
   ): TraceObservation {
-    const { direction, tuple, isOld, sentAt, family, inside, host, hasGap } = flow
+    const { direction, tuple, original, isOld, sentAt, family, inside, host, hasGap } = flow
     const entry = flow.entry && { flow: flow.entry.flow, translations: flow.entry.translations }
-    const { request, reply } = joinPackets({
-      direction,
-      tuple,
-      entry,
-      inside,
-      host,
-      space: this.#traced,
-    } as TraceObservation)
+    const { request, reply } = joinedOf(flow, this.#traced)
     const question = (direction === 'out' ? request.inside : undefined) ?? request.host ?? request.inside
     const answer = direction === 'out' ? reply.inside : reply.host
     const begun = question?.time ?? sentAt
@@ -183,13 +177,19 @@ export class FlowFollower implements Disposable {
       sentAt: begun,
       answer:
         progress === 'answered' && answer !== undefined
-          ? { type: 'answered', milliseconds: Math.max(0, (answer.time - begun) * 1000) }
+          ? { type: 'answered', milliseconds: between(begun, answer.time) }
           : { type: 'none' },
       timeout: this.#options.timeout,
       inside,
       host,
       entry,
-      ...surroundingsOf(asked, this.#space, { direction, tuple, entry, family, request: request.host }),
+      ...surroundingsOf(asked, this.#space, {
+        direction,
+        tuple: original,
+        entry,
+        family,
+        request: request.host,
+      }),
       ...this.#evidence.between(flow.begunAt, now, progress === 'answered' || progress === 'refused'),
       legacy: progress === 'answered' ? { 4: [], 6: [] } : legacyTables(undefined),
       hasGap,
@@ -199,6 +199,12 @@ export class FlowFollower implements Disposable {
   [Symbol.dispose](): void {
     for (const opened of this.#opened.splice(0).reverse()) opened[Symbol.dispose]()
   }
+}
+
+/** Milliseconds between two reads; events bear no time, so less than a turn takes is none. */
+const between = (from: number, to: number): number => {
+  const milliseconds = Math.round((to - from) * 1000)
+  return milliseconds < leastTime ? 0 : milliseconds
 }
 
 const targetOf = ({ family, tuple }: OpenFlow): TracedTarget => {

@@ -10,7 +10,10 @@ export type OpenFlow = {
   /** The key of its tuple. */
   key: string
   direction: 'out' | 'in'
+  /** Its first packet as it came to this host; of a flow from the space as it left its socket there, once that is known. */
   tuple: FlowTuple
+  /** The same where the host tracks connections: rules in the space may have translated it. */
+  original: FlowTuple
   family: 4 | 6
   isOld: boolean
   begunAt: number
@@ -23,6 +26,8 @@ export type OpenFlow = {
   entry: ConntrackEntry | undefined
   inside: TimedPacket[]
   host: TimedPacket[]
+  /** The first packet that was stopped behind those of the story: it is the beginning of another one. */
+  later: { place: 'inside' | 'host'; packet: TimedPacket } | undefined
 }
 
 /** Packets of a flow that are kept, for each place: request and answer, of a space that asks itself twice, and again. */

@@ -10,7 +10,9 @@ import type { DoubtPlace } from './doubts.ts'
 
 /** A base chain as the evaluator went through it, in the form in which a traced packet's visit is kept. Pure. */
 export const visitOf = (step: ChainOutcome, place: DoubtPlace): ChainVisit => {
-  const { family, hook, type, priority, verdict, decidedBy } = step
+  const { family, hook, type, priority, verdict, possible } = step
+  // Where several ways lead to one verdict, which of them it will be is not known.
+  const decidedBy = possible.length > 1 ? undefined : step.decidedBy
   const table = place.ruleset.tables.find(item => item.family === family && item.name === step.table)
   const chain = table?.chains.find(({ name }) => name === step.chain)
   const rules = step.visits.flatMap(({ by, match, verdict: said }): RuleVisit[] =>

@@ -66,13 +66,17 @@ const doubtful = (what: string, link: string | undefined): Crossed =>
     doubts: [],
   })
 
+/** Whether a decision itself lets a packet go on: a setting may stop it all the same. */
+const leads = (decision: RouteDecision): boolean =>
+  decision.found && (decision.type === 'unicast' || decision.type === 'local' || decision.type === 'other')
+
 /** Notes the decision as the story does. */
 const noteRoute = (
   passage: Passage,
   decision: RouteDecision,
   links: LinksOnWay,
   side: 'input' | 'output',
-  isRefused: boolean,
+  refusal: Refusal | undefined,
   before: Wire,
 ): void => {
   const { ttl } = passage.wire
@@ -81,7 +85,7 @@ const noteRoute = (
     ...passage.base('routing', links, side),
     kind: 'routing',
     rule: decisionText(decision),
-    verdict: isRefused ? 'drop' : undefined,
+    verdict: refusal !== undefined && !leads(decision) ? 'drop' : undefined,
     changes: lost ? [{ field: 'ttl', before: before.ttl ?? 0, after: ttl }] : [],
   })
 }
@@ -101,7 +105,7 @@ export const arrive = (place: CrossedPlace, passage: Passage, input: Link): Cros
     (isLocal ? undefined : (timeIsOver(wire) ?? tooLong(place.facts, wire, output)))
   if (refusal === undefined && !isLocal && wire.ttl !== undefined)
     passage.wire = changed(wire, { ttl: wire.ttl - 1 })
-  noteRoute(passage, decision, { input }, 'input', refusal !== undefined, wire)
+  noteRoute(passage, decision, { input }, 'input', refusal, wire)
   if (refusal !== undefined) return refused(refusal, input.name)
   if (isLocal) {
     const stop = passage.hook('input', { input })
@@ -122,14 +126,7 @@ export const depart = (place: CrossedPlace, passage: Passage, given?: RouteDecis
   const begin = { wire: passage.wire, mark: passage.mark }
   const refusal = outputRefusal(facts, decision, at)
   let output = decision.found ? linkOf(place, decision.device?.index) : undefined
-  noteRoute(
-    passage,
-    decision,
-    output === undefined ? {} : { output },
-    'output',
-    refusal !== undefined,
-    begin.wire,
-  )
+  noteRoute(passage, decision, output === undefined ? {} : { output }, 'output', refusal, begin.wire)
   if (refusal !== undefined) return refused(refusal, output?.name)
   const linksOf = (): LinksOnWay => ({
     output,

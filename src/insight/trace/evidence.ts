@@ -4,6 +4,10 @@ import type { TraceObservation } from './observation.ts'
 
 /** What was seen beside the packets themselves, in sentences. All pure. */
 
+/** ` after 0.6 ms`; nothing where the time is too short to be told. */
+export const afterText = (milliseconds: number): string =>
+  milliseconds === 0 ? '' : ` after ${milliseconds.toFixed(1)} ms`
+
 /** Bit of a TCP header. */
 export const tcpReset = 4
 

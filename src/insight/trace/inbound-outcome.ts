@@ -1,4 +1,4 @@
-import { doubts, linkStates, linkWords, silentWords, tcpReset, told } from './evidence.ts'
+import { afterText, doubts, linkStates, linkWords, silentWords, tcpReset, told } from './evidence.ts'
 import { icmpErrorWords } from './icmp-words.ts'
 import { isIcmpError, type JoinedPackets } from './join.ts'
 import type { TimedPacket, TraceObservation } from './observation.ts'
@@ -44,7 +44,7 @@ const answered = (seen: TraceObservation, { request, reply }: JoinedPackets): St
   return {
     outcome: 'answered',
     at: placeAt('reply', 'uplink', linkOut(reply.host) ?? linkIn(request.host)),
-    reason: `${who} ${words} after ${answer.milliseconds.toFixed(1)} ms`,
+    reason: `${who} ${words}${afterText(answer.milliseconds)}`,
     evidence: request.host?.end.type === 'delivered' ? [noPort(seen)] : [],
   }
 }

@@ -23,36 +23,46 @@ export const joinPackets = (seen: TraceObservation): JoinedPackets =>
   seen.direction === 'out' ? joinOutbound(seen) : joinInbound(seen)
 
 const joinOutbound = (seen: TraceObservation): JoinedPackets => {
-  const { tuple, inside, host, space } = seen
-  const sent = inside.find(packet => firstHook(packet) === 'output' && hasTuple(arrivedOf(packet), tuple))
+  const { inside, host, space } = seen
+  const sent = sentPacket(seen)
+  const left = leftTuple(seen)
   const request = host.find(
-    packet => hasTuple(arrivedOf(packet), tuple) && isFrom(packet, space.hostInterface),
+    packet => hasTuple(arrivedOf(packet), left) && isFrom(packet, space.hostInterface),
   )
-  const isAnswer = answerTest(seen, tuple)
+  const isAnswer = answerTest(seen, left, sent)
   return {
     request: { inside: sent, host: request },
     reply: {
       inside: inside.find(packet => firstHook(packet) === 'prerouting' && isAnswer(packet)),
-      host: host.find(isAnswer),
+      host: host.find(answerTest(seen, left, request)),
     },
   }
+}
+
+type Sent = Pick<TraceObservation, 'tuple' | 'inside'>
+
+const sentPacket = ({ tuple, inside }: Sent): TimedPacket | undefined =>
+  inside.find(packet => firstHook(packet) === 'output' && hasTuple(arrivedOf(packet), tuple))
+
+/** How the request of a flow from the space leaves it: rules in the space may translate it, too. Pure. */
+export const leftTuple = (seen: Sent): FlowTuple => {
+  const header = sentPacket(seen)?.hooks.findLast(({ left }) => left !== undefined)?.left
+  return (header && tupleOfHeader(header)) ?? seen.tuple
 }
 
 const joinInbound = (seen: TraceObservation): JoinedPackets => {
   const { tuple, inside, host } = seen
   const request = host.find(packet => hasTuple(arrivedOf(packet), tuple))
   const arrived = arrivedTuple(seen, request)
-  const isAnswer = answerTest(seen, arrived)
+  const came = inside.find(
+    packet => firstHook(packet) === 'prerouting' && hasTuple(arrivedOf(packet), arrived),
+  )
+  const isAnswer = answerTest(seen, arrived, came)
   return {
-    request: {
-      inside: inside.find(
-        packet => firstHook(packet) === 'prerouting' && hasTuple(arrivedOf(packet), arrived),
-      ),
-      host: request,
-    },
+    request: { inside: came, host: request },
     reply: {
       inside: inside.find(packet => firstHook(packet) === 'output' && isAnswer(packet)),
-      host: host.find(isAnswer),
+      host: host.find(answerTest(seen, arrived, request)),
     },
   }
 }
@@ -68,12 +78,17 @@ export const arrivedTuple = (
   return (header && tupleOfHeader(header)) ?? tuple
 }
 
-/** Whether a packet is an answer to a request that is sent with this tuple: its mirror, of the connection, or an error. */
+/**
+ * Whether a packet is an answer to a request that is sent with this tuple: its mirror, of the connection, or an error. An
+ * error about something else is told by its connection, where the kernel says which that is.
+ */
 const answerTest = (
   { tuple, entry }: TraceObservation,
   request: FlowTuple,
+  packet: TimedPacket | undefined,
 ): ((packet: TimedPacket) => boolean) => {
-  const senders = [tuple.source, entry?.flow.reply.destination]
+  const senders = [tuple.source, request.source, entry?.flow.reply.destination]
+  const connection = packet && connectionOf(packet)?.id
   const isReply = (header: PacketHeader): boolean => {
     const found = tupleOfHeader(header)
     if (found === undefined) return false
@@ -84,14 +99,19 @@ const answerTest = (
     const header = arrivedOf(packet)
     if (header === undefined) return false
     if (isReply(header)) return true
-    const state = packet.hooks.find(({ connection }) => connection !== undefined)?.connection?.state
+    const about = connectionOf(packet)
     return (
       isIcmpError(header) &&
       senders.includes(header.destination) &&
-      (state === undefined || state === 'related')
+      (about?.state === undefined || about.state === 'related') &&
+      (about?.id === undefined || connection === undefined || about.id === connection)
     )
   }
 }
+
+/** What connection tracking said of a packet first. */
+const connectionOf = ({ hooks }: TimedPacket) =>
+  hooks.find(({ connection }) => connection !== undefined)?.connection
 
 /** Headers of a packet as it was first seen. */
 export const arrivedOf = ({ hooks }: TimedPacket): PacketHeader | undefined => hooks[0]?.arrived

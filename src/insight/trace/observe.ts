@@ -8,7 +8,7 @@ import { DropWatcher, type KernelDrop } from '../walk/drop-reasons.ts'
 import { legacyTables } from '../walk/legacy-tables.ts'
 import { TracingUnavailableError } from '../walk/trace-instance.ts'
 import type { TracedFlow } from '../walk/traced-flow.ts'
-import { arrivedOf, hasTuple } from './join.ts'
+import { arrivedOf, hasTuple, leftTuple } from './join.ts'
 import type { TimedPacket, TraceObservation } from './observation.ts'
 import { isDropped, PlaceObserver } from './place-observer.ts'
 import { Probe, type ProbeOptions, type ProbeTarget } from './probe.ts'
@@ -46,12 +46,17 @@ export const observeProbe = async (
   const { namespacePath: path } = space
   using probe = Probe.open(path, target, ownAddress(space, target.family), options)
   const traced = hostFlow(probe.tuple, target.family)
-  using flows = FlowWatcher.open(kernel, undefined, [traced])
+  const isTranslating = translatesInside(kernel, path)
+  const flowsOfHost = [traced, ...(isTranslating ? [anyOf(traced)] : [])]
+  using flows = FlowWatcher.open(kernel, undefined, flowsOfHost)
   using drops = openDrops(space, target.family)
   const before = { inside: readCounters(path), host: readCounters(undefined) }
   // Last, as others may send much to the same host: what is not read in time is lost.
-  using inside = new PlaceObserver(kernel, path, { flows: [insideFlow(probe.tuple, target.family)] })
-  using host = new PlaceObserver(kernel, undefined, { flows: [traced], byConnection: true })
+  using inside = new PlaceObserver(kernel, path, {
+    flows: [insideFlow(probe.tuple, target.family)],
+    byConnection: isTranslating,
+  })
+  using host = new PlaceObserver(kernel, undefined, { flows: flowsOfHost, byConnection: true })
   inside.read()
   const packets: Record<'inside' | 'host', TimedPacket[]> = { inside: [], host: [] }
 
@@ -68,20 +73,22 @@ export const observeProbe = async (
     packets.inside.push(...inside.read())
     packets.host.push(...host.read())
     flows.read()
-    if (isDropped(packets.host, probe.tuple) || isDropped(packets.inside, probe.tuple))
+    const left = leftTuple({ tuple: probe.tuple, inside: packets.inside })
+    if (isDropped(packets.host, left) || isDropped(packets.inside, probe.tuple))
       deadline = Math.min(deadline, performance.now() + settling)
     if (await options.pause?.()) return undefined
   }
   // Before anything is asked, as questions make packets too.
   const dropped = drops?.read().flatMap(news => (news.type === 'drop' ? [newsOfDrop(news)] : []))
   flows.read()
-  const found = flows.find(probe.tuple)?.entry
-  const entry = found && { flow: found.flow, translations: found.translations }
-  const flow = { direction: 'out', tuple: probe.tuple, entry } as const
   packets.inside.push(...inside.finish())
   packets.host.push(...host.finish())
-  const request = packets.host.find(packet => hasTuple(arrivedOf(packet), probe.tuple))
-  const asked = surroundingsOf(kernel, space, { ...flow, family: target.family, request })
+  const left = leftTuple({ tuple: probe.tuple, inside: packets.inside })
+  const found = flows.find(left)?.entry
+  const entry = found && { flow: found.flow, translations: found.translations }
+  const flow = { direction: 'out', tuple: probe.tuple, entry } as const
+  const request = packets.host.find(packet => hasTuple(arrivedOf(packet), left))
+  const asked = surroundingsOf(kernel, space, { ...flow, tuple: left, family: target.family, request })
   return {
     space: tracedSpace(kernel, space),
     ...flow,
@@ -108,7 +115,20 @@ const newsOfDrop = ({ reason, location, device }: KernelDrop) => ({ reason, loca
 const ownAddress = (space: ResolvedSpace, family: 4 | 6): string =>
   family === 4 ? space.address : (space.ipv6?.address ?? '::')
 
-/** Nothing is translated in the space, so there the probe's own end tells its packets from all others. */
+/** Whether the space has rules of its own that may translate what it sends. */
+const translatesInside = (kernel: Kernel, path: string): boolean =>
+  kernel
+    .ruleset(path, { only: 'chains' })
+    .tables.some(({ chains }) => chains.some(({ type }) => type === 'nat'))
+
+/** Where the space translates what it sends, only its address is known of what comes to the host. */
+const anyOf = ({ family, protocol, source }: TracedFlow): TracedFlow => ({
+  family,
+  ...(protocol === undefined ? {} : { protocol }),
+  source: { ...(source?.address === undefined ? {} : { address: source.address }) },
+})
+
+/** In the space the probe's own end tells its packets from all others. */
 const insideFlow = (tuple: FlowTuple, family: 4 | 6): TracedFlow => {
   const { source, sourcePort, protocol } = tuple
   return sourcePort === undefined

@@ -1,5 +1,14 @@
 import type { Point } from './events.ts'
-import { doubts, failureEvidence, linkStates, linkWords, silentWords, tcpReset, told } from './evidence.ts'
+import {
+  afterText,
+  doubts,
+  failureEvidence,
+  linkStates,
+  linkWords,
+  silentWords,
+  tcpReset,
+  told,
+} from './evidence.ts'
 import { icmpErrorWords } from './icmp-words.ts'
 import { inboundEnd } from './inbound-outcome.ts'
 import { isIcmpError, type JoinedPackets } from './join.ts'
@@ -45,7 +54,7 @@ const outboundEnd = (seen: TraceObservation, joined: JoinedPackets): StoryEnd =>
     return {
       outcome: 'answered',
       at: { packet: 'reply', point: 'inside', interface: seen.space.interface },
-      reason: `${answerWords(seen)} after ${answer.milliseconds.toFixed(1)} ms`,
+      reason: `${answerWords(seen)}${afterText(answer.milliseconds)}`,
       evidence: [],
     }
   const ends = [

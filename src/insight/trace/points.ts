@@ -28,9 +28,18 @@ const outboundPoints = (seen: TraceObservation, { request, reply }: JoinedPacket
   const left = wayOut(out)
   const returned = wayIn(back)
   const uplink = left?.output?.name ?? returned?.input?.name ?? (out && routedTo(seen))
-  const sent = sightings([wayOut(request.inside)?.left, out?.hooks[0]?.arrived, left?.left])
+  const began = wayOut(request.inside)
+  const sent = sightings([
+    out === undefined && isHeld(seen, 'inside', began?.output?.name) ? undefined : began?.left,
+    out?.hooks[0]?.arrived,
+    isHeld(seen, 'host', left?.output?.name) ? undefined : left?.left,
+  ])
   const answered = sightings([returned?.arrived, wayOut(back)?.left, reply.inside?.hooks[0]?.arrived])
-  return pointsOf(seen, uplink, { request: sent, reply: answered.toReversed() })
+  const points = pointsOf(seen, uplink, { request: sent, reply: answered.toReversed() })
+  // What the space sends to itself comes to no cable.
+  return points.map(point =>
+    point.point === 'inside' ? { ...point, interface: began?.output?.name ?? point.interface } : point,
+  )
 }
 
 const inboundPoints = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryPoint[] => {
@@ -44,6 +53,13 @@ const inboundPoints = (seen: TraceObservation, { request, reply }: JoinedPackets
   const answered = sightings([wayOut(reply.inside)?.left, wayIn(back)?.arrived, end?.left])
   return pointsOf(seen, uplink, { request: sent.toReversed(), reply: answered })
 }
+
+/** Whether a packet that was to leave by a link has not come to it: for want of the next hop's address, or of a carrier. */
+const isHeld = (
+  { silent, links }: TraceObservation,
+  at: 'inside' | 'host',
+  link: string | undefined,
+): boolean => [...silent, ...links].some(trouble => trouble.at === at && trouble.interface === link)
 
 type Sightings = (Sighting | undefined)[]
 

@@ -123,6 +123,8 @@ export class TraceWatcher implements Disposable {
     const base =
       known?.base ?? (entry === undefined ? undefined : this.rules.chain({ ...name, chain: entry })?.base)
     if (base !== undefined) this.#enter(id, base)
+    // The first step in a base chain that is gone: where the packet was before, it is no more.
+    else if (known === undefined && attributes.networkHeader !== undefined) this.#places.delete(id)
     return {
       type: 'step',
       kind: attributes.type === 'policy' ? 'policy' : handle === undefined ? 'end' : 'rule',

@@ -21,7 +21,7 @@ import { libc } from '../../linux/sys/libc.ts'
  * Where tracefs is mounted, that mount is used; else it is mounted for this process alone, at no place.
  */
 
-const instancePattern = /^natspace-\d+(?:-\d+)?$/
+const instancePattern = /^natspace-(\d+)(?:-\d+)?$/
 /** Of the ring buffer of each CPU: some thousand lines. */
 const bufferKilobytes = 512
 /** Room for what is read at one go. */
@@ -201,6 +201,34 @@ const setFilter = (event: string, path: string, filter: string): void => {
   } catch (error) {
     if (!(error instanceof SystemError && error.errno === errno.EINVAL)) throw error
     throw new TracingUnavailableError('no-event', `this kernel's ${event} lacks a field of: ${filter}`, error)
+  }
+}
+
+/** Names of the instances of processes that are gone; [] where nobody may look, as then nobody made one. */
+export const leftTraceInstances = (): string[] =>
+  withTracefs(root =>
+    namesIn(`${root}/instances`).filter(name => {
+      const process = instancePattern.exec(name)?.[1]
+      return process !== undefined && statusOf(`/proc/${process}`) === undefined
+    }),
+  )
+
+/** Removes them; returns the names of those that are gone now. Throws SystemError. Equivalent to: `rmdir …/tracing/instances/…` */
+export const removeTraceInstances = (): string[] => withTracefs(removeLeftInstances)
+
+const withTracefs = (action: (root: string) => string[]): string[] => {
+  let opened: ReturnType<typeof openTracefs> | undefined
+  try {
+    opened = openTracefs()
+    return action(opened.root)
+  } catch (error) {
+    const mayNot =
+      error instanceof TracingUnavailableError ||
+      (error instanceof SystemError && (error.errno === errno.EPERM || error.errno === errno.EACCES))
+    if (mayNot) return []
+    throw error
+  } finally {
+    opened?.mount?.close()
   }
 }
 

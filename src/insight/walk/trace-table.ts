@@ -238,10 +238,7 @@ const deletion = (table: string): NftCommand => ({ type: 'table.delete', family:
  * Throws BatchError. Equivalent to: `nft delete table inet natspace-trace-PID`
  */
 export const removeLeftTraceTables = (kernel: Kernel, where: Where): string[] => {
-  const left = kernel
-    .ruleset(where, { family: 'inet', only: 'chains' })
-    .tables.filter(table => isTraceTable(table) && isLeft(kernel, table))
-    .map(({ name }) => name)
+  const left = leftTraceTables(kernel, where)
   if (left.length === 0) return []
   using connection = connect(where)
   for (const name of left)
@@ -253,6 +250,13 @@ export const removeLeftTraceTables = (kernel: Kernel, where: Where): string[] =>
     }
   return left
 }
+
+/** Names of the tracing tables that removeLeftTraceTables would remove. */
+export const leftTraceTables = (kernel: Kernel, where: Where): string[] =>
+  kernel
+    .ruleset(where, { family: 'inet', only: 'chains' })
+    .tables.filter(table => isTraceTable(table) && isLeft(kernel, table))
+    .map(({ name }) => name)
 
 const isLeft = (kernel: Kernel, { name, comment, flags }: Table): boolean => {
   const process = tableNamePattern.exec(name)?.[1]

@@ -34,14 +34,14 @@ describe('the conditions of tracing', () => {
     expect(texts({ family: 4, protocol: 17, destination: { address: '10.0.0.2', port: 53 } })).toEqual([
       'meta nfproto ipv4 meta l4proto udp ip saddr 10.0.0.2 th sport 53',
       'meta nfproto ipv4 meta l4proto udp ip daddr 10.0.0.2 th dport 53',
-      'icmp type 3-12 @th,160,32 0xa000002',
-      'icmp type 3-12 @th,192,32 0xa000002',
+      'icmp type 3-12 @th,160,32 0xa000002 @th,136,8 0x11 @th,224,16 0x35',
+      'icmp type 3-12 @th,192,32 0xa000002 @th,136,8 0x11 @th,240,16 0x35',
     ])
     expect(texts({ family: 6, protocol: 58, source: { address: 'fd00::1' } })).toEqual([
       'meta nfproto ipv6 meta l4proto ipv6-icmp ip6 saddr fd00::1',
       'meta nfproto ipv6 meta l4proto ipv6-icmp ip6 daddr fd00::1',
-      'icmpv6 type 1-4 @th,128,128 0xfd000000000000000000000000000001',
-      'icmpv6 type 1-4 @th,256,128 0xfd000000000000000000000000000001',
+      'icmpv6 type 1-4 @th,128,128 0xfd000000000000000000000000000001 @th,112,8 0x3a',
+      'icmpv6 type 1-4 @th,256,128 0xfd000000000000000000000000000001 @th,112,8 0x3a',
     ])
   })
 

@@ -64,7 +64,7 @@ export const traceConditions = (flow: TracedFlow): Statement[][] => {
   return ends.flatMap(end => [
     [...base, ...endMatch(flow, end, 'source')],
     [...base, ...endMatch(flow, end, 'destination')],
-    ...(end.address === undefined ? [] : errorsAbout(flow.family, end.address)),
+    ...errorsAbout(flow, end),
   ])
 }
 
@@ -84,20 +84,27 @@ const endMatch = (
     : [match(payload('th', role === 'source' ? 'sport' : 'dport'), port)]),
 ]
 
-/** Where an ICMP error has the addresses of the packet that it quotes, in bits behind the start of the ICMP header. */
+/**
+ * Where an ICMP error has fields of the packet that it quotes, in bits behind the start of the ICMP header. Its ports stand
+ * there when it has no options or extension headers.
+ */
 const quotedAt = {
-  4: { length: 32, source: 160, destination: 192 },
-  6: { length: 128, source: 128, destination: 256 },
+  4: { length: 32, protocol: 136, source: 160, destination: 192, sourcePort: 224, destinationPort: 240 },
+  6: { length: 128, protocol: 112, source: 128, destination: 256, sourcePort: 384, destinationPort: 400 },
 }
 
-/** Errors of ICMP (types 3 to 12 but echo requests; of ICMPv6 1 to 4) that quote a packet from or to the address. */
-const errorsAbout = (family: 4 | 6, address: string): Statement[][] =>
-  (['source', 'destination'] as const).map(role => {
-    const { length, [role]: offset } = quotedAt[family]
-    const type =
-      family === 4
-        ? match(payload('icmp', 'type'), range(3, 12))
-        : match(payload('icmpv6', 'type'), range(1, 4))
-    const quoted: Operand = { kind: 'rawPayload', base: 'transport', offset, length }
-    return [type, match(quoted, ipToBigInt(address) ?? 0n)]
-  })
+/** Errors of ICMP (types 3 to 12 but echo requests; of ICMPv6 1 to 4) that quote a packet from or to the end. */
+const errorsAbout = ({ family, protocol }: TracedFlow, { address, port }: FlowEnd): Statement[][] => {
+  if (address === undefined) return []
+  const places = quotedAt[family]
+  const quoted = (offset: number, length: number, value: number | bigint): Statement =>
+    match({ kind: 'rawPayload', base: 'transport', offset, length } satisfies Operand, value)
+  return (['source', 'destination'] as const).map(role => [
+    family === 4
+      ? match(payload('icmp', 'type'), range(3, 12))
+      : match(payload('icmpv6', 'type'), range(1, 4)),
+    quoted(places[role], places.length, ipToBigInt(address) ?? 0n),
+    ...(protocol === undefined ? [] : [quoted(places.protocol, 8, protocol)]),
+    ...(port === undefined || !hasPorts(protocol) ? [] : [quoted(places[`${role}Port`], 16, port)]),
+  ])
+}

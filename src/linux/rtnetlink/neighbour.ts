@@ -1,6 +1,6 @@
 import { struct } from '../netlink/composite.ts'
 import { type Request, request } from '../netlink/connection.ts'
-import { type MessageOf, message } from '../netlink/message.ts'
+import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
 import { i32, ip, linkAddress, u8, u16, u32 } from '../netlink/scalars.ts'
 import { familyNumber, RTM } from './types.ts'
 
@@ -54,3 +54,33 @@ export const listNeighbours = (): Request =>
     header: { family: 0, pad1: 0, pad2: 0, index: 0, state: 0, flags: 0, type: 0 },
     attributes: {},
   })
+
+/** An entry that holds until somebody changes it. */
+export type NeighbourChange = { index: number; family: 4 | 6; address: string; linkAddress: string }
+
+const change = (
+  name: string,
+  type: number,
+  flags: number,
+  { index, family, address, linkAddress: lladdr }: NeighbourChange,
+): Request =>
+  request(name, type, flags, neighbourMessage, {
+    header: {
+      family: familyNumber(family),
+      pad1: 0,
+      pad2: 0,
+      index,
+      state: neighbourState.permanent,
+      flags: 0,
+      type: 0,
+    },
+    attributes: { destination: address, linkAddress: lladdr },
+  })
+
+/** Sets an entry for good. Equivalent to: `ip neighbour replace ADDRESS lladdr LLADDR dev NAME nud permanent` */
+export const replaceNeighbour = (entry: NeighbourChange): Request =>
+  change('RTM_NEWNEIGH', RTM.newNeighbour, NLM_F.create | NLM_F.replace, entry)
+
+/** Deletes an entry. Equivalent to: `ip neighbour delete ADDRESS dev NAME` */
+export const deleteNeighbour = (entry: NeighbourChange): Request =>
+  change('RTM_DELNEIGH', RTM.deleteNeighbour, 0, entry)

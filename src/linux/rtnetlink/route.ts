@@ -129,6 +129,8 @@ export type RouteChange = {
   protocol?: number | undefined
   /** `ip route add local …`: of the table `local`, for what is addressed to this host. */
   local?: boolean
+  /** `ip route add blackhole …`: packets end there; `outputIndex` is 0 then. */
+  forbids?: 'blackhole' | 'unreachable' | 'prohibit'
 }
 
 const routeValue = (change: RouteChange, kind: Partial<RouteMessage['header']>): RouteMessage => {
@@ -147,7 +149,7 @@ const routeValue = (change: RouteChange, kind: Partial<RouteMessage['header']>):
     attributes: {
       ...(length === 0 ? {} : { destination }),
       ...(change.gateway === undefined ? {} : { gateway: change.gateway }),
-      outputIndex: change.outputIndex,
+      ...(change.outputIndex === 0 ? {} : { outputIndex: change.outputIndex }),
       ...(change.priority === undefined ? {} : { priority: change.priority }),
       ...(table > 255 ? { table } : {}),
     },
@@ -165,10 +167,10 @@ export const addRoute = (change: RouteChange): Request =>
       protocol: change.protocol ?? routeProtocol.boot,
       scope: change.local
         ? routeScope.host
-        : change.gateway === undefined
+        : change.gateway === undefined && change.forbids === undefined
           ? routeScope.link
           : routeScope.universe,
-      type: change.local ? routeType.local : routeType.unicast,
+      type: change.local ? routeType.local : routeType[change.forbids ?? 'unicast'],
     }),
   )
 

@@ -1,6 +1,7 @@
+import { parsePrefix } from '../net/prefix.ts'
 import { struct } from '../netlink/composite.ts'
 import { type Request, request } from '../netlink/connection.ts'
-import { type MessageOf, message } from '../netlink/message.ts'
+import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
 import { cstring, ip, u8, u32 } from '../netlink/scalars.ts'
 import { familyNumber, RTM } from './types.ts'
 
@@ -121,3 +122,45 @@ export const listRules = (family: 0 | 4 | 6 = 0): Request =>
     },
     attributes: {},
   })
+
+/** A rule that looks a table up. `priority`: the lower, the earlier it is asked. */
+export type RuleChange = {
+  family: 4 | 6
+  priority: number
+  table: number
+  /** A prefix, `10.0.0.0/8`; left out: any. */
+  source?: string
+  destination?: string
+}
+
+const FR_ACT_TO_TBL = 1
+
+const change = (name: string, type: number, flags: number, rule: RuleChange): Request => {
+  const [source, destination] = [parsePrefix(rule.source ?? ''), parsePrefix(rule.destination ?? '')]
+  return request(name, type, flags, ruleMessage, {
+    header: {
+      family: familyNumber(rule.family),
+      destinationLength: destination?.length ?? 0,
+      sourceLength: source?.length ?? 0,
+      tos: 0,
+      table: rule.table < 256 ? rule.table : 0,
+      reserved1: 0,
+      reserved2: 0,
+      action: FR_ACT_TO_TBL,
+      flags: 0,
+    },
+    attributes: {
+      priority: rule.priority,
+      table: rule.table,
+      ...(source === undefined ? {} : { source: source.address }),
+      ...(destination === undefined ? {} : { destination: destination.address }),
+    },
+  })
+}
+
+/** Adds a rule. Equivalent to: `ip rule add [from SOURCE] [to DEST] lookup TABLE priority PRIORITY` */
+export const addRule = (rule: RuleChange): Request =>
+  change('RTM_NEWRULE', RTM.newRule, NLM_F.create | NLM_F.exclusive, rule)
+
+/** Deletes a rule. Equivalent to: `ip rule delete …` */
+export const deleteRule = (rule: RuleChange): Request => change('RTM_DELRULE', RTM.deleteRule, 0, rule)

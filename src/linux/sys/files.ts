@@ -157,3 +157,19 @@ export const writeAll = (descriptor: number, bytes: Uint8Array): void => {
     else if (number !== errno.EINTR) throw new SystemError('write', number)
   }
 }
+
+/** Has what was written to a descriptor on the disk. Equivalent to: `sync FILE` */
+export const syncFile = (descriptor: number): void => {
+  if (libc().fsync(descriptor) !== 0) throw new SystemError('fsync', libc().errno())
+}
+
+/** The bytes of a descriptor, part by part, from where it stands. Waits where a pipe is empty. Equivalent to: `cat` */
+export function* readParts(descriptor: number): Generator<Uint8Array, void> {
+  for (;;) {
+    const buffer = new Uint8Array(64 * 1024)
+    const length = libc().read(descriptor, buffer, buffer.length)
+    if (length === 0) return
+    if (length > 0) yield buffer.subarray(0, length)
+    else if (libc().errno() !== errno.EINTR) throw new SystemError('read', libc().errno())
+  }
+}

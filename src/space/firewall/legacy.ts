@@ -1,7 +1,7 @@
 import type { ProgramRun } from '../../linux/change.ts'
 import type { IpFamily } from '../../linux/net/ip.ts'
 import { ProgramError, type ProgramName } from '../../linux/program.ts'
-import { commentOf } from '../marks.ts'
+import { commentOf, spaceOfComment } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import { type LegacyDrop, type LegacyTable, parseLegacyTable } from './legacy-table.ts'
 import type { Owner } from './owner.ts'
@@ -44,6 +44,14 @@ const matchOf = ({ from, to }: Way, space: string): string[] => [
   ...(to === undefined ? [] : ['-o', to]),
   ...['-m', 'comment', '--comment', commentOf(space), '-j', 'ACCEPT'],
 ]
+
+/** The spaces that have rules in a table. */
+export const spacesInLegacy = (table: LegacyTable): string[] =>
+  [...table.chains.values()].flatMap(rules =>
+    rules.flatMap(words =>
+      words.includes('--comment') ? (spaceOfComment(words[words.indexOf('--comment') + 1]) ?? []) : [],
+    ),
+  )
 
 /** The rules of a space, with the way that each accepts. */
 export const legacyRulesOf = (table: LegacyTable, space: string): (LegacyOwnRule & { way: string })[] =>

@@ -12,7 +12,7 @@ import {
   rule,
   type Table,
 } from '../../linux/nftables/index.ts'
-import { commentOf } from '../marks.ts'
+import { commentOf, spaceOfComment } from '../marks.ts'
 import { type Way, wayKey } from './way.ts'
 
 /**
@@ -110,6 +110,12 @@ const commentIn = ({ comment, instructions }: RuleState): string | undefined => 
       return Buffer.from(item.data.info).toString().replace(/\0.*$/s, '')
   return undefined
 }
+
+/** The spaces that have rules in these tables. */
+export const spacesInNative = (tables: readonly Table[]): string[] =>
+  tables.flatMap(table =>
+    table.chains.flatMap(chain => chain.rules.flatMap(item => spaceOfComment(commentIn(item)) ?? [])),
+  )
 
 /** Every rule of a space in these tables. */
 export const nativeRulesOf = (tables: readonly Table[], space: string): NativeOwnRule[] =>

@@ -1,5 +1,5 @@
 import type { ProgramRun } from '../../linux/change.ts'
-import { commentOf } from '../marks.ts'
+import { commentOf, spaceOfComment } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import { readableFile } from './readable.ts'
 import { type Way, wayKey } from './way.ts'
@@ -34,6 +34,14 @@ export const disallowByUfw = (way: Way): ProgramRun => run('delete', ...wordsOf(
 
 /** A route rule without addresses and ports, as ufw keeps it: its interfaces, `in_VETH!out_UPLINK`, and a comment. */
 const tuple = /^### tuple ### route:allow any any \S+ any \S+ (\S+) comment=([0-9a-f]+)$/gm
+
+/** The spaces that have rules of ufw. */
+export const spacesInUfw = (seen: Observation): string[] =>
+  ruleFiles.flatMap(file =>
+    [...(readableFile(seen, file) ?? '').matchAll(tuple)].flatMap(
+      ([, , comment = '']) => spaceOfComment(Buffer.from(comment, 'hex').toString()) ?? [],
+    ),
+  )
 
 /** The ways that rules of this space allow, of one address family or of both. */
 export const allowedByUfw = (seen: Observation, space: string): Way[] => {

@@ -33,8 +33,9 @@ export const cableResources = (
   space: ResolvedSpace,
   previous?: ResolvedSpace,
   alias: string = aliasOf(space.name),
+  isAdopted = false,
 ): Resource[] => [
-  cableResource(space, alias),
+  cableResource(space, alias, isAdopted),
   rateResource(space, previous),
   ...formerRoutes(space, previous),
   ...hostAddressResources(space),
@@ -57,12 +58,16 @@ const formerRoutes = (space: ResolvedSpace, previous: ResolvedSpace | undefined)
     .map(obsoleteResource)
 }
 
-/** What should exist for one space, its record included. `previous` is what it was under an earlier spec. */
+/**
+ * What should exist for one space, its record included. `previous` is what it was under an earlier spec, or by hand where
+ * it is adopted.
+ */
 export const spaceResources = (
   paths: StatePaths,
   record: SpaceRecord,
   previous?: ResolvedSpace,
   elsewhere?: Elsewhere,
+  isAdopted = false,
 ): Resource[] => {
   const { space, ownsNamespace } = record
   const alias = aliasOf(space.name, paths.owner)
@@ -71,7 +76,7 @@ export const spaceResources = (
     namespaceResource(space, ownsNamespace, alias),
     releasedFlowsResource(space),
     ...(ownsNamespace ? [loopbackResource(space)] : []),
-    ...cableResources(space, previous, alias),
+    ...cableResources(space, previous, alias, isAdopted),
     ...elementResources(space, previous, elsewhere),
     ...foreignForwardResources(space, previous),
     ...staleFlowResources(space, previous),

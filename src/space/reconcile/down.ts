@@ -33,12 +33,16 @@ type Prepared = { operations: Operation[]; present: string[]; absent: string[]; 
 export type RemovalOptions = {
   /** Whether an earlier removal may have stopped halfway: then what it had begun to put back on the host is put back. */
   resumed?: boolean
+  /** Whether with no space left that which all shared goes also when nothing was there of those that are named. */
+  thorough?: boolean
+  /** Names of namespaces that go as well. */
+  namespaces?: readonly string[]
 }
 
 const prepare = (
   { kernel, paths }: Context,
   names: readonly string[],
-  { resumed = false }: RemovalOptions = {},
+  { resumed = false, thorough = false, namespaces = [] }: RemovalOptions = {},
 ): Prepared => {
   const seen = new Observation(kernel)
   const planner = new Planner(seen)
@@ -61,11 +65,14 @@ const prepare = (
       const owner = spaceOfAlias(alias)
       return owner === undefined || (going.has(owner) && alias === aliasOf(owner, paths.owner))
     })
-  const owned = new Set(records.filter(record => record.ownsNamespace).map(record => record.space.name))
+  const owned = new Set([
+    ...records.filter(record => record.ownsNamespace).map(record => record.space.name),
+    ...namespaces,
+  ])
   const noted = readHostRecord(kernel, paths)
   const host = noted?.bootId === bootId ? noted : newHostRecord(bootId)
   const resources = inOrder([
-    ...(isLast && (records.length > 0 || noted !== undefined)
+    ...(isLast && (records.length > 0 || noted !== undefined || thorough)
       ? hostResources(paths, host, owned, undefined, resumed)
       : []),
     ...records.flatMap(record => spaceResources(paths, record)),

@@ -5,7 +5,7 @@ import { beginWork, endWork, type Intent, type JournalFile } from '../state/jour
 import { currentBoot, readSpaceRecord, recordPath, recordText, type SpaceRecord } from '../state/records.ts'
 import { applyEach } from './apply.ts'
 import { inOrder, spaceResources } from './desired.ts'
-import { planDown, removeSpaces } from './down.ts'
+import { removeSpaces } from './down.ts'
 import type { Settled } from './interrupted.ts'
 import { Observation } from './observation.ts'
 import type { Operation } from './operation.ts'
@@ -82,13 +82,13 @@ export const settle = (context: Context, journal: JournalFile, except: readonly 
   }
 }
 
-/** What `settle` would do. Changes nothing. */
-export const planSettle = (context: Context, journal: JournalFile): Operation[] => {
+/** What `settle` would do: the spaces it would take down, and how it would give others back what they had. Changes nothing. */
+export const planSettle = (
+  context: Context,
+  journal: JournalFile,
+): { going: string[]; back: Operation[] } => {
   const { going, changing } = partsOf(journal, [])
-  return [
-    ...(going.length > 0 ? planDown(context, going, { resumed: true }) : []),
-    ...(changing.size > 0 ? planBack(context, spacesOf(changing)) : []),
-  ]
+  return { going, back: changing.size > 0 ? planBack(context, spacesOf(changing)) : [] }
 }
 
 const partsOf = ({ intents }: JournalFile, except: readonly string[]) => {

@@ -32,6 +32,8 @@ export type PlanOptions = {
   without?: readonly number[]
   /** A peer that is gone stays as it was known: a repair must not fail for it, nor forget it. */
   keepsPeers?: boolean
+  /** Spaces that somebody made by hand, as they are: their cables become ours when all else is done. */
+  adopts?: ReadonlyMap<string, ResolvedSpace>
 }
 
 /** What `up` did. */

@@ -6,6 +6,7 @@ import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
 import { forwardingBefore } from '../resources/forwarding.ts'
 import { forwarding6Before } from '../resources/forwarding6.ts'
 import { listenedResource } from '../resources/listened.ts'
+import { markCable } from '../resources/mark-cable.ts'
 import { isMarked } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { type Phase, Planner, type Resource } from '../resources/resource.ts'
@@ -52,7 +53,12 @@ import type { Context, Plan, PlanOptions, UpResult } from './types.ts'
  * (journal.ts) from before the first operation until after the last, or after the way back.
  */
 
-type Prepared = Plan & { resources: Resource[]; records: ReadonlyMap<string, SpaceRecord> }
+type Prepared = Plan & {
+  resources: Resource[]
+  records: ReadonlyMap<string, SpaceRecord>
+  /** What makes an adopted cable ours: the last of all, as whatever bears our mark may be taken away. */
+  marks: Operation[]
+}
 
 /** `known`: what was chosen for the spaces, where that is not what their records say. */
 type PrepareOptions = PlanOptions & { known?: ReadonlyMap<string, ResolvedSpace> }
@@ -68,9 +74,11 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: Prepare
     const record = readSpaceRecord(kernel, paths, name)
     if (record) records.set(name, record)
     const before = record ?? orphanOf(seen, bootId, name, paths.owner)
-    if (before) previous.set(name, before.space)
+    const space = before?.space ?? options.adopts?.get(name)
+    if (space) previous.set(name, space)
   }
   const known = options.known ?? previous
+  const isAdopted = (name: string) => options.adopts?.has(name) === true
   checkUplinks(seen, specs)
   checkSources(seen, specs)
   const peer = (name: string) => {
@@ -91,10 +99,13 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: Prepare
   const elsewhere = elsewhereOf(spaces, previous)
   const all = [
     ...hostResources(paths, host, new Set(), forwarded),
-    listenedResource(spaces.some(({ name, internal }) => !internal && !previous.has(name))),
+    listenedResource(
+      spaces.some(({ name, internal }) => !internal && (!previous.has(name) || isAdopted(name))),
+    ),
     ...spaces.flatMap(space => {
       const record = spaceRecord(seen, bootId, space, paths.owner)
-      return spaceResources(paths, record, previous.get(space.name), elsewhere(space.name))
+      const { name } = space
+      return spaceResources(paths, record, previous.get(name), elsewhere(name), isAdopted(name))
     }),
   ]
   const resources = inOrder(leaveOut(all, without))
@@ -107,6 +118,7 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: Prepare
     warnings: spaces.flatMap(space => foreignForwardWarnings(seen, space)),
     resources,
     records,
+    marks: spaces.flatMap(space => (isAdopted(space.name) ? markCable(seen, space, paths.owner) : [])),
   }
 }
 
@@ -209,8 +221,8 @@ const checkPublished = (spaces: readonly ResolvedSpace[]): void => {
 
 /** Computes what `up` would do, and changes nothing. Throws NatspaceError as `up` would. */
 export const planUp = (context: Context, specs: readonly SpaceSpec[], options: PlanOptions = {}): Plan => {
-  const { spaces, operations, warnings } = prepare(context, specs, options)
-  return { spaces, operations, warnings }
+  const { spaces, operations, marks, warnings } = prepare(context, specs, options)
+  return { spaces, operations: [...operations, ...marks], warnings }
 }
 
 /** What would give spaces back what they had; `known` as they were. Changes nothing. Throws NatspaceError as `up` would. */
@@ -263,8 +275,8 @@ const attemptUp = (
   options: PrepareOptions,
   left?: Left,
 ): UpResult => {
-  const { resources, records, ...plan } = prepare(context, specs, options)
-  if (plan.operations.length === 0) return { plan, changes: 0 }
+  const { resources, records, marks, ...plan } = prepare(context, specs, options)
+  if (plan.operations.length === 0) return { plan, changes: applyAll(context.kernel, marks).count }
   if (left === undefined) return { plan, changes: carryOut(context, plan, resources).count }
   const { kernel, paths } = context
   const intents = Object.fromEntries(plan.spaces.map(({ name }) => [name, intentOf(records.get(name))]))
@@ -278,15 +290,19 @@ const attemptUp = (
     if (error instanceof NatspaceError && error.code !== 'ROLLBACK_FAILED') endWork(kernel, paths, others)
     throw error
   }
+  let isEnded = false
+  let marked = 0
   try {
     endWork(kernel, paths, others)
+    isEnded = true
+    marked = applyAll(kernel, marks).count
   } catch (error) {
     // The next command would take it back, whatever was said here.
     const reason = rollBack(kernel, applied, error as NatspaceError)
-    if (reason === error) endWork(kernel, paths, others)
+    if (reason === error && !isEnded) endWork(kernel, paths, others)
     throw reason
   }
-  return { plan, changes: applied.count }
+  return { plan, changes: applied.count + marked }
 }
 
 const intentOf = (before: SpaceRecord | undefined): Intent => ({

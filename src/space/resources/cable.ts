@@ -13,21 +13,28 @@ import type { Planner, Resource } from './resource.ts'
 /**
  * The cable: a veth pair with one end on the host and the other in the namespace, both with our alias, and with the
  * settings that must hold before the first packet. Both ends are created down and brought up by their address.
+ * One that is adopted is another's still, and does not bear our mark yet.
  * Equivalent to: `ip link add HOST type veth peer name INNER netns NAME`
  */
-export const cableResource = (space: ResolvedSpace, alias: string = aliasOf(space.name)): Resource => {
+export const cableResource = (
+  space: ResolvedSpace,
+  alias: string = aliasOf(space.name),
+  isAdopted = false,
+): Resource => {
   const { name, hostInterface, interface: inner, namespacePath } = space
   const id = `cable ${hostInterface}--${inner}`
+
+  const isRight = (end: Link) => isAdopted || end.alias === alias
 
   const drift = (seen: Observation): Drift[] => {
     const host = seen.link(undefined, hostInterface)
     if (host === undefined) return [differs('there', 'no such link')]
-    if (host.alias !== alias) return [differs(`alias ${alias}`, `alias ${quote(host.alias ?? 'none')}`)]
+    if (!isRight(host)) return [differs(`alias ${alias}`, `alias ${quote(host.alias ?? 'none')}`)]
     const peer = seen.link(namespacePath, inner)
     if (peer === undefined || peer.index !== host.peer)
       return [differs(`its other end is ${inner} in ${name}`, 'it is not')]
     const found: Drift[] = []
-    if (peer.alias !== alias)
+    if (!isRight(peer))
       found.push(differs(`alias ${alias} on ${inner}`, `alias ${quote(peer.alias ?? 'none')}`))
     for (const link of [host, peer])
       if (link.mtu !== space.mtu) found.push(differs(`MTU ${space.mtu} on ${link.name}`, `MTU ${link.mtu}`))
@@ -56,9 +63,8 @@ export const cableResource = (space: ResolvedSpace, alias: string = aliasOf(spac
     add(seen, planner) {
       const host = planner.link(undefined, hostInterface)
       const peer = planner.link(namespacePath, inner)
-      const whole =
-        host !== undefined && host.alias === alias && peer !== undefined && peer.index === host.peer
-      if (whole) return mend(space, alias, seen, host, peer)
+      const whole = host !== undefined && isRight(host) && peer !== undefined && peer.index === host.peer
+      if (whole) return mend(space, isAdopted ? undefined : alias, seen, host, peer)
       if (host !== undefined && host.alias !== alias) throw taken(space, 'this host', hostInterface, host)
       if (peer !== undefined && peer.alias !== alias) throw taken(space, `the namespace ${name}`, inner, peer)
       // One end alone, or two that do not belong together: what is left of a cable of ours.
@@ -180,10 +186,10 @@ const create = (space: ResolvedSpace, alias: string, planner: Planner, seen: Obs
 const defaultKey = (key: string): string =>
   key.replace(/^(net\.ipv[46]\.conf)\..*\.([^.]+)$/, '$1.default.$2')
 
-/** Brings an existing cable of ours to what it should be. */
+/** Brings an existing cable to what it should be; without an alias, all but the mark. */
 const mend = (
   space: ResolvedSpace,
-  alias: string,
+  alias: string | undefined,
   seen: Observation,
   host: Link,
   peer: Link,
@@ -203,7 +209,7 @@ const mend = (
         step: 'cable',
         space: name,
       })
-    if (link.alias !== alias)
+    if (alias !== undefined && link.alias !== alias)
       operations.push({
         change: { type: 'link.set', ...end, alias },
         undo: [{ type: 'link.set', ...end, alias: link.alias ?? '' }],

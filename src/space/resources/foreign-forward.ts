@@ -8,6 +8,7 @@ import {
   earliestNative,
   type NativeOwnRule,
   nativeRulesOf,
+  spacesInNative,
   takeBackNativeRules,
 } from '../firewall/native.ts'
 import { type Obstacle, obstaclesOf } from '../firewall/obstacle.ts'
@@ -17,7 +18,7 @@ import type { Operation } from '../reconcile/operation.ts'
 import type { Warning } from '../reconcile/types.ts'
 import { seenGeneration } from '../ruleset/seen-table.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
-import { driftOf, foreignProgramResources } from './foreign-program.ts'
+import { driftOf, foreignProgramResources, strayProgramRules } from './foreign-program.ts'
 import type { Resource } from './resource.ts'
 
 /**
@@ -124,6 +125,22 @@ const operation = (
   step,
   space,
 })
+
+/**
+ * Takes away the rules in firewalls of others that bear our comment and the name of a space that is not meant to have any.
+ * The bindings of firewalld bear no comment; they go with the space alone.
+ */
+export const strayRules = (seen: Observation, hasRules: (space: string) => boolean): Operation[] => {
+  const tables = forwardTables(seen)
+  const native = [...new Set(spacesInNative(tables))].filter(name => !hasRules(name))
+  return [
+    ...native.flatMap(name => {
+      const own = nativeRulesOf(tables, name)
+      return [operation(seen, own.map(deleteNativeRule), [], name)]
+    }),
+    ...strayProgramRules(seen, hasRules),
+  ]
+}
 
 /** One warning for each chain that drops what the space sends or receives, and that is left so. */
 export const foreignForwardWarnings = (seen: Observation, space: ResolvedSpace): Warning[] =>

@@ -7,10 +7,11 @@ import {
   legacyFilter,
   legacyRulesOf,
   restoreLegacyRule,
+  spacesInLegacy,
   undoLegacyRule,
 } from '../firewall/legacy.ts'
 import { type Obstacle, obstaclesOf } from '../firewall/obstacle.ts'
-import { allowByUfw, allowedByUfw, disallowByUfw } from '../firewall/ufw.ts'
+import { allowByUfw, allowedByUfw, disallowByUfw, spacesInUfw } from '../firewall/ufw.ts'
 import { wayKey, waysOf } from '../firewall/way.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Drift, Operation } from '../reconcile/operation.ts'
@@ -117,6 +118,13 @@ const stale = (seen: Observation, space: ResolvedSpace, previous: ResolvedSpace 
   )
 }
 
+/** Takes away rules of ufw and iptables-legacy that bear the name of a space that is not meant to have any. */
+export const strayProgramRules = (seen: Observation, hasRules: (space: string) => boolean): Operation[] => {
+  const filters = ([4, 6] as const).flatMap(family => legacyFilter(seen, family)?.table ?? [])
+  const names = new Set([...spacesInUfw(seen), ...filters.flatMap(spacesInLegacy)])
+  return [...names].filter(name => !hasRules(name)).flatMap(name => rulesByProgram(seen, name, () => true))
+}
+
 type Removable = { type: 'way'; key: string } | { type: 'binding'; link: string }
 
 /** What takes away that of a space's remedies which `isWanted` says. Only what is there is named. */
@@ -131,17 +139,22 @@ const removals = (
     forwardTables(seen).some(table => isBoundToZone(table, hostInterface)) &&
     !isBoundForGood(seen, hostInterface)
   return [
-    ...allowedByUfw(seen, name)
-      .filter(way => isGoingWay(wayKey(way)))
-      .map(way => operation(name, disallowByUfw(way), allowByUfw(way, name))),
     ...(isBound() ? [operation(name, unbindFromZone(hostInterface), bindToZone(hostInterface))] : []),
-    ...([4, 6] as const).flatMap(family => {
-      const filter = legacyFilter(seen, family)
-      if (filter?.table === undefined) return []
-      const { program, table } = filter
-      return legacyRulesOf(table, name)
-        .filter(({ way }) => isGoingWay(way))
-        .map(rule => operation(name, deleteLegacyRule(program, rule), restoreLegacyRule(program, rule)))
-    }),
+    ...rulesByProgram(seen, name, isGoingWay),
   ]
 }
+
+/** What takes away those rules of a space that were added by a program, and whose way is going. */
+const rulesByProgram = (seen: Observation, name: string, isGoing: (way: string) => boolean): Operation[] => [
+  ...allowedByUfw(seen, name)
+    .filter(way => isGoing(wayKey(way)))
+    .map(way => operation(name, disallowByUfw(way), allowByUfw(way, name))),
+  ...([4, 6] as const).flatMap(family => {
+    const filter = legacyFilter(seen, family)
+    if (filter?.table === undefined) return []
+    const { program, table } = filter
+    return legacyRulesOf(table, name)
+      .filter(({ way }) => isGoing(way))
+      .map(rule => operation(name, deleteLegacyRule(program, rule), restoreLegacyRule(program, rule)))
+  }),
+]

@@ -6,7 +6,7 @@ import { keyText } from '../ruleset/elements.ts'
 import { seenElements } from '../ruleset/seen-table.ts'
 import { namespacePath } from '../spec/names.ts'
 import { formatPublish } from '../spec/publish.ts'
-import type { PortRange, Publish, Transport } from '../spec/types.ts'
+import type { PortRange, Publish, ResolvedSpace, Transport } from '../spec/types.ts'
 import { newSpaceRecord, type SpaceRecord } from '../state/records.ts'
 import { isMarked } from './namespace.ts'
 
@@ -61,6 +61,7 @@ export const orphanOf = (
             },
           }),
       ...(uplink === undefined ? {} : { uplink }),
+      ...sourceOf(seen, inside, inside6),
       publish: publishedTo(seen, inside, inside6),
       mtu: host.mtu,
       internal: has('internal'),
@@ -80,6 +81,21 @@ export const orphanOf = (
 const memberOf = (seen: Observation, set: string, hostInterface: string): string | undefined => {
   for (const { key } of seenElements(seen, set).values()) if (key[0] === hostInterface) return String(key[1])
   return undefined
+}
+
+/** The addresses that packets of the space leave with, where they were chosen. */
+const sourceOf = (
+  seen: Observation,
+  inside: string,
+  inside6: string | undefined,
+): Pick<ResolvedSpace, 'source'> => {
+  const chosen = (set: string, address: string | undefined): string | undefined => {
+    const data = address === undefined ? undefined : seenElements(seen, set).get(address)?.data
+    return Array.isArray(data) ? String(data[0]) : undefined
+  }
+  const [ipv4, ipv6] = [chosen('snat4', inside), chosen('snat6', inside6)]
+  if (ipv4 === undefined && ipv6 === undefined) return {}
+  return { source: { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) } }
 }
 
 /** The ports that lead to an inside address. */

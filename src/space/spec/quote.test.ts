@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { printable, quote } from './quote.ts'
+import { printable, quote, visible } from './quote.ts'
 
 test.each([
   ['web', "'web'"],
@@ -27,6 +27,9 @@ test('whatever goes in, nothing that a terminal acts on comes out', () => {
       const quoted = quote(text)
       expect(quoted).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
       expect(printable(text)).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+      expect(visible(text)).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+      // What is quoted already stays as it is.
+      expect(visible(quoted)).toBe(quoted)
       expect(quoted.length).toBeLessThan(700)
     }),
   )

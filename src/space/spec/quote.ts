@@ -19,6 +19,14 @@ export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}\\]/gu, escaped)
 }
 
+/**
+ * As `printable`, but a backslash stays: for a sentence or a command in which others' text is quoted already, so that it is
+ * not escaped a second time, and a command can still be run.
+ */
+export function visible(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped)
+}
+
 const SHORT: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' }
 
 function escaped(character: string): string {

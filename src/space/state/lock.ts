@@ -1,7 +1,7 @@
 import { type Change, ChangeError } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
-import { readSmallFile, statusOf } from '../../linux/sys/files.ts'
+import { linkTarget, namesIn, readSmallFile, statusOf } from '../../linux/sys/files.ts'
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
 import type { StatePaths } from './records.ts'
@@ -44,6 +44,26 @@ export const takeLock = async (
   }
 }
 
+/**
+ * Keeps everybody else from changing anything for as long as nobody must, without changing anything itself: where there
+ * is no state folder there is nobody to keep out. Throws NatspaceError LOCKED, STATE_UNSAFE.
+ */
+export const keepStill = async (
+  kernel: Kernel,
+  paths: StatePaths,
+  patience = defaultPatience,
+): Promise<Disposable> => {
+  const deadline = Date.now() + patience
+  while (kernel.fileStatus(paths.lock) !== undefined) {
+    checkFolder(kernel, paths.root)
+    const lock = attempt(kernel, paths.lock)
+    if (lock !== undefined) return lock
+    if (Date.now() >= deadline) throw locked(paths, patience)
+    await new Promise(resolve => setTimeout(resolve, pauseMilliseconds))
+  }
+  return { [Symbol.dispose]() {} }
+}
+
 const attempt = (kernel: Kernel, path: string): Disposable | undefined => {
   try {
     return kernel.tryLock(path)
@@ -59,6 +79,10 @@ const ensureFolder = (kernel: Kernel, root: string): void => {
     const [outcome] = kernel.change([{ type: 'directory.add', path: root, mode: 0o700 }])
     if (outcome instanceof ChangeError && outcome.code !== 'EEXIST') throw refusedChange(outcome)
   }
+  checkFolder(kernel, root)
+}
+
+const checkFolder = (kernel: Kernel, root: string): void => {
   const status = kernel.fileStatus(root)
   if (status === undefined) return
   const problem =
@@ -122,9 +146,24 @@ const holderOf = (path: string): { pid: number; command: string } | undefined =>
   for (const line of readSmallFile('/proc/locks').split('\n')) {
     const [, type, , , pid, file] = line.trim().split(/\s+/)
     if (type !== 'FLOCK' || file === undefined || file.split(':')[2] !== String(inode)) continue
-    return { pid: Number(pid), command: commandOf(Number(pid)) }
+    if (statusOf(`/proc/${pid}`) !== undefined) return { pid: Number(pid), command: commandOf(Number(pid)) }
   }
-  return undefined
+  return heir(path)
+}
+
+/** Who took the lock is gone; the program that it ran (the front end of a firewall) holds it until its own end. */
+const heir = (path: string): { pid: number; command: string } | undefined => {
+  const pids = namesIn('/proc').filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
+  const pid = pids.find(name => {
+    try {
+      const folder = `/proc/${name}/fd`
+      return namesIn(folder).some(number => linkTarget(`${folder}/${number}`) === path)
+    } catch {
+      // It ended meanwhile, or belongs to another user.
+      return false
+    }
+  })
+  return pid === undefined ? undefined : { pid: Number(pid), command: commandOf(Number(pid)) }
 }
 
 const commandOf = (pid: number): string => {

@@ -28,13 +28,22 @@ export const stepEvidence = (
     namespace: () => status('that it is there, and where'),
     cable: () => to(gateway, `what ${inner} sends comes in by ${hostInterface}`),
     plug: () => status(`which end is inside: ${inner}`),
-    'host-address': () => to(gateway, 'that the host end answers'),
+    'host-address': () =>
+      to(
+        gateway,
+        space.host === 'none'
+          ? 'that it comes to the host end, which is to answer nothing'
+          : 'that the host end answers',
+      ),
     'inner-address': () => to(gateway, `that the source is ${address}`),
     'default-route': () => to(other, `routing at ${inner}: default via ${gateway}`),
     forwarding: () => to(other, `routing at ${hostInterface} leads on to ${uplink}, and the TTL is one less`),
     masquerade: () => to(other, `postrouting at ${uplink}: the source ${address} becomes another`),
     forward: () => to(other, 'forward, of the request and of the reply: who accepts them, by which rule'),
-    publish: () => status('what is published, and where it leads'),
+    publish: () => ({
+      command: commandOn(space, 'trace', '--from', 'any', '--limit', '1', '-v'),
+      shows: 'prerouting of the next connection from outside: its destination becomes another',
+    }),
     guard: () => ({
       command: commandOn(space, 'trace', '--to', other, '-v'),
       shows: 'the chains of inet natspace that a packet passes, and what each is for',

@@ -49,4 +49,5 @@ test('a word with a NUL is refused', () => {
 
 test('a comment stays a comment', () => {
   expect(shellComment('one\nreboot\r\x1b[2J')).toEqual(['# one', '# reboot', '# ?[2J'])
+  expect(shellComment('a\u202eb\u200bc\x9b')).toEqual(['# a?b?c?'])
 })

@@ -37,8 +37,9 @@ const printf = (text: string): string =>
 export const shellCommand = (...words: readonly (string | number)[]): string =>
   words.map(word => quoteShell(String(word))).join(' ')
 
-/** Text as comment lines of a script; nothing in it can end the comment but the line ends, which become new ones. */
+/**
+ * Text as comment lines of a script; nothing in it can end the comment but the line ends, which become new ones, and nothing
+ * can make a reader see something else than the shell does.
+ */
 export const shellComment = (text: string): string[] =>
-  text
-    .split(/[\n\r\u0085\u2028\u2029]/)
-    .map(line => `# ${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')}`)
+  text.split(/[\n\r\u0085\u2028\u2029]/).map(line => `# ${line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')}`)

@@ -108,8 +108,8 @@ const inbound: Topics = (space, { host, uplink }) => {
     ],
     evidence: [
       {
-        command: commandOn(space, 'capture', 'port', `${inner}`),
-        shows: 'a connection from outside at each point, while it happens',
+        command: commandOn(space, 'trace', '--from', 'any', '--limit', '1', '-v'),
+        shows: 'the walk of the next connection from outside',
       },
     ],
   }

@@ -1,9 +1,11 @@
+import { Connection } from '../../linux/netlink/connection.ts'
 import { EventSocket } from '../../linux/netlink/event-socket.ts'
 import {
   decodeGeneration,
   multicastGroups,
   NETLINK_NETFILTER,
   newGenerationType,
+  readGeneration,
 } from '../../linux/nftables/index.ts'
 import { NETLINK_ROUTE, routeGroups } from '../../linux/rtnetlink/types.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
@@ -27,11 +29,13 @@ export class KernelSigns implements SignSource {
   readonly #route: EventSocket
   readonly #firewall: EventSocket
   readonly #paths: PathWatch
+  readonly #ownId: number
   readonly descriptors: readonly number[]
   #files: ReadonlySet<string> = new Set()
   #followed = ''
 
-  private constructor(route: EventSocket, firewall: EventSocket, paths: PathWatch) {
+  private constructor(route: EventSocket, firewall: EventSocket, paths: PathWatch, ownId: number) {
+    this.#ownId = ownId
     this.#route = route
     this.#firewall = firewall
     this.#paths = paths
@@ -52,6 +56,7 @@ export class KernelSigns implements SignSource {
         keep(EventSocket.open(NETLINK_ROUTE, { groups, allNamespaces: true, bufferSize })),
         keep(EventSocket.open(NETLINK_NETFILTER, { ...only, bufferSize })),
         keep(PathWatch.open()),
+        ownProcessId(),
       )
     } catch (error) {
       for (const item of opened) item[Symbol.dispose]()
@@ -65,7 +70,8 @@ export class KernelSigns implements SignSource {
     const firewall = this.#firewall.read()
     for (const { payload } of firewall.events) {
       const { processId, processName } = decodeGeneration(payload)
-      signs.push({ area: 'firewall', by: processNamed(processId, processName) })
+      if (processId !== this.#ownId)
+        signs.push({ area: 'firewall', by: processNamed(processId, processName) })
     }
     if (firewall.lost) lost.push('nf_tables')
     const route = this.#route.read()
@@ -113,6 +119,15 @@ export class KernelSigns implements SignSource {
     this.#firewall[Symbol.dispose]()
     this.#paths[Symbol.dispose]()
   }
+}
+
+/**
+ * The number by which nf_tables names this process: that of the first PID namespace, also from inside another one. When
+ * asked, it names who asks.
+ */
+const ownProcessId = (): number => {
+  using connection = Connection.open(NETLINK_NETFILTER)
+  return readGeneration(connection).processId
 }
 
 /** Ports that are looked up at one go: in a storm there is no time for more. */

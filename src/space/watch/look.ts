@@ -94,6 +94,7 @@ const interestOf = (
   const cables = new Set(records.map(({ space }) => space.hostInterface))
   const ours = links.filter(({ name, alias }) => cables.has(name) || spaceOfAlias(alias) !== undefined)
   return {
+    cables: new Set(ours.map(({ index }) => index)),
     links: new Set([...ours, ...links.filter(({ name }) => ways.has(name))].map(({ index }) => index)),
     names: new Set([...cables, ...ways]),
     namespaceIds: new Set(

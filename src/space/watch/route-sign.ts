@@ -33,7 +33,7 @@ export const routeSign = (event: NetlinkEvent, interest: Interest): Sign | undef
 
 const concerns = ({ namespaceId, payload }: NetlinkEvent, area: Area, interest: Interest): boolean => {
   if (namespaceId !== undefined) return interest.namespaceIds.has(namespaceId)
-  const { links, names } = interest
+  const { cables, links, names } = interest
   switch (area) {
     case 'link': {
       const { header, attributes } = linkMessage.decode(payload, 0, payload.length)
@@ -43,7 +43,7 @@ const concerns = ({ namespaceId, payload }: NetlinkEvent, area: Area, interest: 
       const route = routeMessage.decode(payload, 0, payload.length)
       if (isCached(route)) return false
       // The default route is the way out, and a route by a cable the way in.
-      return route.header.destinationLength === 0 || isKnown(route.attributes.outputIndex, links)
+      return route.header.destinationLength === 0 || isKnown(route.attributes.outputIndex, cables)
     }
     case 'queueing-discipline':
       return isKnown(queueingDisciplineMessage.decode(payload, 0, payload.length).header.index, links)

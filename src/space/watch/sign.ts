@@ -30,7 +30,8 @@ export type Channel = 'rtnetlink' | 'nf_tables' | 'inotify'
 
 /** What is worth a look: signs about anything else are of no concern. */
 export type Interest = {
-  /** Indexes of links of the host: our cables, and ways out. */
+  /** Indexes of links of the host: our cables, and these with the ways out. */
+  cables: ReadonlySet<number>
   links: ReadonlySet<number>
   /** Names of links that may not be there now. */
   names: ReadonlySet<string>
@@ -46,6 +47,7 @@ export type Interest = {
 export type FolderInterest = { area: 'namespace' | 'record'; concerns(name: string): boolean }
 
 export const noInterest: Interest = {
+  cables: new Set(),
   links: new Set(),
   names: new Set(),
   namespaceIds: new Set(),
@@ -57,7 +59,7 @@ export const noInterest: Interest = {
 export interface SignSource extends Disposable {
   /** To wait for signs with poll(2). */
   readonly descriptors: readonly number[]
-  /** What has come by now; does not wait. */
+  /** What has come by now, without what this process changed in the ruleset; does not wait. */
   read(interest: Interest): { signs: Sign[]; lost: Channel[] }
   /** Waits for files and folders from now on, as far as they are there; returns whether these are others than before. */
   follow(interest: Interest): boolean

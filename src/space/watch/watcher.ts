@@ -87,12 +87,12 @@ export class Watcher {
     return true
   }
 
-  /** Signs of others than this process; what was lost is told. */
+  /** What has come by now; what was lost is told. */
   #listen(): { signs: Sign[]; lost: number } {
     const { signs, lost } = this.#options.source.read(this.#interest)
     for (const channel of lost) this.#options.report({ type: 'lost', time: this.#now(), channel })
     this.#lost += lost.length
-    return { signs: signs.filter(({ by }) => by?.pid !== process.pid), lost: lost.length }
+    return { signs, lost: lost.length }
   }
 
   /** Forgets fights and failures, and looks at once. */
@@ -123,6 +123,8 @@ export class Watcher {
     this.#followRecords(seen)
     this.#followUplink(seen)
     const differing = [...seen.records.keys()].filter(name => mendable(seen, name).length > 0)
+    // The look may have been faster than the sign, which tells who did it; what else has come is looked at once more.
+    if (differing.length > 0 && this.hear()) this.#due = 0
     this.#tellLacking(seen)
     this.#tellRecovered(seen, differing)
     if (differing.length === 0) this.#forgetSigns()

@@ -22,10 +22,10 @@ const endDifferences = ({ end, space }: Story, judged: Judged, texts: Texts): st
   const { outcomes, guilty, where, packet } = judged
   const said = `${end.outcome} (${end.reason}) at ${JSON.stringify(end.at)}`
   if (!outcomes.includes(end.outcome)) return [`end: ${said}; seen: ${outcomes.join(' or ')}: ${where}`]
-  if (where !== 'local' && end.outcome !== 'delivered' && end.at.packet !== packet) return [`end: ${said}; seen: the ${packet}`]
+  if (where !== 'local' && where !== 'taken by the host' && end.outcome !== 'delivered' && end.at.packet !== packet) return [`end: ${said}; seen: the ${packet}`]
   if (guilty === undefined) {
     if (end.at.chain !== undefined) return [`end: ${said}; no rule stopped it: ${where}`]
-    return (where === 'routing') !== (end.at.hook === 'routing') && where !== 'not sent' && where !== 'local'
+    return (where === 'routing') !== (end.at.hook === 'routing') && !/^(not sent|local|routing inside)$/.test(where)
       ? [`end: ${said}; seen: ${where}`]
       : []
   }
@@ -59,8 +59,8 @@ const frameText = (frame: Frame | undefined): string =>
     ? 'nothing'
     : `${endsText(frame)} ttl ${frame.ttl} flags ${frame.tcpFlags} icmp ${frame.icmpType} ${frame.icmpCode}`
 
-const pointDifferences = ({ points }: Story, { captured, walked, where }: Judged): string[] =>
-  (where === 'local' ? [] : points).flatMap(({ point, request, reply }) =>
+const pointDifferences = ({ points }: Story, { captured, walked }: Judged): string[] =>
+  points.flatMap(({ point, request, reply }) =>
     (['request', 'reply'] as const).flatMap(packet => {
       const [ours, theirs] = [{ request, reply }[packet]?.header, captured[point][packet]]
       // What stops a packet at the link itself, in front of all rules, leaves nothing to tell of.
@@ -85,9 +85,11 @@ const connectionDifferences = ({ connection }: Story, judged: Judged): string[] 
   return ours === theirs ? [] : [`connection: ${ours}; conntrack: ${theirs}`]
 }
 
-const wayDifferences = (story: Story, { walked }: Judged, texts: Texts): string[] =>
+const wayDifferences = (story: Story, { walked, where }: Judged, texts: Texts): string[] =>
   (['request', 'reply'] as const).flatMap(packet =>
     (['inside', 'host'] as const).flatMap(place => {
+      // The packets that a space sends to itself are one and the same to the kernel from the sender to the receiver.
+      if (where === 'local' && packet === 'reply') return []
       const events = story.events.filter(
         event => event.packet === packet && (event.point === 'inside') === (place === 'inside'),
       )
@@ -95,10 +97,10 @@ const wayDifferences = (story: Story, { walked }: Judged, texts: Texts): string[
       const lines = eventLines(events)
       const wanted = theirs === undefined ? [] : visitLines(theirs, texts, place === 'inside' ? story.space : 'host')
       const index = Math.max(lines.length, wanted.length)
-      const where = `${packet} ${place}`
+      const part = `${packet} ${place}`
       const first = Array.from({ length: index }, (_, at) => at).find(at => !isSameLine(lines[at], wanted[at]))
-      if (first !== undefined) return [`way of the ${where}: ${lines[first]}; nft: ${wanted[first]}`]
-      return theirs === undefined ? [] : headerDifferences(events, theirs, where)
+      if (first !== undefined) return [`way of the ${part}: ${lines[first]}; nft: ${wanted[first]}`]
+      return theirs === undefined ? [] : headerDifferences(events, theirs, part)
     }),
   )
 

@@ -4,6 +4,13 @@ import type { Random } from '../random-ruleset.ts'
 import { ports } from './rulesets.ts'
 import { addresses, type FlowStage, type SpaceName, spaceNames } from './stage.ts'
 
+/** A visit from host2 to a published port. */
+export type Visit = {
+  source: string
+  target: ProbeTarget & { protocol: 'tcp' | 'udp'; port: number }
+  sourcePort: number
+}
+
 /** A probe from a space. `sourcePort` tells it from all others. */
 export type Flow = { space: SpaceName; target: ProbeTarget; sourcePort: number }
 
@@ -34,4 +41,16 @@ export const randomFlow = (random: Random, stage: FlowStage): Flow => {
   ])
   const port = protocol === 'icmp' ? {} : { port: random.of(ports[protocol]) }
   return { space, target: { family, protocol, address, ...port }, sourcePort: nextPort++ }
+}
+
+export const randomVisit = (random: Random): Visit => {
+  const family = random.of([4, 4, 6] as const)
+  const protocol = random.of(['tcp', 'udp'] as const)
+  const { host, spare, host2 } = addresses[family]
+  const port = random.of(protocol === 'tcp' ? [8080, 8080, 8081, 8082] : [8053, 8053, 8054, 8055])
+  return {
+    source: host2,
+    target: { family, protocol, address: random.of([host, host, host, spare]), port },
+    sourcePort: nextPort++,
+  }
 }

@@ -32,7 +32,7 @@ export type Judged = {
   where: string
 }
 
-const isOf = (header: NftHeader, ends: Ends): boolean =>
+export const isOf = (header: NftHeader, ends: Ends): boolean =>
   header.source === ends.source &&
   header.destination === ends.destination &&
   header.protocol === protocolNames[ends.protocol] &&
@@ -40,10 +40,10 @@ const isOf = (header: NftHeader, ends: Ends): boolean =>
   header.destinationPort === ends.destinationPort &&
   header.id === ends.id
 
-const isError = ({ icmpType }: NftHeader): boolean =>
+export const isError = ({ icmpType }: NftHeader): boolean =>
   icmpType !== undefined && !icmpType.startsWith('echo') && !icmpType.startsWith('nd-')
 
-export const tupleOf = ({ target, sourcePort }: Flow, source: string): Ends => {
+export const tupleOf = ({ target, sourcePort }: Pick<Flow, 'target' | 'sourcePort'>, source: string): Ends => {
   const protocol = { icmp: target.family === 4 ? 1 : 58, tcp: 6, udp: 17 }[target.protocol]
   const ends = { source, destination: target.address, protocol }
   return target.protocol === 'icmp'
@@ -51,10 +51,10 @@ export const tupleOf = ({ target, sourcePort }: Flow, source: string): Ends => {
     : { ...ends, sourcePort, destinationPort: target.port ?? 0 }
 }
 
-const isRequest = (frame: Frame, ends: Ends): boolean =>
+export const isRequest = (frame: Frame, ends: Ends): boolean =>
   endsText(frame) === endsText(ends) && (frame.icmpType === undefined || [8, 128].includes(frame.icmpType))
 
-const isReply = (frame: Frame, ends: Ends): boolean => {
+export const isReply = (frame: Frame, ends: Ends): boolean => {
   if (frame.quoted !== undefined) return endsText(frame.quoted) === endsText(ends)
   return endsText(frame) === endsText(mirrored(ends)) && (frame.icmpType === undefined || [0, 129].includes(frame.icmpType))
 }
@@ -101,20 +101,26 @@ export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evid
         answerOf(host, requestHost, left, [left.source, gone.source], ({ header }) => header.input === undefined),
     },
   }
+  const isLocal = requestInside?.last.output === 'lo'
   const uplink = requestHost?.isEnded ? requestHost.last.output : undefined
   const onUplink = uplink === undefined ? [] : frames('host', uplink)
-  const [onInner, onCable] = [frames(space.name, space.interface), frames('host', space.hostInterface)]
+  // What a space sends to itself is on no link that is captured.
+  const [onInner, onCable] = [frames(space.name, isLocal ? 'lo' : space.interface), frames('host', space.hostInterface)]
   const captured: Captured = {
-    inside: { request: onInner.find(frame => isRequest(frame, left)), reply: onInner.find(frame => isReply(frame, left)) },
+    inside: {
+      request: onInner.find(frame => isRequest(frame, left)),
+      // What the space answers to itself is translated back before it comes to the loopback.
+      reply: onInner.find(frame => isReply(frame, left) || (isLocal && isReply(frame, sent))),
+    },
     cable: { request: onCable.find(frame => isRequest(frame, left)), reply: onCable.find(frame => isReply(frame, left)) },
     uplink: { request: onUplink.find(frame => isRequest(frame, gone)), reply: onUplink.find(frame => isReply(frame, gone)) },
   }
   return { tuples, connection, walked, captured, ...endOf(walked, captured) }
 }
 
-type End = Pick<Judged, 'outcomes' | 'packet' | 'guilty' | 'where'>
+export type End = Pick<Judged, 'outcomes' | 'packet' | 'guilty' | 'where'>
 
-const isRefusal = (frame: Frame): boolean => frame.quoted !== undefined || ((frame.tcpFlags ?? 0) & 4) !== 0
+export const isRefusal = (frame: Frame): boolean => frame.quoted !== undefined || ((frame.tcpFlags ?? 0) & 4) !== 0
 
 const endOf = ({ request, reply }: Walked, { inside, cable, uplink }: Captured): End => {
   const end = (packet: End['packet'], outcomes: string[], where: string, guilty?: Guilty): End => ({

@@ -14,7 +14,7 @@ import { Watchers } from './watchers.ts'
 
 const executable = join(import.meta.dirname, '../../../dist/natspace')
 const state = '/run/flows-state'
-const log = '/run/flows-host2.log'
+const logOf = (place: string): string => `/run/${place}.log`
 
 export const host2 = 'flows-host2'
 
@@ -40,7 +40,7 @@ export const addresses = {
 
 /** What each space is for. */
 export const spaceOptions = {
-  'flows-plain': '--host all -p 8080:80 -p 8053:53/udp',
+  'flows-plain': '--host all -p 8080-8082:80-82 -p 8053-8055:53-55/udp',
   'flows-limited':
     '--egress 192.168.1.15:80 --egress 192.168.1.16:53/udp --egress [2001:db8:1::15]:80 --egress 192.168.1.0/24/icmp',
   'flows-peer': '--connect flows-plain',
@@ -74,16 +74,26 @@ const remains = `
 nft flush ruleset
 ip netns del ${host2}; ip link del eth0
 sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.default.accept_dad=1
-rm -f ${log}
+rm -f /run/flows-*.log
 true
 `
+
+/** The space that publishes ports. */
+export const published: SpaceName = 'flows-plain'
+
+/** Servers at some addresses of a namespace. */
+const serve = (place: string, addresses: readonly string[]): ChildProcess => {
+  const program = `${process.execPath} ${join(import.meta.dirname, 'server.ts')} ${addresses.join(' ')}`
+  const line = `exec nsenter --net=/run/netns/${place} ${program} >${logOf(place)} 2>&1`
+  return spawn('sh', ['-c', line], { stdio: 'ignore' })
+}
 
 export type StagedSpace = ResolvedSpace & { name: SpaceName }
 
 export class FlowStage implements Disposable {
   readonly spaces: ReadonlyMap<SpaceName, StagedSpace>
   readonly watchers: Watchers
-  readonly #servers: ChildProcess
+  readonly #servers: ChildProcess[]
 
   constructor(kernel: Kernel) {
     run('sh', ['-c', topology])
@@ -96,11 +106,8 @@ export class FlowStage implements Disposable {
       }),
     )
     const own = [addresses[4], addresses[6]].flatMap(({ host2: first, second, far }) => [first, second, far])
-    this.#servers = spawn(
-      'sh',
-      ['-c', `exec nsenter --net=/run/netns/${host2} ${process.execPath} ${join(import.meta.dirname, 'server.ts')} ${own.join(' ')} >${log} 2>&1`],
-      { stdio: 'ignore' },
-    )
+    const { address, ipv6 } = this.space(published)
+    this.#servers = [serve(host2, own), serve(published, [address, ipv6?.address ?? '::1'])]
     const places = [...this.spaces.values()]
     this.watchers = new Watchers(
       [
@@ -108,15 +115,17 @@ export class FlowStage implements Disposable {
         { place: host2, link: 'eth0', sender: { place: host2, link: 'eth0' } },
         ...places.flatMap(({ name, interface: link, hostInterface }) => [
           { place: name, link, sender: { place: name, link } },
+          { place: name, link: 'lo', sender: { place: name, link: 'lo' } },
           { place: 'host', link: hostInterface, sender: { place: name, link } },
         ]),
       ],
       ['host', ...spaceNames],
     )
-    for (let attempt = 0; !readFileSync(log, 'utf8').includes('ready'); attempt++) {
-      if (attempt > 1000) throw new Error(`the servers do not start: ${readFileSync(log, 'utf8')}`)
-      Bun.sleepSync(10)
-    }
+    for (const place of [host2, published])
+      for (let attempt = 0; !readFileSync(logOf(place), 'utf8').includes('ready'); attempt++) {
+        if (attempt > 1000) throw new Error(`the servers do not start: ${readFileSync(logOf(place), 'utf8')}`)
+        Bun.sleepSync(10)
+      }
   }
 
   space(name: SpaceName): StagedSpace {
@@ -131,7 +140,7 @@ export class FlowStage implements Disposable {
 
   [Symbol.dispose](): void {
     this.watchers[Symbol.dispose]()
-    this.#servers.kill('SIGKILL')
+    for (const server of this.#servers) server.kill('SIGKILL')
     tryRun('env', [`NATSPACE_STATE=${state}`, executable, 'down', '-q', '--all'])
     run('sh', ['-c', remains])
     rmSync(state, { recursive: true, force: true })

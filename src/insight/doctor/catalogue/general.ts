@@ -26,6 +26,7 @@ export const generalFaults = {
     'What a space may reach is part of its spec: --internal, --egress, --host, --metadata, and the isolation between spaces.',
     'Change the spec if that is not what you want: natspace explain policy NAME shows it.',
     'a rule of natspace stopped it',
+    ['UP-CHANGED', 'RT-', 'ADR-', 'LNK-'],
   ),
   REFUSED: fault(
     'notice',

@@ -46,7 +46,7 @@ export const linkFaults = {
     'Without an address there is no source for what is sent, and no route to the other end.',
     'Add the address.',
     'no address on the link (RTM_GETADDR)',
-    ['LNK-LOST'],
+    ['LNK-LOST', 'ADR-V6OFF'],
   ),
   'ADR-GWNET': fault(
     'error',

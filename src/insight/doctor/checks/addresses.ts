@@ -4,7 +4,7 @@ import { neighbourState } from '../../../linux/rtnetlink/neighbour.ts'
 import { routeProtocol, routeTable } from '../../../linux/rtnetlink/route.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf, together } from '../finding.ts'
-import { ipInside } from '../subject.ts'
+import { againFix, ipInside } from '../subject.ts'
 
 /** Addresses of both ends, the gateway, who else has them, and what the neighbour tables say. */
 export const checkAddresses = (facts: Facts): CheckResult =>
@@ -107,9 +107,15 @@ const gatewayOf = ({ inside, destination, seen }: Facts): string | undefined =>
 
 const checkGateway = (facts: Facts): CheckResult => {
   const { cable, inside, router } = facts
-  const gateway = gatewayOf(facts)
+  const gateway =
+    gatewayOf(facts) ??
+    facts
+      .addressesOf(undefined, router)
+      .find(item => item.family === facts.destination.family && !isLinkLocal(item.address))?.address
   if (gateway === undefined || isLinkLocal(gateway) || cable.inner === undefined) return resultOf([])
-  const own = facts.addressesOf(inside, cable.inner)
+  const own = facts
+    .addressesOf(inside, cable.inner)
+    .filter(item => item.family === facts.destination.family && !isLinkLocal(item.address))
   const covers = own.some(item => prefixContains(`${item.address}/${item.prefixLength}`, gateway))
   if (!covers && own.length > 0)
     return resultOf([
@@ -119,7 +125,7 @@ const checkGateway = (facts: Facts): CheckResult => {
         evidence: [
           `addresses of ${cable.inner.name}: ${own.map(item => `${item.address}/${item.prefixLength}`).join(', ')}`,
         ],
-        fix: noFix,
+        fix: againFix(facts.subject),
       },
     ])
   const hostAddresses = facts.addressesOf(undefined, router).map(({ address }) => address)
@@ -129,7 +135,7 @@ const checkGateway = (facts: Facts): CheckResult => {
         code: 'ADR-GWNET',
         what: `the gateway of the namespace, ${gateway}, is not the address of ${router.name}`,
         evidence: [`addresses of ${router.name}: ${hostAddresses.join(', ')}`],
-        fix: noFix,
+        fix: againFix(facts.subject),
       },
     ])
   return resultOf([], `the gateway ${gateway} is the other end of the cable`)

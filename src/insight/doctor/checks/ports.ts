@@ -13,11 +13,14 @@ import { type CheckResult, type Finding, noFix, resultOf, together } from '../fi
 export type Inbound = { protocol: 'tcp' | 'udp' | 'sctp'; port: number }
 
 /** Ports that lead into the namespace. With `inbound` that one is looked at whole, its listener too. */
-export const checkPorts = (facts: Facts, inbound: Inbound | undefined): CheckResult =>
-  together([
-    ...(facts.subject.space?.publish ?? []).map(publish => checkPublished(facts, publish)),
-    ...(inbound === undefined ? [] : [checkInbound(facts, inbound)]),
+export const checkPorts = (facts: Facts, inbound: Inbound | undefined): CheckResult => {
+  const published = (facts.subject.space?.publish ?? []).map(publish => checkPublished(facts, publish))
+  const isStolen = published.some(({ findings }) => findings.some(({ code }) => code === 'PUB-STOLEN'))
+  return together([
+    ...published,
+    ...(inbound === undefined || isStolen ? [] : [checkInbound(facts, inbound)]),
   ])
+}
 
 /** What can be said of a published port whether its program runs or not. */
 const checkPublished = (facts: Facts, publish: Publish): CheckResult => {

@@ -3,6 +3,7 @@ import { PROTOCOL_NUMBER } from '../../../linux/net/protocol.ts'
 import { evaluateHook, type Outcome, type Packet } from '../../../linux/nftables/evaluate/index.ts'
 import { ownerOfTable } from '../../../space/firewall/owner.ts'
 import { placeOf } from '../../../space/firewall/places.ts'
+import { tableName } from '../../../space/marks.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, resultOf } from '../finding.ts'
 
@@ -21,7 +22,8 @@ export const checkTranslation = (facts: Facts): CheckResult => {
   if (outcome.translations.length > 0) return shadowed(facts, outcome, uplink)
   const { oifname: _, oif: __, ...anywhere } = packet
   const elsewhere = postrouting(facts, anywhere)
-  const other = elsewhere.translations[0]
+  // What natspace translates elsewhere, as on the way back into a space, is not meant for this.
+  const other = elsewhere.translations.find(({ by }) => by.table !== tableName)
   if (other !== undefined) {
     const { text, owner } = placeOf(facts.ruleset(undefined), other.by)
     return resultOf([

@@ -1,0 +1,173 @@
+import { FlowFollower, type FollowNews, type FollowOptions } from '../../insight/follow/flow-follower.ts'
+import type { Kernel } from '../../linux/kernel.ts'
+import { NatspaceError } from '../../space/errors.ts'
+import type { ResolvedSpace } from '../../space/spec/types.ts'
+import { expectWorkOn } from '../jit.ts'
+import { type Output, ReaderGone, toJson } from '../output.ts'
+import { flowLines } from './flow-text.ts'
+import { noteSignals } from './interruption.ts'
+import { storyObjects } from './json.ts'
+import { type ProgramOptions, type RunningProgram, startProgram } from './program.ts'
+import { Tally } from './tally.ts'
+import type { Outcome } from './verdicts.ts'
+
+/** Longest wait for something to read, then the time in which events gather, as reading them one by one costs more. */
+const slice = 20
+const gathering = 2
+/** For so long the last packets are waited for when the program has ended. Milliseconds. */
+const settling = 100
+/** Milliseconds between two looks at whether the space is still there. */
+const lookEvery = 500
+
+/** Exit status when a flow was dropped or lost. */
+const foundDrop = 3
+
+export type FollowRequest = {
+  kernel: Kernel
+  space: ResolvedSpace
+  follow: FollowOptions
+  /** Which stories are told, and after how many it is over. */
+  verdicts: ReadonlySet<Outcome>
+  limit: number | undefined
+  /** A program whose flows are followed while it runs. */
+  program: { command: readonly string[]; options: ProgramOptions } | undefined
+  output: Output
+}
+
+type Ending = 'limit' | 'signal' | 'program' | 'gone'
+
+/** Follows flows, and tells their stories as they end. Returns the exit status. */
+export const followFlows = async (request: FollowRequest): Promise<number> => {
+  const { kernel, space, program, output } = request
+  // It runs for long, and each packet is as much work as a space.
+  expectWorkOn(Number.POSITIVE_INFINITY)
+  const signalled = program === undefined ? noteSignals() : () => undefined
+  using follower = new FlowFollower(kernel, space, request.follow)
+  const running =
+    program === undefined ? undefined : startProgram(space.name, program.command, program.options)
+  if (running === undefined) output.note(`following the flows of ${space.name}; Ctrl-C ends it`)
+  const teller = new Teller(request)
+  const isGone = goneTest(kernel, space)
+  let ending: Ending | undefined
+  while (ending === undefined) {
+    for (const news of follower.turn()) teller.tell(news)
+    ending = endingOf(teller, running, follower, signalled, isGone)
+    if (ending !== undefined) break
+    follower.wait(slice)
+    await pause(gathering)
+  }
+  teller.summary(follower, ending === 'gone' ? 0 : follower.leftOut())
+  follower[Symbol.dispose]()
+  if (running !== undefined) await ended(running)
+  if (ending === 'gone') throw wentDown(space.name, teller.tally)
+  return signalled() ?? (teller.tally.hasFault ? foundDrop : (running?.status ?? 0))
+}
+
+const endingOf = (
+  teller: Teller,
+  running: RunningProgram | undefined,
+  follower: FlowFollower,
+  signalled: () => number | undefined,
+  isGone: () => boolean,
+): Ending | undefined => {
+  if (teller.isFull) return 'limit'
+  if (signalled() !== undefined) return 'signal'
+  const { endedAt } = running ?? {}
+  if (endedAt !== undefined && performance.now() - endedAt >= settling && follower.open === 0)
+    return 'program'
+  return isGone() ? 'gone' : undefined
+}
+
+/** When enough was told, the program still runs to its end. */
+const ended = async (running: RunningProgram): Promise<void> => {
+  while (running.status === undefined) await pause(slice)
+}
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise(resolve => {
+    setTimeout(resolve, milliseconds)
+  })
+
+/** Whether the cable that was there at first is gone. Asks now and then. */
+const goneTest = (kernel: Kernel, { hostInterface }: ResolvedSpace): (() => boolean) => {
+  const index = () => kernel.links(undefined).find(({ name }) => name === hostInterface)?.index
+  const first = index()
+  let lookedAt = performance.now()
+  return () => {
+    const now = performance.now()
+    if (now - lookedAt < lookEvery) return false
+    lookedAt = now
+    return index() !== first
+  }
+}
+
+const wentDown = (name: string, tally: Tally): NatspaceError =>
+  new NatspaceError({
+    code: 'SPACE_WENT_DOWN',
+    exit: 1,
+    what: `cannot follow the flows of ${name} any longer`,
+    why: 'the space went down meanwhile',
+    evidence: [`until then: ${tally.text}`],
+    fix: [`bring it up again: natspace up ${name}`],
+  })
+
+/** Tells stories, as text or as JSON, and counts them. */
+class Teller {
+  readonly tally = new Tally()
+  readonly #request: FollowRequest
+  #hasReader = true
+
+  constructor(request: FollowRequest) {
+    this.#request = request
+  }
+
+  get isFull(): boolean {
+    return this.tally.total >= (this.#request.limit ?? Number.POSITIVE_INFINITY)
+  }
+
+  tell(news: FollowNews): void {
+    const { output, verdicts } = this.#request
+    if (news.type === 'lost') {
+      const where = news.place === 'host' ? 'this host' : 'the space'
+      if (output.json) this.#lines([toJson(news)])
+      else
+        output.messages([
+          `natspace: events of ${where} were lost, as they came too fast: something may be missing`,
+        ])
+      return
+    }
+    const { story, flow } = news
+    if (this.isFull || !verdicts.has(story.end.outcome)) return
+    this.tally.add(story.end.outcome)
+    this.#lines(
+      output.json
+        ? storyObjects(story, flow).map(toJson)
+        : flowLines(flow, story, output.style, output.verbose),
+    )
+  }
+
+  /** What was told, and what was not. */
+  summary({ open, skipped }: FlowFollower, leftOut: number): void {
+    const { output } = this.#request
+    if (output.json) {
+      this.#lines([toJson({ type: 'summary', ...this.tally.object, open, skipped, leftOut })])
+      return
+    }
+    output.note(this.tally.text)
+    if (open > 0) output.note(`  ${open} ${open === 1 ? 'was' : 'were'} not over yet`)
+    if (skipped > 0) output.note(`  ${skipped} were not followed, as too many were at once`)
+    if (leftOut > 0)
+      output.note(`  about ${leftOut} packets of connections that stand were not looked at: too many`)
+  }
+
+  /** A program that runs is not ended by a reader who has enough. */
+  #lines(lines: string[]): void {
+    if (!this.#hasReader) return
+    try {
+      this.#request.output.lines(lines)
+    } catch (error) {
+      if (!(error instanceof ReaderGone) || this.#request.program === undefined) throw error
+      this.#hasReader = false
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import type { FaultCode } from '../../insight/doctor/catalogue.ts'
+import type { Inbound } from '../../insight/doctor/checks/ports.ts'
+import type { Destination } from '../../insight/doctor/facts.ts'
+import type { RawSpec } from '../../space/spec/types.ts'
+import type { World } from './world.ts'
+
+/** A fault that is made on purpose, for the doctor to find: how it is made, and what it must be called. */
+export type Scenario = {
+  /** What the doctor must name, alone. */
+  code: FaultCode
+  /** What is done, in a line. Several of one code are told apart by it. */
+  title: string
+  /** What the space has beside the experiment's own spec. */
+  spec?: RawSpec
+  /** Where the doctor sends its probe; by default an echo to host2. */
+  to?: Destination
+  inbound?: Inbound
+  /** What is there before the space is brought up. */
+  before?(world: World): void
+  /** Makes the fault, in the living space. */
+  inject(world: World): void
+}

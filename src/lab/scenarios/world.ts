@@ -1,0 +1,207 @@
+import type { Change, Where } from '../../linux/change.ts'
+import { ChangeError } from '../../linux/change.ts'
+import type { Kernel } from '../../linux/kernel.ts'
+import type { Request } from '../../linux/netlink/connection.ts'
+import { Connection } from '../../linux/netlink/connection.ts'
+import type { ChainSpec, NftCommand, Statement } from '../../linux/nftables/index.ts'
+import { rule } from '../../linux/nftables/index.ts'
+import { addLink, deleteLink, type Link, setLink } from '../../linux/rtnetlink/link.ts'
+import { addRoute, deleteRoute, type RouteChange } from '../../linux/rtnetlink/route.ts'
+import { NETLINK_ROUTE } from '../../linux/rtnetlink/types.ts'
+import { openNamespace } from '../../linux/sys/namespace.ts'
+import type { ResolvedSpace } from '../../space/spec/types.ts'
+import { carefulFirewall } from '../firewall.ts'
+import { labFailed, places } from '../places.ts'
+
+/** A table that somebody else might have: chains with their rules. */
+export type ForeignTable = {
+  family: 'ip' | 'ip6' | 'inet'
+  table: string
+  chains: (ChainSpec & { rules?: readonly (readonly Statement[])[] })[]
+}
+
+/**
+ * The lab as a fault finds it, and the means to make one. What a fault does is noted with its way back: `heal` takes all of
+ * it back, in reverse order. What belonged to the space is mended by `natspace up` afterwards.
+ */
+export class World {
+  readonly kernel: Kernel
+  readonly space: ResolvedSpace
+  readonly #undo: (() => void)[] = []
+
+  constructor(kernel: Kernel, space: ResolvedSpace) {
+    this.kernel = kernel
+    this.space = space
+  }
+
+  /** The namespace of the space. */
+  get inside(): string {
+    return this.space.namespacePath
+  }
+
+  /** Notes how something is taken back. */
+  later(undo: () => void): void {
+    this.#undo.push(undo)
+  }
+
+  /** Takes back what the fault did. What is gone already is fine. */
+  heal(): void {
+    for (const undo of this.#undo.splice(0).reverse()) undo()
+  }
+
+  link(where: Where, name: string): Link {
+    const link = this.kernel.links(where).find(item => item.name === name)
+    if (link === undefined) throw labFailed(`there is no link ${name}`)
+    return link
+  }
+
+  /** The ends of the cable. */
+  get inner(): Link {
+    return this.link(this.inside, this.space.interface)
+  }
+  get host(): Link {
+    return this.link(undefined, this.space.hostInterface)
+  }
+
+  /** Carries changes out; throws NatspaceError LAB_FAILED when one is refused. */
+  change(...changes: Change[]): void {
+    for (const outcome of this.kernel.change(changes))
+      if (outcome instanceof ChangeError) throw labFailed(outcome.message, [JSON.stringify(changes)], outcome)
+  }
+
+  /** Sets a sysctl; its value comes back. Equivalent to: `sysctl -w KEY=VALUE` */
+  set(where: Where, key: string, value: string): void {
+    const before = this.kernel.sysctl(where, key)
+    this.change({ type: 'sysctl.set', where, key, value })
+    if (before !== undefined)
+      this.later(() => this.#quietly({ type: 'sysctl.set', where, key, value: before }))
+  }
+
+  /** Sends requests of rtnetlink to a namespace; throws NetlinkError. */
+  route(where: Where, ...requests: Request[]): void {
+    using namespace = where === undefined ? undefined : openNamespace(where)
+    using connection = Connection.open(NETLINK_ROUTE, {
+      ...(namespace === undefined ? {} : { namespace: namespace.number }),
+    })
+    connection.execute(requests)
+  }
+
+  /** Adds a route, which goes again. Equivalent to: `ip route add …` */
+  addRoute(where: Where, change: RouteChange): void {
+    this.route(where, addRoute(change))
+    this.later(() => this.#try(() => this.route(where, deleteRoute(change))))
+  }
+
+  /** Deletes a route, which comes back. Equivalent to: `ip route delete …` */
+  deleteRoute(where: Where, change: RouteChange): void {
+    this.route(where, deleteRoute(change))
+    this.later(() => this.#try(() => this.route(where, addRoute(change))))
+  }
+
+  /** A link up or down; it comes back as it was. */
+  setLink(where: Where, name: string, change: { up?: boolean; mtu?: number }): void {
+    const { index, up, mtu } = this.link(where, name)
+    this.route(where, setLink(index, change))
+    this.later(() => this.#try(() => this.route(where, setLink(index, { up, mtu }))))
+  }
+
+  /** Gives host1 and host2 addresses of IPv6 on the LAN. */
+  lanIpv6(host1: string, host2: string): void {
+    for (const [where, address] of [
+      [undefined, host1],
+      [places.host2, host2],
+    ] as const) {
+      const { name, index } = this.link(where, 'eth0')
+      const change = { where, name, index, address, prefixLength: 64 }
+      this.change({ type: 'address.add', ...change })
+      this.later(() => this.#quietly({ type: 'address.delete', ...change }))
+    }
+  }
+
+  /** Another link of this host that leads nowhere: a bridge with a port, so that it has a carrier. */
+  deadEnd(name: string): Link {
+    const port = `${name}-port`
+    this.route(undefined, addLink('bridge', name))
+    this.later(() => this.#try(() => this.route(undefined, deleteLink(this.link(undefined, name).index))))
+    const first = Math.max(...this.kernel.links(undefined).map(({ index }) => index)) + 1
+    const end = (at: string, index: number) => ({
+      where: undefined,
+      name: at,
+      index,
+      // Locally administered (IEEE 802).
+      address: `02:00:00:00:0e:${(index % 256).toString(16).padStart(2, '0')}`,
+      mtu: undefined,
+    })
+    this.change({ type: 'veth.add', ...end(port, first), peer: end(`${name}-end`, first + 1) })
+    this.later(() => this.#try(() => this.route(undefined, deleteLink(this.link(undefined, port).index))))
+    const { index } = this.link(undefined, name)
+    this.route(
+      undefined,
+      setLink(first, { master: index, up: true }),
+      setLink(first + 1, { up: true }),
+      setLink(index, { up: true }),
+    )
+    return this.link(undefined, name)
+  }
+
+  /** Commits commands. Equivalent to: `nft -f -` */
+  nft(where: Where, ...commands: NftCommand[]): void {
+    this.change({ type: 'nftables.commit', where, commands, generation: undefined })
+  }
+
+  /** Makes somebody else's table, which goes again. */
+  table(where: Where, { family, table, chains }: ForeignTable): void {
+    const place = { family, table } as const
+    this.nft(
+      where,
+      { type: 'table.add', ...place },
+      ...chains.map(({ rules: _, ...chain }): NftCommand => ({ type: 'chain.add', ...place, chain })),
+      ...chains.flatMap(({ name, rules = [] }) =>
+        rules.map(
+          (statements): NftCommand => ({
+            type: 'rule.add',
+            ...place,
+            chain: name,
+            rule: rule([...statements]),
+          }),
+        ),
+      ),
+    )
+    this.later(() =>
+      this.#quietly({
+        type: 'nftables.commit',
+        where,
+        commands: [{ type: 'table.delete', ...place }],
+        generation: undefined,
+      }),
+    )
+  }
+
+  /** Changes the host's own firewall, which is afterwards as it was when the lab was built. */
+  hostFirewall(...commands: NftCommand[]): void {
+    this.nft(undefined, ...commands)
+    this.later(() => {
+      for (const table of ['filter', 'nat'])
+        this.#quietly({
+          type: 'nftables.commit',
+          where: undefined,
+          commands: [{ type: 'table.delete', family: 'ip', table }],
+          generation: undefined,
+        })
+      this.nft(undefined, ...carefulFirewall())
+    })
+  }
+
+  /** What is gone already needs not be taken back. */
+  #quietly(change: Change): void {
+    this.kernel.change([change])
+  }
+
+  #try(undo: () => void): void {
+    try {
+      undo()
+    } catch {
+      // The link or route went with something else.
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The doctor on faults that are made on purpose, one at a time and two at once: each must be named, alone, and nothing may
+ * be found once it is taken back.
+ */
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { faultCodes } from '../../src/insight/doctor/catalogue.ts'
+import { scenarios } from '../../src/lab/scenarios/index.ts'
+import { inDoctorLab, type Told } from '../support/doctor-lab.ts'
+import { requireSandbox } from '../support/sandbox.ts'
+
+requireSandbox()
+
+type Played = { found: Told; healed: Told; left: boolean }
+
+describe('one fault', () => {
+  let played: Played[] = []
+  beforeAll(() => {
+    played = inDoctorLab<Played>(`
+      for (const scenario of scenarios) {
+        const { found, healed } = await playScenario(context, scenario)
+        const left = kernel.links(undefined).some(({ alias }) => alias?.startsWith('natspace'))
+        console.log(JSON.stringify({ found: told(found), healed: told(healed), left }))
+      }`)
+  }, 240_000)
+
+  for (const [place, { code, title }] of scenarios.entries())
+    test(`${code}: ${title}`, () => {
+      const { found, healed, left } = played[place] as Played
+      expect({ causes: found.causes, what: found.what }).toEqual({ causes: [code], what: found.what })
+      expect({ causes: healed.causes, what: healed.what }).toEqual({ causes: [], what: [] })
+      expect(left).toBe(false)
+    })
+})
+
+/** Pairs that do not hide each other; the first of each says what is asked. */
+const pairs = [
+  ['RT-NODEFAULT', 'SYS-FWD-IF0'],
+  ['ADR-DUP', 'MTU-EGRESS'],
+  ['LNK-LO', 'SYS-FWD-RESET'],
+  ['SYS-FWD-IF0', 'PUB-INUSE'],
+  ['RT-SRCRULE', 'MTU-INGRESS'],
+  ['FW-PRIO', 'PUB-INUSE'],
+  ['RT-BLOCKED', 'MTU-EGRESS'],
+  ['NGH-STALEMAC', 'SYS-FWD-RESET'],
+  ['SYS-FWD-RESET', 'MTU-INGRESS'],
+  ['UP-NONE', 'PUB-INUSE'],
+  ['NAT-NONE', 'MTU-EGRESS'],
+  ['FW-GONE', 'LNK-LO'],
+] as const
+
+describe('two faults at once', () => {
+  let played: Played[] = []
+  beforeAll(() => {
+    played = inDoctorLab<Played>(`
+      for (const pair of ${JSON.stringify(pairs)}) {
+        const both = pair.map(code => scenarios.find(scenario => scenario.code === code))
+        const { found, healed } = await playTogether(context, both)
+        console.log(JSON.stringify({ found: told(found), healed: told(healed), left: false }))
+      }`)
+  }, 240_000)
+
+  for (const [place, pair] of pairs.entries())
+    test(`${pair.join(' and ')} are found, in the order in which they must be mended`, () => {
+      const { found, healed } = played[place] as Played
+      const order = [...pair].sort((a, b) => faultCodes.indexOf(a) - faultCodes.indexOf(b))
+      expect({ causes: found.causes, what: found.what }).toEqual({ causes: order, what: found.what })
+      expect(healed.causes).toEqual([])
+    })
+})
