@@ -53,7 +53,8 @@ const importsOf = (file: string): string[] =>
   [
     ...read(file)
       .replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
-      .matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\() *['"]([^'"]+)['"]/g),
+      // A sentence may end in "from", so what stands behind the quote must look like a path or a package.
+      .matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\() *['"]([.@a-z][^'"\s,]*)['"]/g),
   ].map(match => match[1] ?? '')
 
 /** The package that an import names: `@scope/name/part` is in `@scope/name`. */
