@@ -98,7 +98,7 @@ function once(watcher: Watcher, program: string, host: Host, rounds: Round[]): n
   const filter = ['udp', 'and', 'port', String(port)]
   const ends = { client: host.space, server: host.outside, address: '192.168.1.1' }
   const load = datagramsCommand(ends, port, perSecond, milliseconds)
-  const { traffic, seconds, said } = watched(watcher.watch(program, host, filter), load)
+  const { traffic, seconds, said } = watched(watcher.watch(program, host, points, filter), load)
   const sent = Number(traffic)
   const { captured, lost } = watcher.count(said)
   rounds.push({ sent, captured, lost })

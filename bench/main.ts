@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { capture } from './capture.ts'
 import { cold } from './cold.ts'
 import { connections } from './connections.ts'
+import { follow } from './follow.ts'
 import { writeSection } from './lib/document.ts'
 import type { BenchOptions } from './lib/options.ts'
 import { BenchFailure } from './lib/process.ts'
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   capture,
   cold,
   connections,
+  follow,
   repair,
   throughput,
 }

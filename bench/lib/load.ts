@@ -44,6 +44,30 @@ export const packetMicroseconds = (ends: Ends, port: number, times: number): num
 export const pieceMicroseconds = (ends: Ends, port: number, times: number): number =>
   figure('pieces', ends, port, times) / 1000
 
+/** The command that opens so many TCP connections to one port, one after another; it prints their median in nanoseconds. */
+export const connectionsCommand = (
+  { client, server, address }: Ends,
+  port: number,
+  times: number,
+): string[] => [
+  program,
+  'connections',
+  ...[namespaceFile(client), namespaceFile(server), address],
+  ...[port, 1, port, times].map(String),
+]
+
+/** The command that sends one TCP stream for so long; it prints the bytes that arrived in a second. */
+export const streamCommand = (
+  { client, server, address }: Ends,
+  port: number,
+  milliseconds: number,
+): string[] => [
+  program,
+  'stream',
+  ...[namespaceFile(client), namespaceFile(server), address],
+  ...[port, milliseconds].map(String),
+]
+
 /** How much one TCP stream carries in so many milliseconds, in gigabits per second. */
 export const streamGigabits = (ends: Ends, port: number, milliseconds: number): number =>
   (figure('stream', ends, port, milliseconds) * 8) / 1e9

@@ -6,6 +6,8 @@ export type Watch = {
   readonly commands: readonly (readonly string[])[]
   /** What each of them prints to its standard error once it watches. */
   readonly ready: string
+  /** Seconds for which they still work on what has come when the traffic is over; default: none. */
+  readonly settle?: number
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -24,10 +26,18 @@ const quoted = (words: readonly string[]): string => words.map(word => `'${word}
  * Lets the watchers begin, runs the traffic to its end, and ends the watchers by SIGINT. Throws a BenchFailure when any of
  * them fails, or does not begin in time.
  */
-export function watched({ commands, ready, environment = {} }: Watch, traffic: readonly string[]): Watched {
+export function watched(
+  { commands, ready, settle = 0, environment = {} }: Watch,
+  traffic: readonly string[],
+): Watched {
   const each = (text: (index: number) => string): string => commands.map((_, index) => text(index)).join('\n')
   const script = `
-    end() { ${each(index => `kill $watcher${index} 2>/dev/null`)}; }
+    end() {
+      :
+      ${each(index => `kill $watcher${index} 2>/dev/null`)}
+    }
+    # By the signal, as some say.
+    ended() { [ $1 = 0 ] || [ $1 = 130 ] || exit 1; }
     trap end EXIT
     ${each(index => `: >/run/tmp/watch-${index}`)}
     ${commands
@@ -39,10 +49,9 @@ export function watched({ commands, ready, environment = {} }: Watch, traffic: r
       exit 1
     done
     echo "traffic $(${quoted(traffic)})" || exit 1
-    # What was taken in by now is worked on for a moment longer: tcpdump looks at it after a second.
-    sleep 1.2
+    sleep ${settle}
     ${each(index => `echo "ticks $(cut -d' ' -f14,15 /proc/$watcher${index}/stat)"`)}
-    ${each(index => `kill -INT $watcher${index}; wait $watcher${index} || exit 1`)}
+    ${each(index => `kill -INT $watcher${index}; wait $watcher${index}; ended $?`)}
     trap '' EXIT
     ${each(index => `sed 's/^/said /' /run/tmp/watch-${index}`)}
     echo "clock $(getconf CLK_TCK)"`

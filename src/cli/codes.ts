@@ -1,3 +1,4 @@
+import { catalogue } from '../insight/doctor/catalogue.ts'
 import { type CodeText, spaceCodes } from '../space/codes.ts'
 
 const code = (title: string, meaning: string, remedy: string): CodeText => ({ title, meaning, remedy })
@@ -37,10 +38,20 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'It is HOST[:PORT], where HOST is an address and PORT a source port, or the word any.',
     'The message says what is wrong.',
   ),
+  BAD_TRACE_FILE: code(
+    'The file of a trace cannot be read',
+    'It was not written by natspace trace --save, was changed or cut off, or a newer natspace wrote it. The message tells the line and the field.',
+    'Name a file of natspace trace --save, or use the natspace that wrote it.',
+  ),
   CANNOT_BECOME_USER: code(
     'The program cannot run as the user who called sudo',
     'This root may not take the identity of that user, as in a user namespace which knows root alone.',
     'natspace exec --as-root runs the program as root.',
+  ),
+  CANNOT_SAVE_TRACE: code(
+    'The trace cannot be saved there',
+    'The file is made beside its place and put there when it is whole; a symbolic link, a folder or a device is not replaced.',
+    'Name a file in a folder of your own.',
   ),
   CANNOT_WRITE_CAPTURE: code(
     'The capture cannot be written there',
@@ -166,5 +177,13 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
   ),
 }
 
+/** What the doctor may find, in the same form. */
+const faultCodes: Readonly<Record<string, CodeText>> = Object.fromEntries(
+  Object.entries(catalogue).map(([name, { title, why, remedy, detection }]) => [
+    name,
+    code(title, `${why} natspace doctor tells it by this: ${detection}.`, remedy),
+  ]),
+)
+
 /** All codes that `natspace explain` knows. */
-export const codes: Readonly<Record<string, CodeText>> = { ...spaceCodes, ...commandCodes }
+export const codes: Readonly<Record<string, CodeText>> = { ...spaceCodes, ...commandCodes, ...faultCodes }

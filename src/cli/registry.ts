@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   exec: async () => (await import('./commands/exec.ts')).execCommand,
   capture: async () => (await import('./commands/capture.ts')).captureCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
+  adopt: async () => (await import('./commands/adopt.ts')).adoptCommand,
   enable: async () => (await import('./commands/enable.ts')).enableCommand,
   disable: async () => (await import('./commands/disable.ts')).disableCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,

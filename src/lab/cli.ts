@@ -1,10 +1,13 @@
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { LinuxKernel } from '../linux/linux.ts'
+import { table } from '../space/text/table.ts'
 import { settleInside } from './inside.ts'
 import { type LabOptions, parseLabOptions } from './options.ts'
 import { allHold } from './proof.ts'
 import { bringUp, openLab, runExperiment, runWithout } from './run.ts'
+import { runScenarios } from './run-scenarios.ts'
+import { scenarios } from './scenarios/index.ts'
 import { Screen, writeOut } from './screen.ts'
 import { becomeProgram, greeting } from './shell.ts'
 import type { LabResult } from './stage.ts'
@@ -12,7 +15,8 @@ import { startInside, takeOrigin } from './start.ts'
 import type { Teller } from './teller.ts'
 
 /** The help of `natspace lab`. */
-export const labHelp = `Usage: natspace lab [run] [--without STEP]
+export const labHelp = `Usage: natspace lab [run] [--without STEP | --scenario CODE]
+       natspace lab scenarios
        natspace lab shell [host1|host2|myspace|lan] [-- COMMAND [ARG]...]
 
 A host with a space, another host and a LAN between them, made of network namespaces: the experiment that natspace
@@ -24,6 +28,7 @@ Commands:
                   captured at every point, and its walk out and back, hook by hook; two spaces that use the same
                   ICMP identifier; a connection to the published port, and its walk. Then takes it down, and proves
                   that nothing is left; exit status 0 only if all of it holds
+  scenarios       lists the faults that the lab can make, with their codes
   shell [PLACE]   builds the lab with myspace up, and opens $SHELL in a place of it (default host1), or runs COMMAND
                   there; the lab is gone when that ends. In host1 natspace itself can be used, as on any host
 
@@ -31,6 +36,8 @@ Options:
   --without STEP  leaves out step 6 (default route), 7 (forwarding), 8 (SNAT) or 9 (FORWARD rules), shows how far
                   the packets come and where they end, adds the step, and shows that it works; exit status 0 only
                   if it failed as it must
+  --scenario CODE makes a fault, lets natspace doctor find it, takes it back, and lets it look again; all plays every
+                  one. Exit status 0 only if exactly that fault was found, and nothing afterwards
   -j, --json      print one JSON object on stdout
   -q, --quiet     print the verdict only
   -v, --verbose   print every chain that the packets passed, too
@@ -40,6 +47,7 @@ Options:
 Examples:
   natspace lab run
   natspace lab run --without 8
+  natspace lab run --scenario LNK-DOWN
   natspace lab shell myspace
   natspace lab shell host2 -- ping -c 1 192.168.1.32
 `
@@ -53,6 +61,10 @@ export const runLab = async (args: readonly string[], teller: Teller): Promise<n
   const options = parseLabOptions(rest)
   if (options.command === 'help') {
     writeOut(labHelp)
+    return 0
+  }
+  if (options.command === 'scenarios') {
+    writeOut(scenarioList(options.json))
     return 0
   }
   if (origin === undefined) return startInside(rest)
@@ -72,12 +84,22 @@ export const runLab = async (args: readonly string[], teller: Teller): Promise<n
     if (options.words.length === 0 && !options.quiet) writeSync(2, greeting(options.place))
     return becomeProgram(options.place, options.words)
   }
-  const { without } = options
-  const result = await (without === undefined
-    ? runExperiment(screen, teller)
-    : runWithout(screen, without, teller))
+  const { without, faults } = options
+  const result = await (faults.length > 0
+    ? runScenarios(screen, faults, teller)
+    : without === undefined
+      ? runExperiment(screen, teller)
+      : runWithout(screen, without, teller))
   report(options, result, screen)
   return allHold(result.proofs) ? 0 : 1
+}
+
+/** The faults that can be made, a line each. */
+const scenarioList = (isJson: boolean): string => {
+  const data = scenarios.map(({ code, title }) => ({ code, title }))
+  if (isJson) return `${JSON.stringify({ schemaVersion: 1, command: 'lab scenarios', data, findings: [] })}\n`
+  const rows = data.map(({ code, title }) => [code, title])
+  return `${table(['code', 'what is done'], rows, text => text).join('\n')}\n`
 }
 
 const wantsColours = (when: LabOptions['color']): boolean =>

@@ -1,11 +1,12 @@
 import { expect, test } from 'bun:test'
 import { NatspaceError } from '../space/errors.ts'
 import { parseLabOptions } from './options.ts'
+import { scenarios } from './scenarios/index.ts'
 
 const defaults = { json: false, quiet: false, verbose: false, color: 'auto' } as const
 
 test('without a command the experiment is run', () => {
-  const run = { ...defaults, command: 'run', without: undefined } as const
+  const run = { ...defaults, command: 'run', without: undefined, faults: [] } as const
   expect(parseLabOptions([])).toEqual(run)
   expect(parseLabOptions(['run'])).toEqual(run)
 })
@@ -18,6 +19,7 @@ test('options stand before and after the command, with and without =', () => {
     color: 'never',
     command: 'run',
     without: 8,
+    faults: [],
   })
   expect(parseLabOptions(['run', '--without=6', '-q'])).toMatchObject({ quiet: true, without: 6 })
   expect(parseLabOptions(['-v'])).toMatchObject({ command: 'run', verbose: true })
@@ -31,6 +33,12 @@ test('a shell has a place, and a program after --, which keeps its own options',
     place: 'host2',
     words: ['ping', '-c1', '--help', '192.168.1.32'],
   })
+})
+
+test('a fault is named by its code, and all by all', () => {
+  expect(parseLabOptions(['run', '--scenario', 'lnk-down'])).toMatchObject({ faults: [{ code: 'LNK-DOWN' }] })
+  expect(parseLabOptions(['run', '--scenario=all'])).toMatchObject({ faults: scenarios })
+  expect(parseLabOptions(['scenarios', '-j'])).toEqual({ ...defaults, json: true, command: 'scenarios' })
 })
 
 test('help goes before everything', () => {
@@ -50,6 +58,11 @@ const refused: [string[], string][] = [
   [['shell', 'constructor'], "no 'constructor'"],
   [['shell', 'host1', 'host2'], "cannot take 'host2'"],
   [['shell', '--without', '8'], 'no --without'],
+  [['run', '--scenario', 'LNK-DWN'], 'perhaps LNK-DOWN is meant'],
+  [['run', '--scenario', '6', '--without', '6'], "--scenario cannot be '6'"],
+  [['run', '--scenario', 'all', '--without', '6'], 'takes --without or --scenario'],
+  [['scenarios', 'all'], "cannot take 'all'"],
+  [['scenarios', '--scenario', 'all'], 'no --scenario'],
   [['--color', 'blue'], "--color cannot be 'blue'"],
   [['--whithout', '8'], 'perhaps --without is meant'],
   [['-x'], "no option '-x'"],

@@ -2,6 +2,8 @@ import { NatspaceError } from '../space/errors.ts'
 import { quote as quoteText } from '../space/spec/quote.ts'
 import { suggest } from '../space/spec/suggest.ts'
 import { isPlace, type Place } from './places.ts'
+import { scenarios } from './scenarios/index.ts'
+import type { Scenario } from './scenarios/scenario.ts'
 import { type OmissibleStep, omissibleSteps } from './without.ts'
 
 /** What `natspace lab` was asked for. */
@@ -12,12 +14,13 @@ export type LabOptions = {
   color: 'auto' | 'always' | 'never'
 } & (
   | { command: 'help' }
-  | { command: 'run'; without: OmissibleStep | undefined }
+  | { command: 'run'; without: OmissibleStep | undefined; faults: readonly Scenario[] }
+  | { command: 'scenarios' }
   /** `words`: the program and its arguments; [] opens a shell. */
   | { command: 'shell'; place: Place; words: string[] }
 )
 
-const options = ['--without', '--json', '--quiet', '--verbose', '--color', '--help']
+const options = ['--without', '--scenario', '--json', '--quiet', '--verbose', '--color', '--help']
 const short: Record<string, string> = { '-j': '--json', '-q': '--quiet', '-h': '--help', '-v': '--verbose' }
 
 /**
@@ -31,6 +34,7 @@ export const parseLabOptions = (args: readonly string[]): LabOptions => {
   const general = { json: false, quiet: false, verbose: false, color: 'auto' as LabOptions['color'] }
   const positionals: string[] = []
   let without: OmissibleStep | undefined
+  let faults: readonly Scenario[] = []
   let help = false
   for (let i = 0; i < own.length; i++) {
     const arg = own[i] as string
@@ -46,6 +50,7 @@ export const parseLabOptions = (args: readonly string[]): LabOptions => {
     else if (name === '--help') help = true
     else if (name === '--color') general.color = readColor(value())
     else if (name === '--without') without = readStep(value())
+    else if (name === '--scenario') faults = readScenario(value())
     else if (name === '--verbose') general.verbose = true
     else throw unknownOption(arg)
   }
@@ -55,12 +60,30 @@ export const parseLabOptions = (args: readonly string[]): LabOptions => {
     refuseMore('run', more)
     if (end >= 0)
       throw usage('UNWANTED_VALUE', 'natspace lab run takes no program', 'only the shell runs one')
-    return { ...general, command: 'run', without }
+    if (without !== undefined && faults.length > 0)
+      throw usage(
+        'CONFLICTING_OPTIONS',
+        'natspace lab run takes --without or --scenario',
+        'each makes a fault of its own',
+      )
+    return { ...general, command: 'run', without, faults }
   }
-  if (command !== 'shell')
-    throw usage('UNKNOWN_COMMAND', `natspace lab has no command ${quote(command)}`, 'it has run and shell')
-  if (without !== undefined)
-    throw usage('UNKNOWN_OPTION', 'natspace lab shell has no --without', 'it builds the whole lab')
+  if (command !== 'shell' && command !== 'scenarios')
+    throw usage(
+      'UNKNOWN_COMMAND',
+      `natspace lab has no command ${quote(command)}`,
+      'it has run, scenarios and shell',
+    )
+  if (without !== undefined || faults.length > 0)
+    throw usage(
+      'UNKNOWN_OPTION',
+      `natspace lab ${command} has no ${without === undefined ? '--scenario' : '--without'}`,
+      'only run makes a fault',
+    )
+  if (command === 'scenarios') {
+    refuseMore('scenarios', more)
+    return { ...general, command }
+  }
   const [place = 'host1', ...rest] = more
   refuseMore('shell', rest)
   if (!isPlace(place))
@@ -87,6 +110,23 @@ const readStep = (value: string | undefined): OmissibleStep => {
     earlier
       ? 'steps 1 to 5 make the cable itself, without which there is nothing to try'
       : 'it is the number of a step: 6 (default route), 7 (forwarding), 8 (SNAT) or 9 (FORWARD rules)',
+  )
+}
+
+const readScenario = (value: string | undefined): readonly Scenario[] => {
+  const code = value?.toUpperCase() ?? ''
+  const found = code === 'ALL' ? scenarios : scenarios.filter(scenario => scenario.code === code)
+  if (found.length > 0) return found
+  const near = suggest(
+    code,
+    scenarios.map(scenario => scenario.code),
+  )
+  throw usage(
+    'BAD_CHOICE',
+    `--scenario cannot be ${quote(value)}`,
+    near === undefined
+      ? 'it is the code of a fault, or all: natspace lab scenarios lists them'
+      : `perhaps ${near} is meant; natspace lab scenarios lists them`,
   )
 }
 

@@ -1,3 +1,4 @@
+import type { Diagnosis } from '../insight/doctor/diagnose.ts'
 import type { StoryEvent } from '../insight/trace/events.ts'
 import type { Story } from '../insight/trace/story.ts'
 import type { PacketHeader } from '../insight/walk/packet-header.ts'
@@ -19,4 +20,8 @@ export type Teller = {
   story(story: Story, colours: boolean): string[]
   /** The same as data, one object for each event and one for the end. */
   objects(story: Story): object[]
+  /** What the doctor found; `verbose`: all that is fine, too. */
+  diagnosis(diagnosis: Diagnosis, colours: boolean, verbose: boolean): string[]
+  /** The same as data. */
+  findings(diagnosis: Diagnosis): object[]
 }

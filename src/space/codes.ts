@@ -25,6 +25,51 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Both ends of the cable must be in one subnet: otherwise the space cannot find its gateway (ARP).',
     'Choose an address in the subnet of --gateway, or leave out --address.',
   ),
+  ADOPT_ADDRESS: code(
+    'The namespace has more addresses than a space may have',
+    'A space has one IPv4 address, and what is sent from another one is dropped: taking the namespace over would cut those off.',
+    'Take the others away, or keep the namespace as it is.',
+  ),
+  ADOPT_GUARD: code(
+    'What reaches the namespace becomes less',
+    'By hand nothing keeps a host with a route to the subnet from reaching every port of the namespace, nor the namespace from sending with an address of somebody else. natspace does.',
+    'Publish what must be reached: natspace publish NAME SPEC.',
+  ),
+  ADOPT_IPV6: code(
+    'The namespace has IPv6 addresses of its own',
+    'natspace chooses the IPv6 addresses of a space itself, so it cannot take over others.',
+    'Take them away first. natspace up NAME --ipv6 on gives the space IPv6 afterwards.',
+  ),
+  ADOPT_MTU: code(
+    'The ends of the cable have different MTUs',
+    'Both ends of a cable of natspace have the same.',
+    'natspace up NAME --mtu N sets another one for both.',
+  ),
+  ADOPT_PORT: code(
+    'A port leads inside in a way that a spec cannot say',
+    'A published port leads from the address of this host, or from one of its addresses, to one port inside, whoever asks. Rules that say something else are not taken over; they stay, and go on working.',
+    'Look at the rules in the message. natspace adopt does not list them among those that are superfluous.',
+  ),
+  ADOPT_REACH: code(
+    'The namespace goes on reaching this host',
+    'A namespace that was connected by hand reaches every program of this host that listens on its addresses, and the metadata service of a cloud. natspace adopt keeps that, as somebody may count on it.',
+    'Bring it up again without host and metadata in its spec, if nobody does.',
+  ),
+  ADOPT_ROUTE: code(
+    'The namespace has more than one default route',
+    'natspace manages the first, by its own cable.',
+    'Nothing, if the others are wanted.',
+  ),
+  ADOPT_TRANSLATION: code(
+    'What the namespace sends is translated in a way that a spec cannot say',
+    'A space leaves by one uplink or by any, with the address that the route has or with one that is given.',
+    'The message says what was found, and what natspace makes of it.',
+  ),
+  ALREADY_MANAGED: code(
+    'natspace manages the namespace already',
+    'Its cable bears the mark of natspace.',
+    'natspace status NAME shows it. If its record is lost, natspace up NAME with the same options brings it back.',
+  ),
   AMBIGUOUS_PORT: code(
     'Several published ports are meant',
     'What natspace unpublish leaves out may be anything, but one published port alone must be meant; here it is published on several addresses of this host.',
@@ -194,6 +239,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'What an interrupted natspace had begun is not in order yet',
     'A space could neither get back what it had nor become what it was to be; the message says what is in the way, such as an uplink that is gone. It stays noted, and every command that changes something tries again.',
     'Remove what is in the way and run natspace gc, or natspace down NAME, which removes what the space was and what it was to be.',
+  ),
+  NOT_CONNECTED: code(
+    'The namespace is not connected by NAT',
+    'natspace adopt takes over a namespace whose default route leads by a cable (veth) to this host, which translates what it sends. Something of that is missing.',
+    'natspace up NAME connects the namespace anew, beside what it has.',
   ),
   NO_SUCH_PEER: code(
     'There is no space of that name to connect to',

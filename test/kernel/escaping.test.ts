@@ -97,6 +97,13 @@ const runs = `
     see "trace $general" $executable trace myspace --to 192.168.1.15 --timeout 0.3 $general -v
     see "drop $general" $executable trace myspace --to 192.168.1.15:7777 --timeout 0.3 $general -v
     see "predict $general" $executable trace myspace --to 192.168.1.15:7777 --predict $general -v
+    rm -f /run/saved
+    see "save $general" $executable trace myspace --to 192.168.1.15:7777 --timeout 0.3 --save /run/saved $general
+    see "replay $general" $executable trace --replay /run/saved $general -v
+    see "program $general" $executable trace myspace $general -v -- nc -w1 192.168.1.15 7777
+    see "gc $general" $executable gc --dry-run $general
+    see "adopt $general" $executable adopt "$NS" $general
+    see "enable $general" $executable enable myspace --root /run/root $general
     see "attach $general" $executable up "$NS" $general
     see "missing $general" $executable status "$EVIL" $general
     see "option $general" $executable up web "--$EVIL" $general
@@ -116,6 +123,7 @@ const runs = `
     see "watch $general" timeout -s INT 1 $executable watch $general
   done
   for form in shell nft iptables json; do see "plan as $form" $executable plan web --uplink "$UPLINK" -v --as $form; done
+  for form in yaml shell systemd networkd cni; do see "export as $form" $executable export myspace --as $form; done
   see "lab" $executable lab shell "$EVIL"
   for general in --color=always -j; do
     printf '\\n=== capture %s\\n' $general
@@ -154,7 +162,7 @@ describe('on a host where every name is hostile', () => {
   const withoutColours = (text: string): string => text.replace(/\x1b\[(?:1|2|22|3[1236]|39)m/g, '')
 
   test('nothing that a terminal obeys is printed but colours where they are asked for', () => {
-    expect(parts.size).toBe(2 * 26 + 4 + 1 + 2)
+    expect(parts.size).toBe(2 * 32 + 4 + 5 + 1 + 2)
     for (const [what, text] of parts) {
       const shown = what.endsWith('--color=always') ? withoutColours(text) : text
       expect({ what, found: obeyed.exec(shown)?.[0] }).toEqual({ what, found: undefined })

@@ -43,7 +43,9 @@ test(`natspace and the second opinions agree on ${flows} flows, seed ${seed}`, a
   console.info(`predicted:\n${counted(findings.map(({ predicted }) => predicted))}`)
   if (process.env.NATSPACE_TEST_SHOW) console.info(counted(findings.flatMap(({ doubt }) => doubt ?? [])))
   const differing = (what: 'wrong' | 'mispredicted') =>
-    findings.flatMap(finding => (finding[what].length === 0 ? [] : [finding.text, ...finding[what]])).join('\n')
+    findings
+      .flatMap(finding => (finding[what].length === 0 ? [] : [finding.text, ...finding[what]]))
+      .join('\n')
   expect(differing('wrong')).toBe('')
   expect(differing('mispredicted')).toBe('')
 }, 900_000)

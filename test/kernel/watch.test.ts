@@ -228,13 +228,15 @@ describe('a fight', () => {
       wait_for '"event":"fight"'
       ip link del veth-other
       wait_for '"event":"repaired"' 4
-      status=0; natspace status myspace >/dev/null || status=$?; echo "status $status"
+      status=0; natspace status myspace || status=$?; echo "status $status"
       kill -HUP $watcher
       wait_for '"event":"resumed"'
       wait_for '"event":"repaired"' 5
       natspace status >/dev/null && echo healthy
       stop_watch; cat /run/log`)
     expect(output).toContain('status 3')
+    expect(output).toMatch(/a watch +repaired this again and again, and leaves it alone until/)
+    expect(output).toMatch(/changed by +nft \(process \d+/)
     expect(output).toContain('healthy')
     const lines = parse(output)
     expect(lines.filter(({ event }) => event === 'fight')).toMatchObject([

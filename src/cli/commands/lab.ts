@@ -9,16 +9,28 @@ const options = {
     values: ['6', '7', '8', '9'],
     help: 'leave a step out, show how it fails, add it, and show that it works',
   },
+  scenario: {
+    kind: 'value',
+    placeholder: 'CODE',
+    help: 'make a fault, and let the doctor find it',
+  },
 } as const satisfies Options
 
 export const labCommand = defineCommand({
   name: 'lab',
   summary: 'try everything without root, on hosts and a LAN made of namespaces',
-  usage: ['[run] [--without STEP]', 'shell [host1|host2|myspace|lan] [-- COMMAND [ARG]...]'],
+  usage: [
+    '[run] [--without STEP | --scenario CODE]',
+    'scenarios',
+    'shell [host1|host2|myspace|lan] [-- COMMAND [ARG]...]',
+  ],
   about: [],
   options,
-  completes: ['run', 'shell'],
-  examples: [{ command: 'natspace lab run', does: 'the whole experiment, with proofs' }],
+  completes: ['run', 'scenarios', 'shell'],
+  examples: [
+    { command: 'natspace lab run', does: 'the whole experiment, with proofs' },
+    { command: 'natspace lab run --scenario LNK-DOWN', does: 'a fault, and how the doctor finds it' },
+  ],
   reads: 'raw',
   async help() {
     const { labHelp } = await import('../../lab/cli.ts')

@@ -6,6 +6,7 @@ import { printable, visible } from '../../space/spec/quote.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { parseName } from '../../space/spec/validate.ts'
 import { readSpaceRecord } from '../../space/state/records.ts'
+import type { WatchNote } from '../../space/state/watch-notes.ts'
 import { stepOf } from '../../space/steps.ts'
 import { upCommandOf } from '../../space/text/up-command.ts'
 import { defineCommand, type Input } from '../command.ts'
@@ -14,6 +15,7 @@ import type { Options } from '../options.ts'
 import { policyLines } from '../policy-text.ts'
 import { reachLines } from '../reach-text.ts'
 import type { Style } from '../style.ts'
+import { culpritText } from '../watch/text.ts'
 
 const options = {} as const satisfies Options
 
@@ -68,7 +70,25 @@ const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style
       ),
     ),
     ...space.drift.flatMap(drift => driftLines(drift, style)),
+    ...(space.noted === undefined ? [] : notedLines(space.noted, style)),
     ...(asked === undefined ? [] : [`  ${dim('repair')}         ${visible(upCommandOf(asked))}`]),
+  ]
+}
+
+const noteTexts = {
+  differs: 'cannot repair this',
+  failed: 'could not repair this, and tries again',
+  fight: 'repaired this again and again, and leaves it alone',
+  waits: 'has repaired this too often, and waits',
+} as const
+
+/** What a watch that runs beside says of it, and who it was as far as the kernel told. */
+const notedLines = ({ event, time, until, by }: WatchNote, { dim }: Style): string[] => {
+  const at = (milliseconds: number) => new Date(milliseconds).toTimeString().slice(0, 8)
+  const end = until === undefined ? '' : ` until ${at(until)}`
+  return [
+    `  ${dim('a watch')}        ${noteTexts[event]}${end} (${at(time)})`,
+    ...by.map(culprit => `    ${dim('changed by')}   ${culpritText(culprit)}`),
   ]
 }
 

@@ -16,7 +16,9 @@ import { runFollowing } from '../trace/following.ts'
 import { noteSignals } from '../trace/interruption.ts'
 import { storyObjects } from '../trace/json.ts'
 import { modeOf } from '../trace/modes.ts'
-import { ProbePrediction, printPrediction } from '../trace/predict.ts'
+import { ProbePrediction, printCompared, printPrediction } from '../trace/predict.ts'
+import { refuseBesideReplay, replayTraces } from '../trace/replay.ts'
+import { openTraceFile, saving } from '../trace/save.ts'
 import { parseTarget } from '../trace/target.ts'
 import { storyLines } from '../trace/text.ts'
 import { parseTimeout } from '../trace/timeout.ts'
@@ -39,6 +41,18 @@ const traceOptions = {
     help: 'tell what would happen, by rules, routes and settings, beside what does happen',
   },
   dryRun: { kind: 'flag', help: 'only tell what would happen: nothing is sent' },
+  save: {
+    kind: 'value',
+    placeholder: 'FILE',
+    help: 'keep what was observed, to be told again with --replay; a file that is there is replaced',
+    completes: 'file',
+  },
+  replay: {
+    kind: 'value',
+    placeholder: 'FILE',
+    help: 'tell again what --save has kept (- for stdin): without privilege, network or space',
+    completes: 'file',
+  },
   follow: { kind: 'flag', help: 'tell of all flows of the space, until Ctrl-C' },
   from: {
     kind: 'value',
@@ -68,6 +82,10 @@ const run = async ({
   output,
   environment,
 }: Input<typeof traceOptions>): Promise<number> => {
+  if (options.replay !== undefined) {
+    refuseBesideReplay(Object.keys(options), positionals)
+    return replayTraces(options.replay, output)
+  }
   const [first, ...command] = positionals
   if (first === undefined)
     throw usageError('MISSING_ARGUMENT', 'Cannot run natspace trace', 'the name of the space is missing', [
@@ -84,6 +102,10 @@ const run = async ({
     throw usageError('CONFLICTING_OPTIONS', 'Cannot use --payload', 'only a UDP datagram carries one', [
       `natspace trace ${name} --to ${target.address}:PORT/udp --payload TEXT`,
     ])
+  if (options.dryRun && options.save !== undefined)
+    throw usageError('CONFLICTING_OPTIONS', 'Cannot use --save with --dry-run', 'nothing is observed', [
+      'use --predict, which sends a probe too, or leave out --save',
+    ])
   requirePrivilege('trace')
   const { kernel, paths } = openContext(environment)
   using _kernel = kernel
@@ -96,6 +118,7 @@ const run = async ({
   }
   if (options.dryRun) return printPrediction(kernel, record.space, target, foreseen, output)
   const signalled = noteSignals()
+  using file = openTraceFile(kernel, options.save)
   const prediction = options.predict ? new ProbePrediction(kernel, record.space, target, foreseen) : undefined
   const seen = await observeProbe(kernel, record.space, target, {
     timeout,
@@ -108,7 +131,16 @@ const run = async ({
   })
   if (seen === undefined) return signalled() ?? 1
   const story = storyOf(seen)
-  if (prediction !== undefined) prediction.print(story, output)
+  const predicted = prediction?.of(story)
+  saving(() => {
+    file?.write({
+      type: 'flow',
+      observation: seen,
+      ...(predicted === undefined ? {} : { prediction: predicted }),
+    })
+    file?.finish()
+  })
+  if (predicted !== undefined) printCompared(predicted, story, output)
   else
     output.lines(
       output.json ? storyObjects(story).map(toJson) : storyLines(story, output.style, output.verbose),
@@ -138,12 +170,16 @@ export const traceCommand = defineCommand({
     'NAME [OPTION]... -- PROGRAM [ARGUMENT]...',
     'NAME --follow [OPTION]...',
     'NAME --from HOST[:PORT] [OPTION]...',
+    'NAME --to HOST[:PORT] --dry-run [OPTION]...',
+    '--replay FILE [-v|--json]',
   ],
   about: [
     'With --to a program in the space asks HOST, an address, one question: an ICMP echo, with a PORT the beginning of a TCP connection, with /udp a datagram. What happens to it and to the answer is told as the kernel tells it: how the packet looks in the space, at its cable and at the uplink; the routes; each chain of each firewall that did something, with its owner; each field that was changed. -v shows every chain that it passed.',
     'With a PROGRAM all flows of the space are followed while it runs there, as natspace exec would run it; its input and output are its own, and what is told comes to stdout as each flow ends. With --follow it goes on until Ctrl-C, and with --from HOST only the flows that HOST begins are told, by a published port or whatever else leads to the space, and what this host takes in its stead. A flow is one connection: its first packet and the first answer are told, once; and once more when its packets are dropped later. Its points are columns; = stands where nothing was changed since the point before, and the reply is to be read from the right.',
     'The end is one of: answered; refused, by the other side; delivered (it got there, or left this host, and no answer was seen in time); dropped, by a rule, a policy, a route or a setting, which is named; lost (it vanished, with what the kernel has to say about it).',
     'With --json each line is an object: type event, and the last one of a flow end, in which a refusal is an answer with refused true. Of flows that are followed each line has their number in flow; lost says that events were missed, and summary comes last. The output of a PROGRAM then goes to stderr.',
+    '--predict tells beside it, step by step, what rules, routes and settings alone say: = where it happened so, ≠ where it did not, ? where nobody could know. --dry-run tells that alone and sends nothing; it ends with status 3 where something would stop the packet or its answer, and with 4 where it depends on something that cannot be known (a limit, a random number, a program): the rule is named, the part of it, and how it would end either way.',
+    '--save keeps what was observed, --replay tells it again in the same words, here or elsewhere, for any user.',
     'Under heavy traffic packets of connections that stand are looked at only now and then, so that nothing is slowed down; how many were left out is said. Flows that begin are told, up to a thousand packets a second.',
     'Exit status 3 when the probe, or a flow that was told, was dropped here or lost; else that of the PROGRAM; 130 after Ctrl-C. While it runs there is a table natspace-trace-PID in nftables, here and in the space, which changes nothing and goes with the process. Rules of iptables-legacy cannot be followed; that they are there is said.',
   ],
@@ -168,6 +204,16 @@ export const traceCommand = defineCommand({
       does: 'what does not get through, until Ctrl-C',
     },
     { command: 'sudo natspace trace web --from 192.0.2.7', does: 'what becomes of a visitor' },
+    {
+      command: 'sudo natspace trace web --to 192.0.2.1:443 --dry-run',
+      does: 'what would happen; nothing is sent',
+    },
+    {
+      command: 'sudo natspace trace web --to 192.0.2.1:443 --predict',
+      does: 'what should happen beside what does',
+    },
+    { command: 'sudo natspace trace web --to 192.0.2.1 --save way.trace', does: 'keep it' },
+    { command: 'natspace trace --replay way.trace -v', does: 'and tell it again' },
   ],
   run,
 })

@@ -1,5 +1,7 @@
 import type { Teller } from '../../lab/teller.ts'
 import { printable } from '../../space/spec/quote.ts'
+import { findingObjects } from '../doctor/json.ts'
+import { diagnosisLines } from '../doctor/text.ts'
 import { styleOf } from '../style.ts'
 import { endsText, headerKind, tupleText } from '../trace/header-text.ts'
 import { storyObjects } from '../trace/json.ts'
@@ -16,4 +18,6 @@ export const teller: Teller = {
   plain: printable,
   story: (story, colours) => storyLines(story, styleOf(colours), true),
   objects: storyObjects,
+  diagnosis: (diagnosis, colours, verbose) => diagnosisLines(diagnosis, styleOf(colours), verbose),
+  findings: findingObjects,
 }

@@ -1,4 +1,5 @@
 import { FlowFollower, type FollowNews, type FollowOptions } from '../../insight/follow/flow-follower.ts'
+import type { TraceFileWriter } from '../../insight/trace/saved.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../../space/errors.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
@@ -8,6 +9,8 @@ import { flowLines } from './flow-text.ts'
 import { noteSignals } from './interruption.ts'
 import { storyObjects } from './json.ts'
 import { type ProgramOptions, type RunningProgram, startProgram } from './program.ts'
+import { saving } from './save.ts'
+import { lostText, summaryLines, summaryObject } from './summary.ts'
 import { Tally } from './tally.ts'
 import type { Outcome } from './verdicts.ts'
 
@@ -31,6 +34,8 @@ export type FollowRequest = {
   limit: number | undefined
   /** A program whose flows are followed while it runs. */
   program: { command: readonly string[]; options: ProgramOptions } | undefined
+  /** What is told is kept there too. */
+  file: TraceFileWriter | undefined
   output: Output
 }
 
@@ -127,18 +132,17 @@ class Teller {
 
   tell(news: FollowNews): void {
     const { output, verdicts } = this.#request
+    const { file } = this.#request
     if (news.type === 'lost') {
-      const where = news.place === 'host' ? 'this host' : 'the space'
+      saving(() => file?.write(news))
       if (output.json) this.#lines([toJson(news)])
-      else
-        output.messages([
-          `natspace: events of ${where} were lost, as they came too fast: something may be missing`,
-        ])
+      else output.messages([lostText(news.place)])
       return
     }
-    const { story, flow } = news
+    const { story, flow, observation } = news
     if (this.isFull || !verdicts.has(story.end.outcome)) return
     this.tally.add(story.end.outcome)
+    saving(() => file?.write({ type: 'flow', flow, observation }))
     this.#lines(
       output.json
         ? storyObjects(story, flow).map(toJson)
@@ -148,16 +152,14 @@ class Teller {
 
   /** What was told, and what was not. */
   summary({ open, skipped }: FlowFollower, leftOut: number): void {
-    const { output } = this.#request
-    if (output.json) {
-      this.#lines([toJson({ type: 'summary', ...this.tally.object, open, skipped, leftOut })])
-      return
-    }
-    output.note(this.tally.text)
-    if (open > 0) output.note(`  ${open} ${open === 1 ? 'was' : 'were'} not over yet`)
-    if (skipped > 0) output.note(`  ${skipped} were not followed, as too many were at once`)
-    if (leftOut > 0)
-      output.note(`  about ${leftOut} packets of connections that stand were not looked at: too many`)
+    const { output, file } = this.#request
+    saving(() => {
+      file?.write({ type: 'summary', open, skipped, leftOut })
+      file?.finish()
+    })
+    const untold = { open, skipped, leftOut }
+    if (output.json) this.#lines([toJson(summaryObject(this.tally, untold))])
+    else for (const text of summaryLines(this.tally, untold)) output.note(text)
   }
 
   /** A program that runs is not ended by a reader who has enough. */

@@ -8,6 +8,7 @@ import type { Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { followFlows } from './follow.ts'
 import { parseOrigin } from './origin.ts'
+import { openTraceFile } from './save.ts'
 import { parseTimeout } from './timeout.ts'
 import { parseVerdicts } from './verdicts.ts'
 
@@ -22,6 +23,7 @@ type Following = {
     limit?: string | undefined
     timeout?: string | undefined
     asRoot?: boolean | undefined
+    save?: string | undefined
   }
   output: Output
   environment: Readonly<Record<string, string | undefined>>
@@ -45,6 +47,7 @@ export const runFollowing = async ({
   using _kernel = kernel
   const record = readSpaceRecord(kernel, paths, name)
   if (record === undefined) throw notFound(name, recordedNames(kernel, paths))
+  using file = openTraceFile(kernel, options.save)
   return await followFlows({
     kernel,
     space: record.space,
@@ -55,6 +58,7 @@ export const runFollowing = async ({
       command.length === 0
         ? undefined
         : { command, options: { asRoot: options.asRoot === true, hasJson: output.json } },
+    file,
     output,
   })
 }

@@ -43,26 +43,25 @@ export class ProbePrediction {
     this.#options = options
   }
 
-  /** Prints the story of the probe, and the prediction beside it. */
-  print(story: Story, output: Output): void {
-    const prediction = this.#predictionFor(story)
-    const comparison = compare(prediction, story)
-    output.lines(
-      output.json
-        ? comparisonObjects(prediction, story, comparison).map(toJson)
-        : [
-            ...storyLines(story, output.style, output.verbose),
-            ...comparisonLines(comparison, prediction, story, output.style, output.verbose),
-          ],
-    )
-  }
-
-  /** The kernel chose the port when the socket was opened, so it is known by now. */
-  #predictionFor({ tuple }: Story): Prediction {
+  /** The prediction for the probe. The kernel chose the port when its socket was opened, so it is known by now. */
+  of({ tuple }: Story): Prediction {
     const own = tuple.icmp?.id ?? tuple.sourcePort
     return predict(this.#facts, {
       ...flowTo(this.#target, { ...this.#options, ...(own === undefined ? {} : { sourcePort: own }) }),
       source: tuple.source,
     })
   }
+}
+
+/** Prints the story of a probe, and the prediction beside it. */
+export const printCompared = (prediction: Prediction, story: Story, output: Output): void => {
+  const comparison = compare(prediction, story)
+  output.lines(
+    output.json
+      ? comparisonObjects(prediction, story, comparison).map(toJson)
+      : [
+          ...storyLines(story, output.style, output.verbose),
+          ...comparisonLines(comparison, prediction, story, output.style, output.verbose),
+        ],
+  )
 }

@@ -1,4 +1,3 @@
-import { compare } from '../../insight/predict/compare.ts'
 import { readTraces, type SavedFlow, TraceFileError } from '../../insight/trace/saved.ts'
 import { type Story, storyOf } from '../../insight/trace/story.ts'
 import { Descriptor, openFlags } from '../../linux/sys/descriptor.ts'
@@ -6,12 +5,12 @@ import { SystemError } from '../../linux/sys/errno.ts'
 import { readParts } from '../../linux/sys/files.ts'
 import { NatspaceError } from '../../space/errors.ts'
 import { quote } from '../../space/spec/quote.ts'
-import { usageError } from '../options.ts'
+import { optionName, usageError } from '../options.ts'
 import { type Output, toJson } from '../output.ts'
 import { flowLines } from './flow-text.ts'
 import { storyObjects } from './json.ts'
-import { comparisonObjects } from './predict-json.ts'
-import { comparisonLines } from './predict-text.ts'
+import { printCompared } from './predict.ts'
+import { lostText, summaryLines, summaryObject, type Untold } from './summary.ts'
 import { Tally } from './tally.ts'
 import { storyLines } from './text.ts'
 
@@ -28,8 +27,9 @@ export const replayTraces = (path: string, output: Output): number => {
   try {
     for (const saved of readTraces(readParts(file.number)).lines) {
       if (saved.type === 'flow') tally.add(tell(saved, output).end.outcome)
-      else if (output.json)
-        output.lines([toJson(saved.type === 'lost' ? saved : { ...saved, ...tally.object, type: 'summary' })])
+      else if (saved.type === 'summary') tellSummary(tally, saved, output)
+      else if (output.json) output.lines([toJson(saved)])
+      else output.messages([lostText(saved.place)])
     }
   } catch (error) {
     if (error instanceof TraceFileError) throw badFile(path, error)
@@ -37,6 +37,11 @@ export const replayTraces = (path: string, output: Output): number => {
     throw error
   }
   return tally.hasFault ? foundDrop : 0
+}
+
+const tellSummary = (tally: Tally, untold: Untold, output: Output): void => {
+  if (output.json) output.lines([toJson(summaryObject(tally, untold))])
+  else for (const text of summaryLines(tally, untold)) output.note(text)
 }
 
 const open = (path: string): Descriptor => {
@@ -51,17 +56,8 @@ const open = (path: string): Descriptor => {
 const tell = ({ flow, observation, prediction }: SavedFlow, output: Output): Story => {
   const story = storyOf(observation)
   const { style, verbose, json } = output
-  if (prediction !== undefined) {
-    const comparison = compare(prediction, story)
-    output.lines(
-      json
-        ? comparisonObjects(prediction, story, comparison).map(toJson)
-        : [
-            ...storyLines(story, style, verbose),
-            ...comparisonLines(comparison, prediction, story, style, verbose),
-          ],
-    )
-  } else if (json) output.lines(storyObjects(story, flow).map(toJson))
+  if (prediction !== undefined) printCompared(prediction, story, output)
+  else if (json) output.lines(storyObjects(story, flow).map(toJson))
   else
     output.lines(
       flow === undefined ? storyLines(story, style, verbose) : flowLines(flow, story, style, verbose),
@@ -83,3 +79,26 @@ const noFile = (path: string, error: SystemError): NatspaceError =>
   usageError('NO_FILE', `Cannot read ${quote(path)}`, error.message, [
     'name a file of natspace trace --save, or - for stdin',
   ])
+
+/** Options of every command, and the one itself: how something is told, and not what. */
+const allowed: readonly string[] = ['replay', 'json', 'quiet', 'verbose', 'color']
+
+/** Throws NatspaceError (exit 2) for what says what is to be traced: a file is told as it is. */
+export const refuseBesideReplay = (options: readonly string[], positionals: readonly string[]): void => {
+  const [extra] = positionals
+  if (extra !== undefined)
+    throw usageError(
+      'UNEXPECTED_ARGUMENT',
+      `Cannot use the argument ${quote(extra)}`,
+      '--replay tells what a file holds, of whichever space',
+      ['natspace trace --replay FILE'],
+    )
+  const other = options.find(key => !allowed.includes(key))
+  if (other !== undefined)
+    throw usageError(
+      'CONFLICTING_OPTIONS',
+      `Cannot use ${optionName(other)} with --replay`,
+      'a file is told as it is',
+      ['natspace trace --replay FILE [-v|--json]'],
+    )
+}

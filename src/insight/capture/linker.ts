@@ -1,5 +1,5 @@
 import type { CapturedPacket } from '../../linux/packet/index.ts'
-import type { FlowTable, Sight } from './flow-table.ts'
+import type { FlowTable } from './flow-table.ts'
 import { type Identity, identityOf } from './identity.ts'
 import type { PointRole } from './points.ts'
 import { Queue } from './queue.ts'

@@ -1,4 +1,5 @@
 import { type Flow, type FlowTuple, mirrorOf } from '../../linux/conntrack/index.ts'
+import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { arrivedOf, arrivedTuple, isIcmpError } from '../trace/join.ts'
 import type { TimedPacket, TracedSpace } from '../trace/observation.ts'
@@ -147,7 +148,7 @@ export class FlowBook {
     { tuple, now, mayWait }: { tuple: FlowTuple; now: number; mayWait: boolean },
   ): boolean {
     const isAnswer =
-      located?.isReply ?? (isReset(header) || (place === 'inside' && hookOf(packet) !== 'output'))
+      located?.isReply ?? (isAnswering(header) || (place === 'inside' && hookOf(packet) !== 'output'))
     const wasThere = located?.entry !== undefined && this.#options.wasThere(located.entry.flow)
     // What the host tells of itself, and what comes into the space, has been seen before, or will be soon.
     const isLater = isAnswer || (place === 'inside' && hookOf(packet) !== 'output')
@@ -299,6 +300,7 @@ export class FlowBook {
 const SYN = 2
 const FIN = 1
 const RST = 4
+const ACK = 16
 
 const hookOf = ({ hooks }: TimedPacket): string | undefined => hooks[0]?.hook
 
@@ -308,7 +310,12 @@ const asHostSees = (place: Place, { hooks }: TimedPacket): PacketHeader | undefi
     ? hooks.findLast(({ left }) => left !== undefined)?.left
     : undefined
 
-const isReset = ({ tcpFlags = 0 }: PacketHeader): boolean => (tcpFlags & RST) !== 0
+/** What nobody sends unasked: a reset, the second step of a TCP connection, the reply to an echo. */
+const isAnswering = ({ tcpFlags = 0, protocol, icmpType }: PacketHeader): boolean =>
+  (tcpFlags & RST) !== 0 ||
+  (tcpFlags & (SYN | ACK)) === (SYN | ACK) ||
+  (protocol === PROTOCOL_NUMBER.icmp && icmpType === 0) ||
+  (protocol === PROTOCOL_NUMBER.icmpv6 && icmpType === 129)
 
 /** The ends of a flow's first packet, in the place of those of the packet that was seen. */
 const headerOf = (tuple: FlowTuple, header: PacketHeader): PacketHeader => ({

@@ -39,7 +39,7 @@ export type FollowedFlow = { flow: number; observation: TraceObservation; story:
 export type FollowNews = ({ type: 'flow' } & FollowedFlow) | { type: 'lost'; place: 'inside' | 'host' }
 
 /** A packet of which nothing more was told for so long has vanished. Milliseconds. */
-const vanishing = 250
+export const vanishing = 250
 /** Shorter times cannot be told from what reading takes. Milliseconds. */
 const leastTime = 10
 /** Milliseconds between two looks at the list of connections where the kernel sends no events. */

@@ -1,6 +1,6 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
-import { FlowFollower, type FollowedFlow, type FollowOptions } from './flow-follower.ts'
+import { FlowFollower, type FollowedFlow, type FollowOptions, vanishing } from './flow-follower.ts'
 
 /** Longest wait for something to read. Milliseconds; afterwards whatever else is to be done gets its turn. */
 const slice = 10
@@ -44,7 +44,9 @@ export const observeFlows = async (
   )
   while (failure === undefined) {
     take()
-    const isOver = endedAt !== undefined && performance.now() - endedAt >= settling && follower.open === 0
+    // A packet that vanished is taken for one, and its flow told, only a while after it was last seen.
+    const patience = flows.length > 0 ? settling : settling + vanishing
+    const isOver = endedAt !== undefined && performance.now() - endedAt >= patience && follower.open === 0
     if (isOver) break
     follower.wait(slice)
     await turnOfOthers()

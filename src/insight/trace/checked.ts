@@ -114,13 +114,15 @@ export const object =
   (value, at) => {
     const given = plainObject(value, at)
     const checks: Readonly<Record<string, Check<unknown>>> = shape
-    const unknown = Object.keys(given).find(key => !Object.hasOwn(checks, key))
-    if (unknown !== undefined) return refuse(`${at}.${unknown}`, 'there is no such field')
     const made: Record<string, unknown> = {}
-    for (const [key, check] of Object.entries(checks)) {
-      if (given[key] !== undefined) made[key] = check(given[key], `${at}.${key}`)
-      else if (!optional.has(check)) return refuse(`${at}.${key}`, 'it is missing')
+    // In the order in which they were written, so that they are printed as they were.
+    for (const key of Object.keys(given)) {
+      const check = Object.hasOwn(checks, key) ? checks[key] : undefined
+      if (check === undefined) return refuse(`${at}.${key}`, 'there is no such field')
+      made[key] = check(given[key], `${at}.${key}`)
     }
+    for (const [key, check] of Object.entries(checks))
+      if (!Object.hasOwn(made, key) && !optional.has(check)) return refuse(`${at}.${key}`, 'it is missing')
     return made as T
   }
 

@@ -68,6 +68,8 @@ export class Probe implements Disposable {
     const place = { namespace: namespace.number, family }
     const socket = Socket.open(protocol, place)
     try {
+      // At once, so that it holds however this process ends.
+      if (protocol === 'tcp') socket.resetAtClose()
       const source = sourceOf(target, place) ?? fallback
       const id = options.sourcePort ?? randomId()
       if (protocol !== 'icmp')
@@ -155,7 +157,6 @@ export class Probe implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.target.protocol === 'tcp') this.#socket.resetAtClose()
     this.#socket.close()
   }
 }

@@ -44,12 +44,11 @@ describe('what was saved', () => {
     const counted = { packets: 18_446_744_073_709_551_615n, bytes: 2n ** 60n }
     flow.counters = { original: counted, reply: counted }
     observation.space.name = 'ein-Raum-äöü-€-𐍈'
-    for (const part of [1, 7, 4096]) {
+    for (const part of [7, 4096]) {
       const [saved] = read(fileOf({ type: 'flow', observation }), part)
       if (saved?.type !== 'flow') throw new Error('it is no flow')
       expect(saved.observation.entry?.flow.counters?.original).toEqual(counted)
       expect(saved.observation.space.name).toBe(observation.space.name)
-      if (part === 1) break
     }
   })
 

@@ -72,7 +72,7 @@ export class TraceInstance implements Disposable {
         return TraceInstance.#make(events)
       } catch (error) {
         // Until its pipe is open, another process that starts now may take the new instance for one that was left.
-        if (!isGone(error) || attempt === mostAttempts) throw error
+        if (!(isGone(error) || isBusy(error)) || attempt === mostAttempts) throw error
       }
   }
 
@@ -93,7 +93,7 @@ export class TraceInstance implements Disposable {
     } catch (error) {
       pipe?.close()
       try {
-        if (folder !== undefined) removeUnlessGone(folder)
+        if (folder !== undefined) removeUnlessBusy(folder)
       } finally {
         mount?.close()
       }
@@ -144,6 +144,18 @@ const removeUnlessGone = (folder: string): void => {
     if (!isGone(error)) throw error
   }
 }
+
+/** Who has its pipe open leaves it to the next start. */
+const removeUnlessBusy = (folder: string): void => {
+  try {
+    removeUnlessGone(folder)
+  } catch (error) {
+    if (!isBusy(error)) throw error
+  }
+}
+
+/** Somebody else has opened its pipe, or removes it at this moment. */
+const isBusy = (error: unknown): boolean => error instanceof SystemError && error.errno === errno.EBUSY
 
 /** An instance that is being removed answers ENODEV while its folder is still there. */
 const isGone = (error: unknown): boolean =>
@@ -246,7 +258,7 @@ const removeLeftInstances = (root: string): string[] => {
         return true
       } catch (error) {
         // In use by a living process, or removed by another that starts or ends at this moment.
-        if (isGone(error) || (error instanceof SystemError && error.errno === errno.EBUSY)) return false
+        if (isGone(error) || isBusy(error)) return false
         throw error
       }
     })

@@ -68,7 +68,11 @@ const isShared = (view: HostView, publish: readonly Publish[], ref: RuleRef): bo
 }
 
 /** Whether a forward chain would stop the namespace if these rules were not there. */
-export const stopsWithout = (view: HostView, publish: readonly Publish[], rules: readonly RuleRef[]): boolean => {
+export const stopsWithout = (
+  view: HostView,
+  publish: readonly Publish[],
+  rules: readonly RuleRef[],
+): boolean => {
   const isLeftOut = (table: Table, chain: Chain, handle: bigint) =>
     rules.some(
       ({ family, table: name, chain: chainName, rule }) =>

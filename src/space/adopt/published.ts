@@ -16,7 +16,7 @@ type Lead = { to: number | 'kept'; by: RuleRef }
 /** Ports of which all fare the same. */
 type Run = PortRange & { lead: Lead }
 
-type Asked = { runs: Run[]; unclear: RuleRef[]; transit: boolean }
+type Asked = { runs: Run[]; unclear: RuleRef[] }
 
 /**
  * Asks the rules about every port that may lead into the namespace, for each address of this host: what holds for all of
@@ -86,7 +86,8 @@ const askPorts = (view: HostView, ports: readonly number[], question: Question):
     else if (answer.to !== 'kept' && last > first) unclear.push(answer.by)
     else runs.push({ first, last, lead: answer })
   }
-  return { runs, unclear, transit: false }
+  // What a rule does with some of its ports cannot be told, so neither can what it is for.
+  return { runs: runs.filter(({ lead }) => !unclear.some(ref => sameRef(ref, lead.by))), unclear }
 }
 
 /** Where one port leads: undefined where not inside. */

@@ -1,13 +1,13 @@
 import { xtText } from '../../linux/nftables/evaluate/index.ts'
 import {
   contextOf,
+  decompile,
   type Instruction,
   type RuleState,
   ruleText,
   type Statement,
   type Table,
 } from '../../linux/nftables/index.ts'
-import { decompile } from '../../linux/nftables/decompile/decompile.ts'
 import { shellCommand } from '../text/quote-shell.ts'
 
 /**
@@ -57,21 +57,25 @@ const optionOf: Readonly<Record<string, string>> = {
   'ip protocol': '-p',
 }
 
-const matchWords = ({ left, operator, right }: Extract<Statement, { kind: 'match' }>): string[] | undefined => {
+const matchWords = ({
+  left,
+  operator,
+  right,
+}: Extract<Statement, { kind: 'match' }>): string[] | undefined => {
   const name =
     left.kind === 'meta' ? `meta ${left.key}` : left.kind === 'payload' ? `${left.header} ${left.field}` : ''
-  const value = valueOf(right)
+  const port = /^(tcp|udp|sctp) ([ds]port)$/.exec(name)
+  const value = textOfPattern(right, port !== null)
   if (value === undefined || (operator !== '==' && operator !== '!=')) return undefined
   const not = operator === '!=' ? ['!'] : []
   const option = optionOf[name]
   if (option !== undefined) return [...not, option, value]
-  const port = /^(tcp|udp|sctp) ([ds]port)$/.exec(name)
   return port === null ? undefined : ['-p', port[1] as string, ...not, `--${port[2]}`, value]
 }
 
 type Pattern = Extract<Statement, { kind: 'match' }>['right']
 
-const valueOf = (pattern: Pattern): string | undefined => {
+const textOfPattern = (pattern: Pattern, isPort: boolean): string | undefined => {
   switch (pattern.kind) {
     case 'value':
       return typeof pattern.value === 'string' || typeof pattern.value === 'number'
@@ -80,7 +84,9 @@ const valueOf = (pattern: Pattern): string | undefined => {
     case 'prefix':
       return `${pattern.value}/${pattern.length}`
     case 'range':
-      return `${pattern.first}:${pattern.last}`
+      return isPort ? `${pattern.first}:${pattern.last}` : undefined
+    case 'wildcard':
+      return `${pattern.beginning}+`
     default:
       return undefined
   }
@@ -123,6 +129,9 @@ export const ruleCommands = (
   if (!isPlain) return undefined
   return {
     remove: shellCommand('nft', 'delete', 'rule', ...place, 'handle', String(rule.handle)),
-    restore: shellCommand('nft', `${index === 0 ? 'insert' : 'add'} rule ${place.join(' ')} ${ruleText(rule, contextOf(table))}`),
+    restore: shellCommand(
+      'nft',
+      `${index === 0 ? 'insert' : 'add'} rule ${place.join(' ')} ${ruleText(rule, contextOf(table))}`,
+    ),
   }
 }

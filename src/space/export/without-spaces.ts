@@ -1,5 +1,6 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import type { Link } from '../../linux/rtnetlink/link.ts'
+import { imaginedKernel } from '../imagined-kernel.ts'
 import { spaceOfAlias, spaceOfComment, tableName } from '../marks.ts'
 import { namespaceFolder } from '../reconcile/desired.ts'
 import { namespacePath } from '../spec/names.ts'
@@ -58,14 +59,7 @@ export const withoutSpaces = (kernel: Kernel, paths: StatePaths, names: readonly
       throw new Error('Cannot change a host that is only imagined')
     },
   }
-  return new Proxy(kernel, {
-    get: (target, key) => {
-      const own: unknown = Reflect.get(instead, key)
-      if (own !== undefined) return own
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+  return imaginedKernel(kernel, instead)
 }
 
 /** What settings of the host were before natspace turned forwarding on: by their key, and what they are now. */

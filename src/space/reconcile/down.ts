@@ -1,7 +1,8 @@
 import { aliasOf, spaceOfAlias } from '../marks.ts'
-import { isMarked } from '../resources/namespace.ts'
+import { isMarked, isUnfinished, namespaceResource } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
-import { Planner } from '../resources/resource.ts'
+import { Planner, type Resource } from '../resources/resource.ts'
+import { namespacePath } from '../spec/names.ts'
 import { quote } from '../spec/quote.ts'
 import { beginWork, endWork, type Intent } from '../state/journal.ts'
 import { takeLock } from '../state/lock.ts'
@@ -13,9 +14,10 @@ import {
   readSpaceRecord,
   recordedNames,
   type SpaceRecord,
+  type StatePaths,
 } from '../state/records.ts'
 import { applyEach, lostRace, type Removed } from './apply.ts'
-import { hostResources, inOrder, spaceResources } from './desired.ts'
+import { hostResources, inOrder, namespaceFolder, spaceResources } from './desired.ts'
 import { settleInterrupted } from './interrupted.ts'
 import { Observation } from './observation.ts'
 import type { Operation } from './operation.ts'
@@ -31,59 +33,84 @@ import type { Context, DownResult, Warning } from './types.ts'
 type Prepared = { operations: Operation[]; present: string[]; absent: string[]; warnings: Warning[] }
 
 export type RemovalOptions = {
-  /** Whether an earlier removal may have stopped halfway: then what it had begun to put back on the host is put back. */
-  resumed?: boolean
+  /** Spaces of which a removal has stopped halfway, so that what is left of them may bear no mark any more. */
+  resumed?: readonly string[]
   /** Whether with no space left that which all shared goes also when nothing was there of those that are named. */
   thorough?: boolean
-  /** Names of namespaces that go as well. */
-  namespaces?: readonly string[]
 }
 
 const prepare = (
   { kernel, paths }: Context,
   names: readonly string[],
-  { resumed = false, thorough = false, namespaces = [] }: RemovalOptions = {},
+  { resumed = [], thorough = false }: RemovalOptions = {},
 ): Prepared => {
   const seen = new Observation(kernel)
   const planner = new Planner(seen)
   const bootId = currentBoot(kernel)
   const records: SpaceRecord[] = []
   const absent: string[] = []
+  const bare = new Set<string>()
   for (const name of new Set(names)) {
     const record = readSpaceRecord(kernel, paths, name) ?? orphanOf(seen, bootId, name, paths.owner)
-    if (record === undefined) absent.push(name)
-    else
+    if (record !== undefined)
       records.push({
         ...record,
         ownsNamespace: record.ownsNamespace && isStillOurs(seen, record, paths.owner),
       })
+    else if (
+      isMarked(seen, namespacePath(name), aliasOf(name, paths.owner)) ||
+      (resumed.includes(name) && isUnfinished(seen, namespacePath(name)))
+    )
+      bare.add(name)
+    else absent.push(name)
   }
   const going = new Set(records.map(record => record.space.name))
-  const isLast =
-    recordedNames(kernel, paths).every(name => going.has(name)) &&
-    [...seen.links(undefined).values()].every(({ alias }) => {
-      const owner = spaceOfAlias(alias)
-      return owner === undefined || (going.has(owner) && alias === aliasOf(owner, paths.owner))
-    })
   const owned = new Set([
     ...records.filter(record => record.ownsNamespace).map(record => record.space.name),
-    ...namespaces,
+    ...bare,
   ])
+  const isLast =
+    recordedNames(kernel, paths).every(name => going.has(name)) && isAlone(seen, going, owned, paths)
   const noted = readHostRecord(kernel, paths)
   const host = noted?.bootId === bootId ? noted : newHostRecord(bootId)
   const resources = inOrder([
     ...(isLast && (records.length > 0 || noted !== undefined || thorough)
-      ? hostResources(paths, host, owned, undefined, resumed)
+      ? hostResources(paths, host, owned, undefined, thorough || resumed.length > 0)
       : []),
     ...records.flatMap(record => spaceResources(paths, record)),
+    ...names.filter(name => bare.has(name)).map(name => bareNamespaceResource(name, paths.owner)),
   ])
   const operations = resources.toReversed().flatMap(resource => resource.remove(seen, planner))
   const turnsOff = operations.some(
     ({ change }) =>
       change.type === 'sysctl.set' && change.key === 'net.ipv4.ip_forward' && change.value === '0',
   )
-  return { operations, present: [...going], absent, warnings: turnsOff ? missedBy(seen, host) : [] }
+  return {
+    operations,
+    present: [...going, ...names.filter(name => bare.has(name))],
+    absent,
+    warnings: turnsOff ? missedBy(seen, host) : [],
+  }
 }
+
+/** Whether nothing else on this host bears our mark, without a record or with one in another state folder. */
+const isAlone = (
+  seen: Observation,
+  going: ReadonlySet<string>,
+  owned: ReadonlySet<string>,
+  { owner }: StatePaths,
+): boolean =>
+  [...seen.links(undefined).values()].every(({ alias }) => {
+    const space = spaceOfAlias(alias)
+    return space === undefined || (going.has(space) && alias === aliasOf(space, owner))
+  }) &&
+  (seen.folder(namespaceFolder) ?? []).every(
+    name => owned.has(name) || !isMarked(seen, `${namespaceFolder}/${name}`, aliasOf(name, owner)),
+  )
+
+/** What a removal leaves that was killed, where its record was lost before: the namespace with our mark, and no cable. */
+const bareNamespaceResource = (name: string, owner: string): Resource =>
+  namespaceResource({ name, namespacePath: namespacePath(name) }, true, aliasOf(name, owner))
 
 /** Somebody may have removed the namespace and made another of that name; what has no mark is not removed. */
 const isStillOurs = (seen: Observation, { space }: SpaceRecord, owner: string): boolean =>
@@ -127,12 +154,12 @@ export const down = async (
 ): Promise<DownResult> => {
   const { kernel, paths } = context
   using _lock = await takeLock(kernel, paths, options.lockPatience)
-  const { left, warnings, found, remains } = await settleInterrupted(context, names)
+  const { left, warnings, interrupted, remains } = await settleInterrupted(context, names)
   const intents = Object.fromEntries(names.map((name): [string, Intent] => [name, { doing: 'down' }]))
   const others = Object.fromEntries(Object.entries(left).filter(([name]) => !(name in intents)))
   let written = remains
   const result = removeSpaces(context, names, {
-    resumed: found,
+    resumed: interrupted,
     begin: () => {
       try {
         beginWork(kernel, paths, intents, others)

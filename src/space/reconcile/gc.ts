@@ -1,5 +1,5 @@
 import type { NatspaceError } from '../errors.ts'
-import { type Left, readJournal } from '../state/journal.ts'
+import { beginWork, endWork, type Intent, type Left, readJournal } from '../state/journal.ts'
 import { keepStill, takeLock } from '../state/lock.ts'
 import type { SpaceRecord } from '../state/records.ts'
 import { applyEach, lostRace } from './apply.ts'
@@ -14,8 +14,7 @@ import type { Context, Warning } from './types.ts'
 /**
  * Theory of operation. `gc` brings the host to what the records say: first what a command that died at work had begun is
  * taken back or completed (settle.ts), then what bears our mark and belongs to no record is removed (stray.ts), and with
- * the last space that which all of them shared. Every step of it can be repeated, so it needs no journal of its own. On a
- * host where everything is right it changes nothing.
+ * the last space that which all of them shared. On a host where everything is right it changes nothing.
  */
 
 /** What `gc` did, or would do. */
@@ -41,10 +40,15 @@ export const gc = async (context: Context, options: { lockPatience?: number } = 
 const attempts = 5
 
 const sweep = (context: Context, left: Left): GcResult => {
-  const { spaces, operations, warnings } = strayOf(context, new Observation(context.kernel), beforeOf(left))
-  const { problems } = applyEach(context.kernel, operations)
+  const { kernel, paths } = context
+  const { spaces, operations, warnings } = strayOf(context, new Observation(kernel), beforeOf(left))
+  const { problems } = applyEach(kernel, operations)
+  // What is removed halfway may bear no mark any more; the journal knows of it.
+  const intents = Object.fromEntries(spaces.map((name): [string, Intent] => [name, { doing: 'down' }]))
+  if (spaces.length > 0) beginWork(kernel, paths, intents, left)
   // With no space left this removes what all of them shared.
-  const removal = removeSpaces(context, spaces, { resumed: true, thorough: true })
+  const removal = removeSpaces(context, spaces, { thorough: true })
+  if (spaces.length > 0) endWork(kernel, paths, removal.problems.length > 0 ? { ...left, ...intents } : left)
   return {
     operations: [...operations, ...removal.operations],
     problems: [...problems, ...removal.problems],
@@ -62,9 +66,9 @@ export const planGc = async (
   const journal = readJournal(kernel, paths)
   const seen = new Observation(kernel)
   const settled = beforeOf(journal?.intents ?? {})
-  const { spaces, namespaces, operations, warnings } = strayOf(context, seen, settled)
+  const { spaces, operations, warnings } = strayOf(context, seen, settled)
   const { going, back } = journal === undefined ? { going: [], back: [] } : planSettle(context, journal)
-  const removal = planDown(context, [...going, ...spaces], { resumed: true, thorough: true, namespaces })
+  const removal = planDown(context, [...going, ...spaces], { resumed: going, thorough: true })
   return { operations: [...back, ...operations, ...removal], problems: [], warnings }
 }
 

@@ -5,8 +5,8 @@ import type { Context, Warning } from './types.ts'
 
 /** What was found of a command that died at work, and what became of it. */
 export type Settled = {
-  /** Whether there was anything. */
-  found: boolean
+  /** The spaces of which it speaks. */
+  interrupted: string[]
   /** Whether the journal is still there. */
   remains: boolean
   /** What could not be put in order, and must stay written. */
@@ -26,7 +26,8 @@ export const settleInterrupted = async (
   except: readonly string[] = [],
 ): Promise<Settled> => {
   const journal = readJournal(context.kernel, context.paths)
-  if (journal === undefined) return { found: false, remains: false, left: {}, warnings: [], operations: [] }
+  if (journal === undefined)
+    return { interrupted: [], remains: false, left: {}, warnings: [], operations: [] }
   // Hardly anybody needs it.
   const { settle } = await import('./settle.ts')
   return settle(context, journal, except)

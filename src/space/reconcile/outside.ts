@@ -3,6 +3,7 @@ import { quote } from '../spec/quote.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import { defaultUplink } from './facts.ts'
 import type { Observation } from './observation.ts'
+import { once } from './once.ts'
 import type { Drift } from './operation.ts'
 
 /**
@@ -62,13 +63,5 @@ export const readOutside = (seen: Observation): Outside => {
           .map(address => drift(`source ${address}`, 'no link has this address')),
       ]
     },
-  }
-}
-
-const once = <T>(read: () => T): (() => T) => {
-  let kept: { value: T } | undefined
-  return () => {
-    kept ??= { value: read() }
-    return kept.value
   }
 }

@@ -32,7 +32,7 @@ export const settle = (context: Context, journal: JournalFile, except: readonly 
   const isNow = journal.bootId === currentBoot(kernel)
 
   if (going.length > 0) {
-    const removal = removeSpaces(context, going, { resumed: true })
+    const removal = removeSpaces(context, going, { resumed: going })
     operations.push(...removal.operations)
     for (const name of removal.removed)
       evidence.push(
@@ -57,7 +57,7 @@ export const settle = (context: Context, journal: JournalFile, except: readonly 
   if (Object.keys(left).length > 0) beginWork(kernel, paths, { ...left, ...others })
   else if (!remains) endWork(kernel, paths)
   if (evidence.length > 0) warnings.unshift(settled(journal, evidence))
-  return { found: true, remains, left, warnings, operations }
+  return { interrupted: Object.keys(journal.intents), remains, left, warnings, operations }
 
   function settleAlone(name: string, before: SpaceRecord): void {
     const intended = readSpaceRecord(kernel, paths, name)?.space

@@ -4,9 +4,11 @@ import { NatspaceError } from '../errors.ts'
 import { formatPublish } from '../spec/publish.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import { readSpaceRecord, recordedNames, type SpaceRecord } from '../state/records.ts'
+import { readWatchNotes } from '../state/watch-notes.ts'
 import { differencesOf } from './drift.ts'
 import { defaultUplink } from './facts.ts'
 import { Observation } from './observation.ts'
+import { once } from './once.ts'
 import type { Drift } from './operation.ts'
 import { policyOf, refusedBy } from './policy.ts'
 import { reachReader } from './reach.ts'
@@ -90,10 +92,13 @@ export const status = ({ kernel, paths }: Context, names?: readonly string[]): S
   const { shared, spaces } = differencesOf({ kernel, paths }, seen, records)
   const anyUplink = defaultUplink(seen)
   const reachOf = reachReader(seen)
+  const notes = once(() => readWatchNotes(kernel, paths))
   return records.map(record => {
     const { own = [], lacking = [] } = spaces.get(record.space.name) ?? {}
     const drift = [...shared, ...own, ...lacking]
-    return statusOf(seen, record.space, anyUplink, reachOf(record.space), drift)
+    const noted = drift.length === 0 ? undefined : notes().get(record.space.name)
+    const status = statusOf(seen, record.space, anyUplink, reachOf(record.space), drift)
+    return noted === undefined ? status : { ...status, noted }
   })
 }
 

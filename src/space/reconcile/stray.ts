@@ -26,10 +26,8 @@ import type { Context, Warning } from './types.ts'
 
 /** What is there and belongs to nobody. */
 export type Stray = {
-  /** Spaces without a record whose cable is there: taken down as a whole, by their marks. */
+  /** Spaces without a record whose cable or namespace is there: taken down as a whole, by their marks. */
   spaces: string[]
-  /** Names of namespaces that go without being part of those. */
-  namespaces: string[]
   /** All else, in the order in which it goes. */
   operations: Operation[]
   warnings: Warning[]
@@ -92,8 +90,7 @@ export const strayOf = (
     settled.has(name) ||
     others.some(({ alias }) => spaceOfAlias(alias) === name)
   return {
-    spaces,
-    namespaces,
+    spaces: [...spaces, ...namespaces],
     operations: [
       ...strayElements(seen, kept, untouched),
       ...strayRules(seen, hasRules),
@@ -103,14 +100,6 @@ export const strayOf = (
           undo: [],
           step: 'cable',
           space: spaceOfAlias(alias),
-        }),
-      ),
-      ...namespaces.map(
-        (name): Operation => ({
-          change: { type: 'namespace.delete', path: `${namespaceFolder}/${name}` },
-          undo: [],
-          step: 'namespace',
-          space: name,
         }),
       ),
       ...[paths.root, paths.spaces].flatMap(folder =>

@@ -2,6 +2,7 @@ import type { Kernel } from '../../linux/kernel.ts'
 import type { NatspaceError } from '../errors.ts'
 import type { HostAccess, Publish, ResolvedSpace } from '../spec/types.ts'
 import type { StatePaths } from '../state/records.ts'
+import type { WatchNote } from '../state/watch-notes.ts'
 import type { Drift, Operation } from './operation.ts'
 
 /** What every action works on: the kernel and the folder in which intent is kept. */
@@ -112,4 +113,6 @@ export type SpaceStatus = {
   routes: { host: string[]; inner: string[] }
   counters: { receivedPackets: number; sentPackets: number; receivedBytes: number; sentBytes: number }
   drift: Drift[]
+  /** What a watch that runs beside has noted about what differs, such as who changed it; absent without one. */
+  noted?: WatchNote
 }

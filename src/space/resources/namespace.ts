@@ -12,7 +12,7 @@ import type { Resource } from './resource.ts'
  * Equivalent to: `ip netns add NAME`
  */
 export const namespaceResource = (
-  space: ResolvedSpace,
+  space: Pick<ResolvedSpace, 'name' | 'namespacePath'>,
   ours: boolean,
   mark: string = aliasOf(space.name),
 ): Resource => {
@@ -60,7 +60,7 @@ export const isMarked = (seen: Observation, path: string, mark: string): boolean
  * Whether the file is there on which a namespace is pinned, and no namespace is: whoever made or removed it was killed
  * in between. The file has no permissions at all, as ip-netns(8) makes it too.
  */
-const isUnfinished = (seen: Observation, path: string): boolean => {
+export const isUnfinished = (seen: Observation, path: string): boolean => {
   if (seen.namespace(path) !== 'not-a-namespace') return false
   const status = seen.kernel.fileStatus(path)
   return status?.type === 'file' && status.mode === 0

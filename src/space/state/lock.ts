@@ -5,6 +5,7 @@ import { linkTarget, namesIn, readSmallFile, statusOf } from '../../linux/sys/fi
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
 import type { StatePaths } from './records.ts'
+import { watchNotesName } from './watch-notes.ts'
 
 /**
  * Theory of operation. Everything that changes state holds one lock: flock(2) on a file of the state folder. It goes
@@ -107,12 +108,12 @@ const checkFolder = (kernel: Kernel, root: string): void => {
 /** Without a space the folder leaves no trace. */
 const removeIfEmpty = (kernel: Kernel, { root, spaces, lock }: StatePaths): void => {
   const names = kernel.readFolder(root) ?? []
-  if (names.some(name => name !== 'lock' && name !== 'spaces' && !isTemporary(name))) return
+  if (names.some(name => name !== 'lock' && name !== 'spaces' && !goesAlong(name))) return
   const inside = names.includes('spaces') ? (kernel.readFolder(spaces) ?? []) : []
   if (!inside.every(isTemporary)) return
   const changes: Change[] = [
     ...inside.map((name): Change => ({ type: 'file.delete', path: `${spaces}/${name}` })),
-    ...names.filter(isTemporary).map((name): Change => ({ type: 'file.delete', path: `${root}/${name}` })),
+    ...names.filter(goesAlong).map((name): Change => ({ type: 'file.delete', path: `${root}/${name}` })),
     ...(names.includes('spaces') ? [{ type: 'directory.delete', path: spaces } as const] : []),
     { type: 'file.delete', path: lock },
     { type: 'directory.delete', path: root },
@@ -124,6 +125,9 @@ const removeIfEmpty = (kernel: Kernel, { root, spaces, lock }: StatePaths): void
 
 /** Whether a file of the state folder is what a killed process began to write; who holds the lock knows it is no living one. */
 export const isTemporary = (name: string): boolean => name.endsWith('.tmp')
+
+/** What goes with the last space: beside those the notes of a watch, which are hints for `status` alone. */
+const goesAlong = (name: string): boolean => isTemporary(name) || name === watchNotesName
 
 const locked = (paths: StatePaths, patience: number): NatspaceError => {
   const holder = holderOf(paths.lock)

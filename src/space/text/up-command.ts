@@ -13,7 +13,7 @@ export const upCommandOf = (space: ResolvedSpace): string =>
     ...(space.uplink === undefined ? [] : [`--uplink=${space.uplink}`]),
     ...space.publish.flatMap(publish => ['-p', formatPublish(publish)]),
     ...(space.dns ?? []).flatMap(address => ['--dns', address]),
-    ...(space.mtu === 1500 ? [] : ['--mtu', `${space.mtu}`]),
+    ...(space.mtuFollows || space.mtu === 1500 ? [] : ['--mtu', `${space.mtu}`]),
     ...Object.values(space.source ?? {}).flatMap(address => ['--source', address]),
     ...(space.ipv6 === undefined ? ['--ipv6', 'off'] : ['--ipv6', 'on']),
     ...(space.rate?.up === undefined ? [] : ['--rate-up', formatRate(space.rate.up)]),

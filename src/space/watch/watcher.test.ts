@@ -187,11 +187,14 @@ describe('somebody who undoes each repair', () => {
       },
     ])
     expect(watcher.isContent).toBe(false)
+    expect(status(context)[0]?.noted).toMatchObject({ event: 'fight', by: [{ name: 'nft', pid: 4242 }] })
     expect(await look(nft)).toEqual([])
     pass(usualLimits.pause)
     await watcher.check()
     expect(events()).toMatchObject([{ event: 'resumed' }, { event: 'repaired' }])
     expect(watcher.isContent).toBe(true)
+    expect(status(context)[0]).not.toHaveProperty('noted')
+    expect(kernel.readFolder(context.paths.root)).not.toContain('watch.json')
   })
 
   test('costs only the space that it is about', async () => {

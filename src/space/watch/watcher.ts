@@ -3,6 +3,7 @@ import { NatspaceError } from '../errors.ts'
 import type { Drift } from '../reconcile/operation.ts'
 import type { Context } from '../reconcile/types.ts'
 import { readSpaceRecord, recordText, type StatePaths } from '../state/records.ts'
+import { type WatchNote, writeWatchNotes } from '../state/watch-notes.ts'
 import { Attempts, type Held } from './attempts.ts'
 import { culpritsOf } from './culprit.ts'
 import { isLocked, type Look, look } from './look.ts'
@@ -52,6 +53,8 @@ export class Watcher {
   readonly #toldLacking = new Told()
   /** Texts of the records as they were last seen. */
   #known = new Map<string, string>()
+  readonly #notes = new Map<string, WatchNote>()
+  #notesText = '[]'
   #uplink: Uplink | undefined
   #interest: Interest = noInterest
   #signs: Sign[] = []
@@ -130,10 +133,14 @@ export class Watcher {
     if (differing.length === 0) this.#forgetSigns()
     else if (this.#options.dryRun) this.#tellDiffering(context, seen, differing)
     else await this.#repair(context, seen, differing)
+    this.#writeNotes(context)
   }
 
   /** The last word. */
   end(): void {
+    using kernel = this.#options.openKernel()
+    this.#notes.clear()
+    this.#writeNotes({ kernel, paths: this.#options.paths })
     this.#options.report({ type: 'end', time: this.#now(), repairs: this.#repairs, lost: this.#lost })
   }
 
@@ -150,7 +157,34 @@ export class Watcher {
   }
 
   #tell(event: WatchEvent): void {
-    this.#options.report({ type: 'event', time: this.#now(), ...event })
+    const time = this.#now()
+    this.#options.report({ type: 'event', time, ...event })
+    this.#note(event, time)
+  }
+
+  /** Keeps what `status` may want to know of things that stay as they are. */
+  #note(event: WatchEvent, time: number): void {
+    if (event.event === 'space') this.#notes.delete(event.space)
+    if (!('spaces' in event)) return
+    for (const name of event.spaces)
+      if (!('by' in event) || event.event === 'repaired') this.#notes.delete(name)
+      else {
+        const { event: what, by } = event
+        this.#notes.set(name, {
+          event: what,
+          time,
+          by,
+          ...('pause' in event ? { until: time + event.pause } : {}),
+        })
+      }
+  }
+
+  /** Writes the notes where they have changed. */
+  #writeNotes({ kernel, paths }: Context): void {
+    const text = JSON.stringify([...this.#notes])
+    if (this.#options.dryRun || text === this.#notesText) return
+    writeWatchNotes(kernel, paths, this.#notes)
+    this.#notesText = text
   }
 
   #forgetSigns(): void {

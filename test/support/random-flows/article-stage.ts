@@ -57,7 +57,11 @@ export class ArticleStage implements Disposable {
 
   /** Runs the command; throws when its exit status is another. */
   natspace(line: string, expected = 0): string {
-    const { status, stdout, stderr } = tryRun('env', [`NATSPACE_STATE=${state}`, executable, ...line.split(' ')])
+    const { status, stdout, stderr } = tryRun('env', [
+      `NATSPACE_STATE=${state}`,
+      executable,
+      ...line.split(' '),
+    ])
     if (status !== expected) throw new Error(`natspace ${line}: ${status}\n${stdout}${stderr}`)
     return stdout
   }
@@ -85,6 +89,9 @@ export class ArticleStage implements Disposable {
     this.watchers[Symbol.dispose]()
     for (const server of this.#servers) server.kill('SIGKILL')
     tryRun('env', [`NATSPACE_STATE=${state}`, executable, 'down', '-q', '--all'])
-    run('sh', ['-c', `ip netns del ${host2}; ip link del eth0; ip route flush default 2>/dev/null; rm -rf ${state}; true`])
+    run('sh', [
+      '-c',
+      `ip netns del ${host2}; ip link del eth0; ip route flush default 2>/dev/null; rm -rf ${state}; true`,
+    ])
   }
 }

@@ -22,10 +22,17 @@ const endDifferences = ({ end, space }: Story, judged: Judged, texts: Texts): st
   const { outcomes, guilty, where, packet } = judged
   const said = `${end.outcome} (${end.reason}) at ${JSON.stringify(end.at)}`
   if (!outcomes.includes(end.outcome)) return [`end: ${said}; seen: ${outcomes.join(' or ')}: ${where}`]
-  if (where !== 'local' && where !== 'taken by the host' && end.outcome !== 'delivered' && end.at.packet !== packet) return [`end: ${said}; seen: the ${packet}`]
+  if (
+    where !== 'local' &&
+    where !== 'taken by the host' &&
+    end.outcome !== 'delivered' &&
+    end.at.packet !== packet
+  )
+    return [`end: ${said}; seen: the ${packet}`]
   if (guilty === undefined) {
     if (end.at.chain !== undefined) return [`end: ${said}; no rule stopped it: ${where}`]
-    return (where === 'routing') !== (end.at.hook === 'routing') && !/^(not sent|local|routing inside)$/.test(where)
+    return (where === 'routing') !== (end.at.hook === 'routing') &&
+      !/^(not sent|local|routing inside)$/.test(where)
       ? [`end: ${said}; seen: ${where}`]
       : []
   }
@@ -34,10 +41,13 @@ const endDifferences = ({ end, space }: Story, judged: Judged, texts: Texts): st
   const chain = `${visit.family} ${visit.table} ${visit.chain}`
   if (end.at.chain !== chain) return [`end: ${said}; guilty is ${chain}`]
   if ((end.at.point === 'inside') !== (place === 'inside')) return [`end: ${said}; it was ${place}`]
-  if (visit.end?.startsWith('policy')) return end.reason.includes('the policy of') ? [] : [`end: ${said}; guilty is the policy`]
+  if (visit.end?.startsWith('policy'))
+    return end.reason.includes('the policy of') ? [] : [`end: ${said}; guilty is the policy`]
   const text = last && textOf(texts, place === 'inside' ? space : 'host', visit, last.chain, last.handle)
   if (text === undefined) return [`end: the rule is not known: ${JSON.stringify(last)} of ${chain}`]
-  return byIptables.test(chain) || end.reason.includes(`"${text}"`) ? [] : [`end: ${said}; the rule is ${text}`]
+  return byIptables.test(chain) || end.reason.includes(`"${text}"`)
+    ? []
+    : [`end: ${said}; the rule is ${text}`]
 }
 
 const headerEnds = (header: PacketHeader): Ends => ({
@@ -64,7 +74,8 @@ const pointDifferences = ({ points }: Story, { captured, walked }: Judged): stri
     (['request', 'reply'] as const).flatMap(packet => {
       const [ours, theirs] = [{ request, reply }[packet]?.header, captured[point][packet]]
       // What stops a packet at the link itself, in front of all rules, leaves nothing to tell of.
-      const isUnheard = ours === undefined && walked[packet][point === 'inside' ? 'inside' : 'host'] === undefined
+      const isUnheard =
+        ours === undefined && walked[packet][point === 'inside' ? 'inside' : 'host'] === undefined
       const [one, other] = [headerText(ours), frameText(theirs)]
       return one === other || isUnheard ? [] : [`point ${point} ${packet}: ${one}; captured: ${other}`]
     }),
@@ -81,7 +92,8 @@ const connectionDifferences = ({ connection }: Story, judged: Judged): string[] 
     ...(tuple.icmp === undefined ? {} : { id: tuple.icmp.id }),
   })
   const ours = connection && [text(ends(connection.original)), text(ends(connection.reply))].join(' | ')
-  const theirs = judged.connection && [text(judged.connection.original), text(judged.connection.reply)].join(' | ')
+  const theirs =
+    judged.connection && [text(judged.connection.original), text(judged.connection.reply)].join(' | ')
   return ours === theirs ? [] : [`connection: ${ours}; conntrack: ${theirs}`]
 }
 
@@ -95,10 +107,13 @@ const wayDifferences = (story: Story, { walked, where }: Judged, texts: Texts): 
       )
       const theirs = walked[packet][place]
       const lines = eventLines(events)
-      const wanted = theirs === undefined ? [] : visitLines(theirs, texts, place === 'inside' ? story.space : 'host')
+      const wanted =
+        theirs === undefined ? [] : visitLines(theirs, texts, place === 'inside' ? story.space : 'host')
       const index = Math.max(lines.length, wanted.length)
       const part = `${packet} ${place}`
-      const first = Array.from({ length: index }, (_, at) => at).find(at => !isSameLine(lines[at], wanted[at]))
+      const first = Array.from({ length: index }, (_, at) => at).find(
+        at => !isSameLine(lines[at], wanted[at]),
+      )
       if (first !== undefined) return [`way of the ${part}: ${lines[first]}; nft: ${wanted[first]}`]
       return theirs === undefined ? [] : headerDifferences(events, theirs, part)
     }),
@@ -111,7 +126,8 @@ const isSameLine = (ours: string | undefined, theirs: string | undefined): boole
   if (ours === undefined || theirs === undefined) return ours === theirs
   if (!byIptables.test(theirs)) return ours === theirs
   // Both put what iptables made into words, each into its own.
-  const shape = (text: string) => text.split(' ; ').map(step => step.replace(/^((?:.*?: )?\S+) .* (-> .*)$/, '$1 $2'))
+  const shape = (text: string) =>
+    text.split(' ; ').map(step => step.replace(/^((?:.*?: )?\S+) .* (-> .*)$/, '$1 $2'))
   return shape(ours).join(' ; ') === shape(theirs).join(' ; ')
 }
 
@@ -161,11 +177,14 @@ const headerDifferences = (events: Events, { header, visits }: NftPacket, where:
       } as typeof fields
       for (const [field, value] of Object.entries(now))
         if (value !== fields[field])
-          found.push(`way of the ${where}: at ${chain?.table} ${chain?.name} ${field} is ${fields[field]}; nft: ${value}`)
+          found.push(
+            `way of the ${where}: at ${chain?.table} ${chain?.name} ${field} is ${fields[field]}; nft: ${value}`,
+          )
     }
     for (const { field, before, after } of changes) {
       if (!(field in fields)) continue
-      if (fields[field] !== before) found.push(`way of the ${where}: ${field} was ${before}; before: ${fields[field]}`)
+      if (fields[field] !== before)
+        found.push(`way of the ${where}: ${field} was ${before}; before: ${fields[field]}`)
       fields[field] = after
     }
   }

@@ -25,10 +25,18 @@ export const judgeVisit = (visit: Visit, space: StagedSpace, seen: Evidence): Ju
   const [inner, host] = [seen.packets.get(space.name) ?? [], seen.packets.get('host') ?? []]
   const requestHost = host.find(({ header }) => header.input === 'eth0' && isOf(header, sent))
   const connection = seen.tracked.get('host')?.find(({ original }) => endsText(original) === endsText(sent))
-  const gone = connection === undefined ? (requestHost && endsOfHeader(requestHost.last, sent)) : mirrored(connection.reply)
+  const gone =
+    connection === undefined
+      ? requestHost && endsOfHeader(requestHost.last, sent)
+      : mirrored(connection.reply)
   const arrived = gone ?? sent
   const requestInside = inner.find(({ header }) => header.input !== undefined && isOf(header, arrived))
-  const answerOf = (list: readonly NftPacket[], first: NftPacket | undefined, isIn: (header: NftHeader) => boolean, ...ways: Ends[]) =>
+  const answerOf = (
+    list: readonly NftPacket[],
+    first: NftPacket | undefined,
+    isIn: (header: NftHeader) => boolean,
+    ...ways: Ends[]
+  ) =>
     first &&
     list.find(
       packet =>
@@ -36,7 +44,9 @@ export const judgeVisit = (visit: Visit, space: StagedSpace, seen: Evidence): Ju
         packet !== first &&
         isIn(packet.header) &&
         ways.some(
-          way => isOf(packet.header, mirrored(way)) || (isError(packet.header) && packet.header.destination === way.source),
+          way =>
+            isOf(packet.header, mirrored(way)) ||
+            (isError(packet.header) && packet.header.destination === way.source),
         ),
     )
   const walked: Walked = {
@@ -50,17 +60,29 @@ export const judgeVisit = (visit: Visit, space: StagedSpace, seen: Evidence): Ju
   }
   const on = (place: string, link: string, ends: Ends) => {
     const all = frames(place, link)
-    return { request: all.find(frame => isRequest(frame, ends)), reply: all.find(frame => isReply(frame, ends)) }
+    return {
+      request: all.find(frame => isRequest(frame, ends)),
+      reply: all.find(frame => isReply(frame, ends)),
+    }
   }
   const captured: Captured = {
     inside: on(space.name, space.interface, arrived),
     cable: on('host', space.hostInterface, arrived),
     uplink: on('host', 'eth0', sent),
   }
-  return { tuples: { sent, left: sent, gone: arrived }, connection, walked, captured, ...endOf(walked, captured) }
+  return {
+    tuples: { sent, left: sent, gone: arrived },
+    connection,
+    walked,
+    captured,
+    ...endOf(walked, captured),
+  }
 }
 
-const endsOfHeader = ({ source, destination, sourcePort, destinationPort }: NftHeader, { protocol }: Ends): Ends => ({
+const endsOfHeader = (
+  { source, destination, sourcePort, destinationPort }: NftHeader,
+  { protocol }: Ends,
+): Ends => ({
   source,
   destination,
   protocol,
@@ -75,7 +97,11 @@ const endOf = ({ request, reply }: Walked, { inside, cable, uplink }: Captured):
     where,
     guilty,
   })
-  const stopped = (packet: End['packet'], place: Guilty['place'], at: NftPacket | undefined): End | undefined => {
+  const stopped = (
+    packet: End['packet'],
+    place: Guilty['place'],
+    at: NftPacket | undefined,
+  ): End | undefined => {
     const visit = stopOf(at)
     return visit && end(packet, [/drop/.test(visit.end ?? '') ? 'dropped' : 'lost'], 'rule', { place, visit })
   }
@@ -83,7 +109,8 @@ const endOf = ({ request, reply }: Walked, { inside, cable, uplink }: Captured):
   const stoppedThere = stopped('request', 'host', request.host)
   if (stoppedThere !== undefined) return stoppedThere
   if (!request.host.isEnded) return end('request', ['dropped', 'lost'], 'routing')
-  if (request.host.hooks.includes('input')) return end('request', ['answered', 'refused', 'delivered'], 'taken by the host')
+  if (request.host.hooks.includes('input'))
+    return end('request', ['answered', 'refused', 'delivered'], 'taken by the host')
   if (cable.request === undefined) return end('request', ['lost', 'delivered'], 'not on the cable')
   if (request.inside === undefined) return end('request', ['lost'], 'not heard inside')
   const stoppedInside = stopped('request', 'inside', request.inside)
@@ -94,7 +121,8 @@ const endOf = ({ request, reply }: Walked, { inside, cable, uplink }: Captured):
     return isRefusal(answer) ? end('reply', ['refused'], 'refusal') : end('reply', ['answered'], 'answer')
   const stoppedBack = stopped('reply', 'inside', reply.inside) ?? stopped('reply', 'host', reply.host)
   if (stoppedBack !== undefined) return stoppedBack
-  if (reply.inside === undefined && inside.reply === undefined) return end('request', ['delivered'], 'silence')
+  if (reply.inside === undefined && inside.reply === undefined)
+    return end('request', ['delivered'], 'silence')
   if (reply.host === undefined) return end('reply', ['lost'], 'answer not heard')
   if (!reply.host.isEnded) return end('reply', ['dropped', 'lost'], 'routing')
   return end('reply', ['answered', 'lost', 'refused'], 'answer not on the wire')

@@ -15,7 +15,10 @@ export type Walked = {
 }
 
 /** The packets of a flow on the links. */
-export type Captured = Record<'inside' | 'cable' | 'uplink', { request: Frame | undefined; reply: Frame | undefined }>
+export type Captured = Record<
+  'inside' | 'cable' | 'uplink',
+  { request: Frame | undefined; reply: Frame | undefined }
+>
 
 export type Guilty = { place: 'inside' | 'host'; visit: NftVisit }
 
@@ -43,7 +46,10 @@ export const isOf = (header: NftHeader, ends: Ends): boolean =>
 export const isError = ({ icmpType }: NftHeader): boolean =>
   icmpType !== undefined && !icmpType.startsWith('echo') && !icmpType.startsWith('nd-')
 
-export const tupleOf = ({ target, sourcePort }: Pick<Flow, 'target' | 'sourcePort'>, source: string): Ends => {
+export const tupleOf = (
+  { target, sourcePort }: Pick<Flow, 'target' | 'sourcePort'>,
+  source: string,
+): Ends => {
   const protocol = { icmp: target.family === 4 ? 1 : 58, tcp: 6, udp: 17 }[target.protocol]
   const ends = { source, destination: target.address, protocol }
   return target.protocol === 'icmp'
@@ -56,13 +62,19 @@ export const isRequest = (frame: Frame, ends: Ends): boolean =>
 
 export const isReply = (frame: Frame, ends: Ends): boolean => {
   if (frame.quoted !== undefined) return endsText(frame.quoted) === endsText(ends)
-  return endsText(frame) === endsText(mirrored(ends)) && (frame.icmpType === undefined || [0, 129].includes(frame.icmpType))
+  return (
+    endsText(frame) === endsText(mirrored(ends)) &&
+    (frame.icmpType === undefined || [0, 129].includes(frame.icmpType))
+  )
 }
 
 /** Behind the end of a base chain that lets nothing pass on. */
 export const stopOf = (packet: NftPacket | undefined): NftVisit | undefined => {
   const visit = packet?.visits.at(-1)
-  return packet !== undefined && !(packet.isEnded && visit?.family !== 'netdev') && visit !== undefined && /drop|queue|stolen/.test(visit.end ?? '')
+  return packet !== undefined &&
+    !(packet.isEnded && visit?.family !== 'netdev') &&
+    visit !== undefined &&
+    /drop|queue|stolen/.test(visit.end ?? '')
     ? visit
     : undefined
 }
@@ -83,14 +95,21 @@ export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evid
   const host = packets('host')
   const requestInside = inner.find(({ header }) => header.input === undefined && isOf(header, sent))
   const requestHost = host.find(({ header }) => header.input === space.hostInterface && isOf(header, left))
-  const answerOf = (list: readonly NftPacket[], first: NftPacket | undefined, ends: Ends, to: readonly string[], from: (packet: NftPacket) => boolean) =>
+  const answerOf = (
+    list: readonly NftPacket[],
+    first: NftPacket | undefined,
+    ends: Ends,
+    to: readonly string[],
+    from: (packet: NftPacket) => boolean,
+  ) =>
     first &&
     list.find(
       packet =>
         packet.tracer === first.tracer &&
         packet !== first &&
         from(packet) &&
-        (isOf(packet.header, mirrored(ends)) || (isError(packet.header) && to.includes(packet.header.destination))),
+        (isOf(packet.header, mirrored(ends)) ||
+          (isError(packet.header) && to.includes(packet.header.destination))),
     )
   const walked: Walked = {
     request: { inside: requestInside, host: requestHost },
@@ -98,29 +117,45 @@ export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evid
       inside: answerOf(inner, requestInside, left, [left.source], ({ header }) => header.input !== undefined),
       host:
         answerOf(host, requestHost, gone, [gone.source], ({ header }) => header.input !== undefined) ??
-        answerOf(host, requestHost, left, [left.source, gone.source], ({ header }) => header.input === undefined),
+        answerOf(
+          host,
+          requestHost,
+          left,
+          [left.source, gone.source],
+          ({ header }) => header.input === undefined,
+        ),
     },
   }
   const isLocal = requestInside?.last.output === 'lo'
   const uplink = requestHost?.isEnded ? requestHost.last.output : undefined
   const onUplink = uplink === undefined ? [] : frames('host', uplink)
   // What a space sends to itself is on no link that is captured.
-  const [onInner, onCable] = [frames(space.name, isLocal ? 'lo' : space.interface), frames('host', space.hostInterface)]
+  const [onInner, onCable] = [
+    frames(space.name, isLocal ? 'lo' : space.interface),
+    frames('host', space.hostInterface),
+  ]
   const captured: Captured = {
     inside: {
       request: onInner.find(frame => isRequest(frame, left)),
       // What the space answers to itself is translated back before it comes to the loopback.
       reply: onInner.find(frame => isReply(frame, left) || (isLocal && isReply(frame, sent))),
     },
-    cable: { request: onCable.find(frame => isRequest(frame, left)), reply: onCable.find(frame => isReply(frame, left)) },
-    uplink: { request: onUplink.find(frame => isRequest(frame, gone)), reply: onUplink.find(frame => isReply(frame, gone)) },
+    cable: {
+      request: onCable.find(frame => isRequest(frame, left)),
+      reply: onCable.find(frame => isReply(frame, left)),
+    },
+    uplink: {
+      request: onUplink.find(frame => isRequest(frame, gone)),
+      reply: onUplink.find(frame => isReply(frame, gone)),
+    },
   }
   return { tuples, connection, walked, captured, ...endOf(walked, captured) }
 }
 
 export type End = Pick<Judged, 'outcomes' | 'packet' | 'guilty' | 'where'>
 
-export const isRefusal = (frame: Frame): boolean => frame.quoted !== undefined || ((frame.tcpFlags ?? 0) & 4) !== 0
+export const isRefusal = (frame: Frame): boolean =>
+  frame.quoted !== undefined || ((frame.tcpFlags ?? 0) & 4) !== 0
 
 const endOf = ({ request, reply }: Walked, { inside, cable, uplink }: Captured): End => {
   const end = (packet: End['packet'], outcomes: string[], where: string, guilty?: Guilty): End => ({
@@ -139,7 +174,12 @@ const endOf = ({ request, reply }: Walked, { inside, cable, uplink }: Captured):
   if (isLocal) return end('reply', ['answered', 'refused', 'delivered', 'dropped', 'lost'], 'local')
   if (stops.request.inside !== undefined) return stopped('request', 'inside', stops.request.inside)
   const answer = inside.reply
-  if (answer !== undefined && !isRefusal(answer) && stops.reply.inside === undefined && reply.inside?.isEnded !== false)
+  if (
+    answer !== undefined &&
+    !isRefusal(answer) &&
+    stops.reply.inside === undefined &&
+    reply.inside?.isEnded !== false
+  )
     return end('reply', ['answered'], 'answer')
   if (inside.request === undefined) return end('request', ['dropped', 'lost'], 'not sent')
   if (request.host === undefined) return end('request', ['lost'], 'not heard')
@@ -147,12 +187,19 @@ const endOf = ({ request, reply }: Walked, { inside, cable, uplink }: Captured):
   if (!request.host.isEnded) return end('request', ['dropped', 'lost'], 'routing')
   const isToHost = request.host.hooks.includes('input')
   if (!isToHost && uplink.request === undefined) return end('request', ['lost', 'dropped'], 'not on the wire')
-  if (answer !== undefined && stops.reply.inside !== undefined) return stopped('reply', 'inside', stops.reply.inside)
-  if (answer !== undefined && isRefusal(answer) && reply.inside?.isEnded === true) return end('reply', ['refused'], 'refusal')
+  if (answer !== undefined && stops.reply.inside !== undefined)
+    return stopped('reply', 'inside', stops.reply.inside)
+  if (answer !== undefined && isRefusal(answer) && reply.inside?.isEnded === true)
+    return end('reply', ['refused'], 'refusal')
   if (answer !== undefined) return end('reply', ['lost', 'dropped'], 'vanished inside')
   if (stops.reply.host !== undefined) return stopped('reply', 'host', stops.reply.host)
-  if (uplink.reply === undefined && (!isToHost || reply.host === undefined)) return end('request', ['delivered'], 'silence')
+  if (uplink.reply === undefined && (!isToHost || reply.host === undefined))
+    return end('request', ['delivered'], 'silence')
   if (reply.host === undefined) return end('reply', ['delivered', 'lost', 'dropped'], 'answer not heard')
   if (!reply.host.isEnded) return end('reply', ['dropped', 'lost'], 'routing')
-  return end('reply', ['dropped', 'lost'], cable.reply === undefined ? 'not on the cable' : 'not in the space')
+  return end(
+    'reply',
+    ['dropped', 'lost'],
+    cable.reply === undefined ? 'not on the cable' : 'not in the space',
+  )
 }

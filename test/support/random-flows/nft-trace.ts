@@ -86,7 +86,8 @@ const takeOwn = (
   if (open === undefined || end === undefined) return
   if (header !== undefined) open.last = header
   if (!open.hooks.includes(hook)) open.hooks.push(hook)
-  if (end === 'last' && (hook === 'input' || hook === 'postrouting') && rest.startsWith('policy')) open.isEnded = true
+  if (end === 'last' && (hook === 'input' || hook === 'postrouting') && rest.startsWith('policy'))
+    open.isEnded = true
 }
 
 const take = (packet: NftPacket, name: Pick<NftVisit, 'family' | 'table' | 'chain'>, rest: string): void => {
@@ -99,7 +100,8 @@ const take = (packet: NftPacket, name: Pick<NftVisit, 'family' | 'table' | 'chai
   const policy = /^policy (\w+)/.exec(rest)?.[1]
   if (policy !== undefined) visit.end = `policy ${policy}`
   const [, cached, missing, verdict, target] =
-    /^(?:rule .*# handle (\d+)|unknown rule handle (\d+)) \(verdict (\S+?)(?: (?:to )?(\S+))?\)/.exec(rest) ?? []
+    /^(?:rule .*# handle (\d+)|unknown rule handle (\d+)) \(verdict (\S+?)(?: (?:to )?(\S+))?\)/.exec(rest) ??
+    []
   if (verdict === undefined) return
   visit.rules.push({
     chain: name.chain,

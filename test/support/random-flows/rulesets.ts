@@ -18,7 +18,15 @@ type Family = 'ip' | 'ip6' | 'inet'
 export const ports = { tcp: [80, 81, 82], udp: [53, 54, 55, 56] }
 const somePorts = [...ports.tcp, ...ports.udp]
 
-const hostHooks: readonly Hook[] = ['prerouting', 'forward', 'forward', 'forward', 'postrouting', 'input', 'output']
+const hostHooks: readonly Hook[] = [
+  'prerouting',
+  'forward',
+  'forward',
+  'forward',
+  'postrouting',
+  'input',
+  'output',
+]
 const spaceHooks: readonly Hook[] = ['output', 'output', 'postrouting', 'prerouting', 'input']
 const priorities = [
   -450, -400, -301, -300, -225, -199, -150, -101, -99, -50, -1, 0, 0, 1, 10, 50, 99, 101, 150, 300, 1000,
@@ -75,7 +83,9 @@ const headersOf = (text: string): (string | undefined)[] => {
 const fits = (parts: readonly string[], text: string): boolean =>
   parts.every(part => {
     const [one, other] = [headersOf(part), headersOf(text)]
-    return one.every((value, index) => value === undefined || other[index] === undefined || value === other[index])
+    return one.every(
+      (value, index) => value === undefined || other[index] === undefined || value === other[index],
+    )
   })
 
 const sets = (family: Family): string => `
@@ -108,7 +118,9 @@ const nftEnd = (random: Random, hook: Hook, family: Family, level: number): stri
     'ct mark set 5',
     family === 'ip' ? 'ip ttl set 33' : family === 'ip6' ? 'ip6 hoplimit set 33' : 'counter',
     family === 'ip' ? 'ip dscp set cs1' : 'return',
-    target === undefined ? 'counter drop' : `th dport vmap { 53 : drop, 81-82 : accept, 54 : jump ${target} }`,
+    target === undefined
+      ? 'counter drop'
+      : `th dport vmap { 53 : drop, 81-82 : accept, 54 : jump ${target} }`,
   ])
 }
 
@@ -131,7 +143,10 @@ const filterTable = (random: Random, name: string, place: RuledPlace): string =>
     Array.from({ length: count }, () => `    ${nftRule(random, hook, family, place, level)}\n`).join('')
   const policy = random.chance(0.08) ? 'drop' : 'accept'
   // What drops by default lets some pass, or no flow would get through.
-  const passing = policy === 'drop' ? '    ct state established,related accept\n    meta l4proto { tcp, icmp, ipv6-icmp } accept\n' : ''
+  const passing =
+    policy === 'drop'
+      ? '    ct state established,related accept\n    meta l4proto { tcp, icmp, ipv6-icmp } accept\n'
+      : ''
   const early = random.chance(0.03) ? -600 : random.of(priorities)
   const raw = early < -200 && (hook === 'prerouting' || hook === 'output') && random.chance(0.2)
   return `table ${family} ${name} {${sets(family)}
@@ -222,8 +237,14 @@ const hookOfChain: Record<string, Hook> = {
 const iptables = (random: Random, place: RuledPlace): Made => {
   const version = random.of([4, 4, 6] as const)
   const table = random.of(['filter', 'filter', 'filter', 'mangle', 'raw'])
-  const chains = { filter: ['INPUT', 'FORWARD', 'OUTPUT'], mangle: Object.keys(hookOfChain), raw: ['PREROUTING', 'OUTPUT'] }
-  const usable = chains[table as keyof typeof chains].filter(name => place.own === undefined || name !== 'FORWARD')
+  const chains = {
+    filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+    mangle: Object.keys(hookOfChain),
+    raw: ['PREROUTING', 'OUTPUT'],
+  }
+  const usable = chains[table as keyof typeof chains].filter(
+    name => place.own === undefined || name !== 'FORWARD',
+  )
   const chain = random.of(usable)
   const ends = [
     '-j DROP',
@@ -248,7 +269,10 @@ const iptables = (random: Random, place: RuledPlace): Made => {
   }
   const flat = ends.filter(end => !end.includes('user'))
   const policy = table === 'filter' && random.chance(0.1) ? 'DROP' : 'ACCEPT'
-  const passing = policy === 'DROP' ? `-A ${chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A ${chain} -p tcp -j ACCEPT\n` : ''
+  const passing =
+    policy === 'DROP'
+      ? `-A ${chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A ${chain} -p tcp -j ACCEPT\n`
+      : ''
   return {
     words: [version === 4 ? 'iptables-nft-restore' : 'ip6tables-nft-restore', '-n'],
     text: `*${table}
@@ -262,12 +286,15 @@ ${passing}${rule(chain, ends)}${rule(chain, ends)}${rule(chain, ends)}${rule('us
 /** Some tables of others for a namespace. `name` begins the names of nft's. */
 export const randomRulesets = (random: Random, name: string, place: RuledPlace): Made[] => {
   const nft = (text: string): Made => ({ words: ['nft', '-f', '-'], text })
-  return Array.from({ length: random.of(place.own === undefined ? [0, 1, 2, 2, 3] : [0, 0, 0, 1, 1]) }, (_, index) => {
-    const table = `${name}-${index}`
-    const kind = random.next()
-    if (kind < 0.55) return nft(filterTable(random, table, place))
-    if (kind < 0.72) return nft(natTable(random, table, place))
-    if (kind < 0.79) return nft(linkTable(random, table, place))
-    return iptables(random, place)
-  })
+  return Array.from(
+    { length: random.of(place.own === undefined ? [0, 1, 2, 2, 3] : [0, 0, 0, 1, 1]) },
+    (_, index) => {
+      const table = `${name}-${index}`
+      const kind = random.next()
+      if (kind < 0.55) return nft(filterTable(random, table, place))
+      if (kind < 0.72) return nft(natTable(random, table, place))
+      if (kind < 0.79) return nft(linkTable(random, table, place))
+      return iptables(random, place)
+    },
+  )
 }

@@ -21,7 +21,12 @@ import type { Evidence } from './watchers.ts'
 const content = new TextEncoder().encode('natspace')
 
 /** A flow, its story, and what was predicted of it. A visit of which nothing came to the host has no story. */
-type Told = { text: string; story: Story | undefined; prediction: Prediction; judge: (seen: Evidence) => Judged }
+type Told = {
+  text: string
+  story: Story | undefined
+  prediction: Prediction
+  judge: (seen: Evidence) => Judged
+}
 
 /** How a flow ended, and what differs: from the second opinions, and from the prediction. */
 export type Finding = {
@@ -46,8 +51,10 @@ export const runRound = async (
   using staged = new Staged(scenario)
   stage.watchers.take()
   const told: Told[] = []
-  for (let index = 0; index < flows; index++) told.push(await probe(kernel, stage, randomFlow(random, stage), timeout))
-  for (let index = 0; index < visits; index++) told.push(await visitPort(kernel, stage, randomVisit(random), timeout))
+  for (let index = 0; index < flows; index++)
+    told.push(await probe(kernel, stage, randomFlow(random, stage), timeout))
+  for (let index = 0; index < visits; index++)
+    told.push(await visitPort(kernel, stage, randomVisit(random), timeout))
   const seen = stage.watchers.take()
   return told.map(({ text, story, prediction, judge: judgeBy }) => {
     const judged = judgeBy(seen)
@@ -97,7 +104,13 @@ const visitPort = async (kernel: Kernel, stage: FlowStage, visit: Visit, timeout
   const { source, target, sourcePort } = visit
   const staged = stage.space(published)
   const { family, protocol, address, port } = target
-  const prediction = predictInbound(kernel, staged, { source, destination: address, port, protocol, sourcePort })
+  const prediction = predictInbound(kernel, staged, {
+    source,
+    destination: address,
+    port,
+    protocol,
+    sourcePort,
+  })
   using client = at(`/run/netns/${host2}`, place => Socket.open(protocol, { ...place, family }))
   client.bind({ address: source, port: sourcePort })
   if (protocol === 'tcp') client.resetAtClose()
@@ -120,9 +133,20 @@ const sendTo = (client: Socket): void => {
 
 /** What was predicted beside what the second opinions saw. */
 const contradictions = ({ end }: Prediction, { guilty, packet, outcomes, where }: Judged): string[] => {
-  const seen = guilty === undefined ? where : `${guilty.visit.family} ${guilty.visit.table} ${guilty.visit.chain}`
+  const seen =
+    guilty === undefined ? where : `${guilty.visit.family} ${guilty.visit.table} ${guilty.visit.chain}`
   const said = `predicted ${end.outcome} at ${end.at.chain ?? end.at.hook ?? end.at.point}; seen ${outcomes.join(' or ')}: ${seen}`
-  if (end.outcome === 'dropped' && where !== 'local' && !outcomes.some(outcome => outcome === 'dropped' || outcome === 'lost')) return [said]
-  if (end.outcome === 'dropped' && guilty !== undefined && (end.at.chain !== seen || end.at.packet !== packet)) return [said]
+  if (
+    end.outcome === 'dropped' &&
+    where !== 'local' &&
+    !outcomes.some(outcome => outcome === 'dropped' || outcome === 'lost')
+  )
+    return [said]
+  if (
+    end.outcome === 'dropped' &&
+    guilty !== undefined &&
+    (end.at.chain !== seen || end.at.packet !== packet)
+  )
+    return [said]
   return end.outcome === 'delivered' && guilty !== undefined ? [said] : []
 }

@@ -1,9 +1,9 @@
 /** What is around the flows for a while: rules of others, routes, settings; made at random, and taken away again. */
 import type { Random } from '../random-ruleset.ts'
 import { run, tryRun } from '../sandbox.ts'
+import { ruleTexts } from './nft-trace.ts'
 import { type Made, randomRulesets } from './rulesets.ts'
 import { addresses, type FlowStage, type SpaceName, spaceNames } from './stage.ts'
-import { ruleTexts } from './nft-trace.ts'
 
 /** Something that is done in a namespace and undone afterwards; `stops` is told by a story that ends on it. */
 export type Obstacle = { place: string; make: string; undo: string }
@@ -98,7 +98,10 @@ export class Staged implements Disposable {
     for (const { place, made } of scenario.rulesets) enter(place, made.words, made.text)
     for (const { place, make } of scenario.obstacles) enter(place, ['sh', '-ec', make])
     this.texts = new Map(
-      ['host', ...spaceNames].map(place => [place, ruleTexts(enter(place, ['nft', '-a', 'list', 'ruleset']))]),
+      ['host', ...spaceNames].map(place => [
+        place,
+        ruleTexts(enter(place, ['nft', '-a', 'list', 'ruleset'])),
+      ]),
     )
   }
 

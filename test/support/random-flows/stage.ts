@@ -97,7 +97,8 @@ export class FlowStage implements Disposable {
 
   constructor(kernel: Kernel) {
     run('sh', ['-c', topology])
-    for (const [name, options] of Object.entries(spaceOptions)) this.#natspace(`up -q ${name} --ipv6 on ${options}`)
+    for (const [name, options] of Object.entries(spaceOptions))
+      this.natspace(`up -q ${name} --ipv6 on ${options}`)
     this.spaces = new Map(
       spaceNames.map(name => {
         const record = readSpaceRecord(kernel, statePaths(state), name)
@@ -134,8 +135,9 @@ export class FlowStage implements Disposable {
     return space
   }
 
-  #natspace(line: string): void {
-    run('env', [`NATSPACE_STATE=${state}`, executable, ...line.split(' ')])
+  /** Runs the command, and returns what it prints. Throws when it fails. */
+  natspace(line: string): string {
+    return run('env', [`NATSPACE_STATE=${state}`, executable, ...line.split(' ')])
   }
 
   [Symbol.dispose](): void {

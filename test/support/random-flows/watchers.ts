@@ -42,7 +42,10 @@ export const whyNoCapture = (): string | undefined => {
 
 const captureCommand = (link: string): { words: string[]; environment: Record<string, string> } => {
   if (!isForbidden)
-    return { words: ['tcpdump', '-Z', 'root', '--immediate-mode', '-Uni', link, '-s', '256', '-w', '-'], environment: {} }
+    return {
+      words: ['tcpdump', '-Z', 'root', '--immediate-mode', '-Uni', link, '-s', '256', '-w', '-'],
+      environment: {},
+    }
   const libraries = readdirSync(join(wireshark, 'lib')).filter(name => name.endsWith('-linux-gnu'))
   return {
     words: [dumpcap, '-qPi', link, '-s', '256', '-w', '-'],
@@ -113,12 +116,16 @@ export class Watchers implements Disposable {
     this.#places = places
     mkdirSync(folder)
     for (const place of places) {
-      this.#enter(place, ['nft', '-f', '-'], `table inet ${sentinel.table} {
+      this.#enter(
+        place,
+        ['nft', '-f', '-'],
+        `table inet ${sentinel.table} {
   chain output {
     type filter hook output priority -600
     oifname "lo" udp dport ${sentinel.port} meta nftrace set 1
   }
-}`)
+}`,
+      )
       this.#start(place, `trace-${place}`, ['stdbuf', '-oL', 'nft', '-a', 'monitor', 'trace'])
       this.#start(place, `tracked-${place}`, ['stdbuf', '-oL', 'conntrack', '-E', '-b', '4194304'])
     }
@@ -131,7 +138,12 @@ export class Watchers implements Disposable {
     this.take()
   }
 
-  #start(place: Place, name: string, words: readonly string[], environment: Record<string, string> = {}): void {
+  #start(
+    place: Place,
+    name: string,
+    words: readonly string[],
+    environment: Record<string, string> = {},
+  ): void {
     const output = openSync(join(folder, name), 'w')
     const errors = openSync(join(folder, `${name}.err`), 'w')
     const [command = '', ...rest] = place === 'host' ? words : ['nsenter', `--net=${pathOf(place)}`, ...words]
@@ -190,14 +202,12 @@ export class Watchers implements Disposable {
   /** The files in which what comes last is not seen yet. */
   #missing(number: number): string[] {
     return [
-      ...this.#links
-        .map(captureName)
-        .filter(
-          name =>
-            !this.#tail(name)
-              .frames()
-              .some(({ source, sourcePort }) => source === sentinel.address && sourcePort === number),
-        ),
+      ...this.#links.map(captureName).filter(
+        name =>
+          !this.#tail(name)
+            .frames()
+            .some(({ source, sourcePort }) => source === sentinel.address && sourcePort === number),
+      ),
       ...this.#places
         .map(place => `trace-${place}`)
         .filter(name => !this.#text(name).includes(` udp sport ${number} udp dport 9`)),
@@ -259,4 +269,3 @@ const connectionCommand = (number: number): [string, ...string[]] => [
   'conntrack',
   ...`-I -p udp -s 127.0.0.9 -d 127.0.0.9 --sport ${number} --dport 9 -t 2`.split(' '),
 ]
-
