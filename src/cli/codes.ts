@@ -63,6 +63,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'Both say the same thing, differently, or they belong to different uses of the command.',
     helpTells,
   ),
+  FIX_FAILED: code(
+    'A command that should mend something failed',
+    'natspace doctor --fix ran the commands of a finding, and one of them ended with an error. Those before it have been carried out.',
+    'The message has the command, what it said, and how to take back what was done.',
+  ),
   GIVEN_TWICE: code(
     'An option is given twice',
     'It has one value, and natspace does not guess which.',
@@ -87,6 +92,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'This machine refuses namespaces to ordinary users',
     'The lab needs a user namespace, and a setting of the kernel, or the container around, does not allow one.',
     'The message names the setting. As root the lab needs none.',
+  ),
+  NEEDS_YES: code(
+    'Nobody can be asked',
+    'natspace doctor --fix asks before it runs commands, and stdin is no terminal.',
+    'Give --yes when you know what they do; the message lists them.',
   ),
   MISSING_ARGUMENT: code('An argument is missing', 'The command does not know what to work on.', helpTells),
   MISSING_VALUE: code(

@@ -182,11 +182,9 @@ describe("the article's nine commands", () => {
   test('leave everything as it was when something fails', () => {
     const output = expectOnNewHost(`${article}
       snapshot >/run/before
-      # The table cannot be made where another program owns its name in another form.
-      nft add table inet natspace '{ flags owner; }' 2>/dev/null; natspace --version >/dev/null
       mkdir -m 700 /run/natspace; mkdir /run/natspace/host.json
       natspace adopt myspace --yes >/dev/null 2>&1 || echo failed
-      rmdir /run/natspace/host.json; rmdir /run/natspace/spaces /run/natspace 2>/dev/null || rm -rf /run/natspace
+      rmdir /run/natspace/host.json; rm -rf /run/natspace
       snapshot >/run/after; diff /run/before /run/after && echo EQUAL`)
     expect(output.trim().split('\n')).toEqual(['failed', 'EQUAL'])
   })
@@ -321,7 +319,7 @@ describe('what is not adopted', () => {
           sysctl -a -r '^net.ipv[46].conf' 2>/dev/null; ls /run/natspace 2>&1 || true; }
         seen >/run/before; status=0; natspace adopt myspace --yes || status=$?
         seen >/run/after; diff /run/before /run/after >/run/diff && echo EQUAL $status; cat /run/diff`)
-      const codes = [...stderr.matchAll(/code:\S* ([A-Z_]+)/g)].map(match => match[1])
+      const codes = [...stderr.matchAll(/code:\S* ([A-Z0-9_]+)/g)].map(match => match[1])
       expect({
         title,
         found: codes.includes(code),

@@ -4,12 +4,12 @@ import { captureHelpers } from '../support/capture.ts'
 import { expectOnNewHost } from '../support/host.ts'
 import { requireTool } from '../support/tools.ts'
 
-const test = requireTool('ip', 'nft', 'ping', 'nc', 'ss', 'timeout')
+const test = requireTool('ip', 'nft', 'iptables', 'ping', 'nc', 'ss', 'timeout')
 
 /** Clears the screen, sets a title, goes back in its line, begins a line of its own, and turns the direction round. */
 const evil = '\x1b[2J\x1b]0;t\x07\r\x9b2J\u202e\u200b\u2028\nEVIL'
 // No space, no line end, no byte 0xa0, at most 15 bytes.
-const links = { UPLINK: 'e\x1b[2J\x9b\u202e', OTHER: 'o\x1b]0;\x07\u200b' }
+const links = { UPLINK: 'e\x1b[2J\x9b\u202e', OTHER: 'o\x1b]0;\x07\u200b', HAND: 'h\x1b[2J\u200b' }
 const table = `t${evil}`
 const rules = JSON.stringify({
   nftables: [
@@ -67,6 +67,14 @@ const stage = `${captureHelpers}
   done
   ip address add 10.5.0.1/24 dev "$OTHER"
   ip netns add "$NS"
+  ip netns add hand
+  ip link add "$HAND" type veth peer name "$OTHER" netns hand
+  ip link set "$HAND" alias "$EVIL"
+  ip address add 10.8.0.1/24 dev "$HAND"; ip link set "$HAND" up
+  ip -n hand address add 10.8.0.2/24 dev "$OTHER"; ip -n hand link set "$OTHER" up
+  ip -n hand route add default via 10.8.0.1
+  iptables -t nat -A POSTROUTING -s 10.8.0.0/24 -m comment --comment "$EVIL" -j MASQUERADE
+  mkdir -p /run/root/etc
   natspace up -q myspace -p 8080:80
   ip -n myspace link add "$OTHER" type veth peer name peer
   ip -n myspace link set "$OTHER" up
@@ -102,7 +110,7 @@ const runs = `
     see "replay $general" $executable trace --replay /run/saved $general -v
     see "program $general" $executable trace myspace $general -v -- nc -w1 192.168.1.15 7777
     see "gc $general" $executable gc --dry-run $general
-    see "adopt $general" $executable adopt "$NS" $general
+    see "adopt $general" $executable adopt hand --dry-run $general -v
     see "enable $general" $executable enable myspace --root /run/root $general
     see "attach $general" $executable up "$NS" $general
     see "missing $general" $executable status "$EVIL" $general

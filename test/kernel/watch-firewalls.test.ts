@@ -58,6 +58,8 @@ describe('watch', () => {
       watch
       reaches
       docker_start
+      # As Docker does where it was the one that turned forwarding on.
+      iptables -P FORWARD DROP
       wait_for '"event":"repaired"'
       until_healthy
       reaches

@@ -7,6 +7,7 @@ import { quote } from '../../space/spec/quote.ts'
 import { recordedNames } from '../../space/state/records.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
+import { applyFixes, parseWanted } from '../doctor/fix.ts'
 import { diagnosisData, findingObjects } from '../doctor/json.ts'
 import { diagnosisLines } from '../doctor/text.ts'
 import { heedSignals } from '../interrupt.ts'
@@ -25,6 +26,12 @@ const options = {
     placeholder: 'PORT[/tcp|udp|sctp]',
     help: 'a port of this host that should lead into the namespace',
   },
+  fix: {
+    kind: 'value',
+    placeholder: 'CODE',
+    help: 'mend what was found under that code, or all; asks first',
+  },
+  yes: { kind: 'flag', short: 'y', help: 'do not ask before --fix' },
 } as const satisfies Options
 
 /** Exit status when something is wrong; and when too little could be looked at to say so. */
@@ -36,6 +43,7 @@ const run = async ({ options: given, positionals, output, environment }: Input<t
     ...(given.to === undefined ? {} : { to: parseTarget(given.to) }),
     ...(given.inbound === undefined ? {} : { inbound: parseInbound(given.inbound) }),
   }
+  const wanted = given.fix === undefined ? undefined : parseWanted(given.fix)
   const signal = noteSignals()
   const pause = async (): Promise<boolean> => {
     await heedSignals()
@@ -47,14 +55,22 @@ const run = async ({ options: given, positionals, output, environment }: Input<t
   if (subjects.length === 0) output.note('no space is up: name a namespace')
   const found: Diagnosis[] = []
   for (const subject of subjects) {
-    const diagnosis = await examine(context, subject, { ...asked, pause })
+    let diagnosis = await examine(context, subject, { ...asked, pause })
+    const show = () => {
+      const gap = found.length === 0 ? [] : ['']
+      if (!output.json) output.lines([...gap, ...diagnosisLines(diagnosis, output.style, output.verbose)])
+    }
+    if (signal() !== undefined) return signal() as number
+    if (wanted !== undefined) {
+      show()
+      if (applyFixes(diagnosis, wanted, given.yes ?? false, output)) {
+        output.note('looking again:')
+        diagnosis = await examine(context, subject, { ...asked, pause })
+        show()
+      }
+    } else show()
     if (signal() !== undefined) return signal() as number
     found.push(diagnosis)
-    if (!output.json)
-      output.lines([
-        ...(found.length === 1 ? [] : ['']),
-        ...diagnosisLines(diagnosis, output.style, output.verbose),
-      ])
   }
   if (output.json) {
     const data = found.map(diagnosisData)
@@ -98,7 +114,7 @@ export const doctorCommand = defineCommand({
   usage: ['[NAME|PATH|PID]... [--to DEST] [--inbound PORT]'],
   about: [
     'Examines spaces of natspace (default: all), and any other namespace, by its name in /run/netns, its path, or a process in it. What is read is read bottom-up: the cable, addresses, routes, settings, rules. Then one probe is sent from inside, and followed by the kernel’s own tracer: it ends on the guilty rule, route or setting.',
-    'Tells the cause with its evidence and the commands that mend it and take that back; what only follows from it stands behind it. Changes nothing.',
+    'Tells the cause with its evidence and the commands that mend it and take that back; what only follows from it stands behind it. Changes nothing, unless --fix is given: then these commands are run, and it looks again.',
     'Exit status: 0 when nothing is wrong, 3 when something is, 4 when too little could be looked at, as without root.',
   ],
   options,

@@ -59,10 +59,10 @@ const pointLines = ({ points, direction }: Prediction, style: Style): string[] =
   ])
   const sightings = shown.flatMap(({ request, reply }) => [request, reply])
   const isMarked = style.bold('x') === 'x' && sightings.some(sighting => (sighting?.changed.length ?? 0) > 0)
-  const isOpen = rows.some(cells => cells.slice(2).some(text => text.includes('?')))
+  const hasOpen = rows.some(cells => cells.slice(2).some(text => text.includes('?')))
   const legend = [
     ...(isMarked ? ['* changed since the point before'] : []),
-    ...(isOpen ? ['? chosen when it is sent'] : []),
+    ...(hasOpen ? ['? chosen when it is sent'] : []),
   ]
   const ways = direction === 'out' ? ['downwards', 'upwards'] : ['upwards', 'downwards']
   return [
@@ -77,10 +77,19 @@ const wayLines = (
   style: Style,
   verbose: boolean,
 ): string[] => {
-  const own = events.filter(event => event.packet === packet && (verbose || didSomething(event)))
-  const rows = own.map(event => [printable(event.interface ?? '?'), event.hook, eventText(event, style)])
+  const own = events.filter(event => event.packet === packet && (verbose || isTold(event)))
+  const rows = own.map(event => [
+    printable(event.interface ?? '?'),
+    event.hook,
+    `${eventText(event, style)}${isOpen(event) ? style.yellow(' not known') : ''}`,
+  ])
   return rows.length === 0 ? [] : ['', ...table([packet, 'hook', 'what would be done'], rows, style.dim)]
 }
+
+/** A chain of which it is not known what it does. */
+const isOpen = ({ kind, verdict }: StoryEvent): boolean => kind === 'chain' && verdict === undefined
+
+const isTold = (event: StoryEvent): boolean => didSomething(event) || isOpen(event)
 
 const connectionLines = ({ connection }: Prediction, { dim }: Style): string[] =>
   connection === undefined
@@ -93,7 +102,7 @@ const connectionLines = ({ connection }: Prediction, { dim }: Style): string[] =
       ]
 
 /** The end of a prediction, and what it rests or depends on. */
-export const predictedEndLines = (prediction: Prediction, style: Style): string[] => {
+const predictedEndLines = (prediction: Prediction, style: Style): string[] => {
   const { end, notes, unseen } = prediction
   const { bold, dim } = style
   return [
@@ -101,14 +110,18 @@ export const predictedEndLines = (prediction: Prediction, style: Style): string[
     ...unseen.map(text => `${dim('unseen')}      not evaluated: ${printable(text)}`),
     `${bold(paintOf(end.outcome, style)(end.outcome))}: ${printable(end.reason)}`,
     ...end.evidence.map(line => `  ${dim('why:')} ${printable(line)}`),
-    ...end.doubts.flatMap(({ chain, owner, rule, expression, ifApplies, ifNot }) => [
-      `  ${dim('rule:')} "${printable(rule)}" of ${printable(chain)} (${printable(owner)})`,
-      `  ${dim('not known:')} ${printable(expression)}`,
-      ...(ifApplies === undefined ? [] : [`  ${dim('if it applies:')} ${printable(ifApplies)}`]),
-      ...(ifNot === undefined ? [] : [`  ${dim('if not:')} ${printable(ifNot)}`]),
-    ]),
+    ...doubtLines(prediction, style),
   ]
 }
+
+/** On what it depends, and how it would end either way. */
+const doubtLines = ({ end }: Prediction, { dim }: Style): string[] =>
+  end.doubts.flatMap(({ chain, owner, rule, expression, ifApplies, ifNot }) => [
+    `  ${dim('rule:')} "${printable(rule)}" of ${printable(chain)} (${printable(owner)})`,
+    `  ${dim('not known:')} ${printable(expression)}`,
+    ...(ifApplies === undefined ? [] : [`  ${dim('if it applies:')} ${printable(ifApplies)}`]),
+    ...(ifNot === undefined ? [] : [`  ${dim('if not:')} ${printable(ifNot)}`]),
+  ])
 
 const paintOf = (
   outcome: Prediction['end']['outcome'],
@@ -125,7 +138,7 @@ export const comparisonLines = (
 ): string[] => {
   const { bold, red } = style
   const isShown = ({ agreement, predicted, observed }: ComparedStep) =>
-    verbose || agreement === '≠' || [predicted, observed].some(event => event && didSomething(event))
+    verbose || agreement === '≠' || [predicted, observed].some(event => event && isTold(event))
   const rows = steps
     .filter(isShown)
     .map(({ packet, interface: name, hook, what, predicted, observed, agreement }) => [
@@ -145,9 +158,7 @@ export const comparisonLines = (
     `${bold('observed')}    ${printable(`${story.end.outcome}: ${story.end.reason}`)}`,
     ...prediction.unseen.map(text => `not evaluated: ${printable(text)}`),
     ...(agrees === true ? ['as predicted'] : differences.map(text => red(printable(text)))),
-    ...(agrees === null
-      ? ['what happened could not be predicted:', ...predictedEndLines(prediction, style)]
-      : []),
+    ...(agrees === null ? ['what happened could not be predicted', ...doubtLines(prediction, style)] : []),
   ]
 }
 

@@ -53,6 +53,21 @@ const leaves = (hook: BaseChain['hook'], facts: Facts = {}) => [
   own({ hook, chain: `${hook}-last`, kind: 'policy', says: 'accept', ...facts, header: undefined as never }),
 ]
 
+test('a packet of which nothing more is told is given up after a while, and a step begins it no second time', () => {
+  const collector = new PacketCollector()
+  expect(collector.add([enters(), ...leaves('prerouting')], 100)).toEqual([])
+  expect(collector.giveUp(100)).toEqual([])
+  expect(collector.giveUp(101).map(({ end }) => end)).toEqual([{ type: 'vanished', behind: 'prerouting' }])
+  // Marked by its connection as well: the jump of that chain is no beginning.
+  const again = own({ hook: 'prerouting', chain: 'prerouting-tracked', header: {} })
+  const way = [enters(), again, ...leaves('prerouting'), ...leaves('postrouting')]
+  expect(collector.add(way, 200).map(({ end, hasGap }) => [end.type, hasGap])).toEqual([['sent', false]])
+  // Marked there for the first time.
+  const late = own({ hook: 'prerouting', chain: 'recognised', header: {} })
+  const [packet] = collector.add([late, ...leaves('prerouting'), ...leaves('postrouting')], 300)
+  expect([packet?.end.type, packet?.hasGap, packet?.hooks.length]).toEqual(['sent', false, 2])
+})
+
 describe('packets', () => {
   test('that have the same number one after the other are told apart', () => {
     const way = [enters(), ...leaves('prerouting'), ...leaves('postrouting')]
