@@ -9,7 +9,7 @@ const test = requireTool('ip', 'nft', 'iptables', 'ping', 'nc', 'ss', 'timeout')
 /** Clears the screen, sets a title, goes back in its line, begins a line of its own, and turns the direction round. */
 const evil = '\x1b[2J\x1b]0;t\x07\r\x9b2J\u202e\u200b\u2028\nEVIL'
 // No space, no line end, no byte 0xa0, at most 15 bytes.
-const links = { UPLINK: 'e\x1b[2J\x9b\u202e', OTHER: 'o\x1b]0;\x07\u200b', HAND: 'h\x1b[2J\u200b' }
+const links = { UPLINK: 'e\x1b[2J\x9b\u202e', OTHER: 'o\x1b]0;\x07\u200b' }
 const table = `t${evil}`
 const rules = JSON.stringify({
   nftables: [
@@ -68,10 +68,10 @@ const stage = `${captureHelpers}
   ip address add 10.5.0.1/24 dev "$OTHER"
   ip netns add "$NS"
   ip netns add hand
-  ip link add "$HAND" type veth peer name "$OTHER" netns hand
-  ip link set "$HAND" alias "$EVIL"
-  ip address add 10.8.0.1/24 dev "$HAND"; ip link set "$HAND" up
-  ip -n hand address add 10.8.0.2/24 dev "$OTHER"; ip -n hand link set "$OTHER" up
+  ip link add hand0 type veth peer name in0 netns hand
+  ip link set hand0 alias "$EVIL"
+  ip address add 10.8.0.1/24 dev hand0; ip link set hand0 up
+  ip -n hand address add 10.8.0.2/24 dev in0; ip -n hand link set in0 up
   ip -n hand route add default via 10.8.0.1
   iptables -t nat -A POSTROUTING -s 10.8.0.0/24 -m comment --comment "$EVIL" -j MASQUERADE
   mkdir -p /run/root/etc

@@ -6,6 +6,7 @@ import { statePathsOf } from '../../src/cli/environment.ts'
 import type { FollowedFlow, FollowOptions } from '../../src/insight/follow/flow-follower.ts'
 import { observeFlows } from '../../src/insight/follow/observe-flows.ts'
 import type { Story } from '../../src/insight/trace/story.ts'
+import type { FlowTuple } from '../../src/linux/conntrack/index.ts'
 import { LinuxKernel } from '../../src/linux/linux.ts'
 import { compileFilter } from '../../src/linux/packet/index.ts'
 import { SystemError } from '../../src/linux/sys/errno.ts'
@@ -13,6 +14,8 @@ import { Socket } from '../../src/linux/sys/socket.ts'
 import type { ResolvedSpace } from '../../src/space/spec/types.ts'
 import { readSpaceRecord } from '../../src/space/state/records.ts'
 import { openDescriptors, requireSandbox, run } from '../support/sandbox.ts'
+import { requireTool } from '../support/tools.ts'
+import { linesById, monitored, nftLinesById } from '../support/walk-monitor.ts'
 import { at, ping } from '../support/walk-stage.ts'
 
 requireSandbox()
@@ -165,6 +168,44 @@ describe('flows to the space', () => {
   })
 })
 
+describe('the packets of a story', () => {
+  requireTool('nft', 'conntrack')(
+    'passed the rules that nft(8) prints, and belong to connections that conntrack(8) lists',
+    async () => {
+      using server = at(inside, place => Socket.listen({ address: '192.168.45.3', port: 80 }, place))
+      let monitor = ''
+      const flows = await follow(() => {
+        monitor = monitored(() => {
+          expect(connect(host2, '192.168.1.32', 8080)).toBe('connected')
+          server.accept(1000)?.close()
+          expect(connect(inside, '192.168.1.15', 81)).toBe('ECONNREFUSED')
+          expect(ping('myspace', '192.168.1.15')).toBe(0)
+        })
+      })
+      expect(ends(flows)).toEqual(['in tcp answered', 'out tcp refused', 'out icmp answered'])
+      const theirs = nftLinesById(monitor)
+      const ours = flows.map(({ observation }) => linesById(observation.host.slice(0, 2)))
+      // A later packet may have the number of one of these.
+      for (const [id, lines] of ours.flatMap(item => [...item]))
+        expect((theirs.get(id) ?? []).join('\n')).toContain(lines.join('\n'))
+      expect(ours.map(item => item.size)).toEqual([2, 2, 2])
+      const listed = run('conntrack', ['-L']).replaceAll(/ +/g, ' ')
+      // A reset ends a connection that has hardly begun at once.
+      for (const { story } of flows.filter(item => item.story.end.outcome === 'answered')) {
+        const { original, reply } = story.connection ?? {}
+        expect(original).toBeDefined()
+        const side = (tuple: FlowTuple | undefined) =>
+          `src=${tuple?.source} dst=${tuple?.destination} ${
+            tuple?.icmp === undefined
+              ? `sport=${tuple?.sourcePort} dport=${tuple?.destinationPort}`
+              : `type=${tuple.icmp.type} code=${tuple.icmp.code} id=${tuple.icmp.id}`
+          }`
+        expect(listed).toContain(`${side(original)} ${side(reply)}`)
+      }
+    },
+  )
+})
+
 describe('what is dropped', () => {
   const rules = (text: string, where?: string) =>
     where === undefined
@@ -203,6 +244,22 @@ describe('what is dropped', () => {
       ])
     } finally {
       flush()
+    }
+  })
+
+  test('by routing is told with the reason, although the sender is told sooner', async () => {
+    run('ip', ['route', 'del', 'default'])
+    try {
+      const [flow, ...more] = await follow(() => expect(ping('myspace', '203.0.113.7')).toBe(1))
+      expect(more).toEqual([])
+      expect(flow?.story.end).toMatchObject({
+        outcome: 'dropped',
+        at: { packet: 'request', point: 'cable', hook: 'routing' },
+        reason: 'no route leads to 203.0.113.7 (ENETUNREACH), in this host',
+      })
+      expect(flow?.story.end.evidence).toContain('the sender was told by 192.168.45.2: network unreachable')
+    } finally {
+      run('ip', 'route add default via 192.168.1.1'.split(' '))
     }
   })
 

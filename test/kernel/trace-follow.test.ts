@@ -249,7 +249,8 @@ END
       natspace up -q myspace $article
       ${functions}
       state() { nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'; ip netns exec myspace nft list ruleset; }
-      instances() { ls /sys/kernel/tracing/instances 2>/dev/null | grep -c "natspace-$1-" || true; }
+      mkdir /run/tracing; mount -t tracefs none /run/tracing 2>/dev/null || true
+      instances() { ls /run/tracing/instances 2>/dev/null | grep -c "natspace-$1-" || true; }
       before=$(state)
       for signal in INT TERM KILL; do
         $executable trace myspace --follow >/dev/null 2>&1 & trace=$!; started $trace

@@ -24,8 +24,10 @@ state() {
     $where awk '$2 == 12 && $4 != "00000000"' /proc/net/netlink | wc -l
   done
 }
+# Addresses of IPv6 are not used before the kernel has asked whether somebody has them.
+settle_addresses() { for attempt in $(seq 500); do ip -6 address | grep -q tentative || return 0; sleep 0.02; done; }
 at_work() { nft list tables | grep -q "natspace-trace-$1" || [ $(wc -l </proc/net/packet) -gt 1 ]; }
-settled() { for attempt in $(seq 500); do [ "$(state)" = "$before" ] && return 0; sleep 0.02; done; return 1; }
+settled() { for attempt in $(seq 25); do [ "$(state)" = "$before" ] && return 0; sleep 0.02; done; return 1; }
 leaves() {
   signal=$1; shift
   before=$(state)
@@ -33,7 +35,11 @@ leaves() {
   child=$!
   for attempt in $(seq 500); do at_work $child && break; sleep 0.02; done
   at_work $child || echo "it did not begin: $(cat /run/output)"
-  kill -$signal $child
+  # A shell without job control has its children ignore SIGINT until they ask for it.
+  for attempt in $(seq 100); do
+    kill -$signal $child 2>/dev/null || break
+    sleep 0.05
+  done
   status=0; wait $child || status=$?
   if settled; then echo "$signal $status"; else
     echo "$signal $status, and this is left:"; state >/run/after; echo "$before" | diff - /run/after || true
@@ -42,7 +48,7 @@ leaves() {
 `
 
 const onHost = (script: string): string =>
-  expectOnNewHost(`${functions}\nnatspace up -q myspace $article\n${script}`).trim()
+  expectOnNewHost(`${functions}\nnatspace up -q myspace $article\nsettle_addresses\n${script}`).trim()
 
 /** Exit statuses: as of a program that a signal has ended. */
 const ended = 'INT 130\nTERM 143\nHUP 129\nKILL 137'

@@ -308,10 +308,16 @@ describe('other natspace commands', () => {
       wait_for '"change":"down"' 7
       snapshot >/run/after
       diff /run/before /run/after && echo EQUAL
+      # The state folder is another one now.
+      natspace up -q myspace $article
+      wait_for '"change":"up"' 8
+      nft flush ruleset
+      wait_for '"event":"repaired"' 2
+      natspace status >/dev/null
       stop_watch
       cat /run/log`)
     expect(output).toContain('EQUAL')
-    expect(parse(output).filter(({ event }) => event === 'repaired')).toHaveLength(1)
+    expect(parse(output).filter(({ event }) => event === 'repaired')).toHaveLength(2)
   })
 })
 

@@ -15,6 +15,7 @@ import {
   u16,
   u32,
 } from '../../dist/lib/linux/netlink/index.js'
+import { libc } from '../../dist/lib/linux/sys/libc.js'
 
 const header = struct({ family: u8, pad: u8, type: u16, index: i32, flags: u32, change: u32 })
 const link = message('struct ifinfomsg', header, {
@@ -82,4 +83,17 @@ test('no descriptor is left open', () => {
   const before = count()
   for (let round = 0; round < 20; round++) Connection.open(NETLINK_ROUTE)[Symbol.dispose]()
   assert.equal(count(), before)
+})
+
+test('memory that the kernel maps is read and written where it is', () => {
+  const [readAndWrite, privateAndAnonymous, size] = [3, 0x22, 8192]
+  const address = libc().mmap(0, size, readAndWrite, privateAndAnonymous, -1, 0)
+  assert.ok(address > 0)
+  const bytes = new Uint8Array(libc().memory(address, size))
+  assert.equal(bytes.length, size)
+  bytes[5000] = 7
+  assert.equal(new Uint8Array(libc().memory(address, size))[5000], 7)
+  assert.equal(libc().munmap(address, size), 0)
+  // MAP_FAILED, as of a descriptor that is not open.
+  assert.equal(libc().mmap(0, size, readAndWrite, 2, 1_000_000, 0), -1)
 })

@@ -91,6 +91,25 @@ export const killAt = ({ name, nth, text }: KillPoint, args: readonly string[]):
   if (essence(last) !== text) throw new Error(`killed elsewhere: wanted ${text}, got ${essence(last)}`)
 }
 
+/**
+ * Sends the command another signal as it enters that call, which is carried out; or as it enters every later one of that
+ * name, too. Returns the exit status. Throws when a signal ended it.
+ */
+export const signalAt = (
+  { name, nth }: KillPoint,
+  args: readonly string[],
+  signal: NodeJS.Signals,
+  often: 'once' | 'and every later one' = 'once',
+): number => {
+  const when = often === 'once' ? `${nth}` : `${nth}+`
+  const { status } = underStrace(
+    ['-e', `trace=${name}`, '-e', `inject=${name}:signal=${signal}:when=${when}`],
+    args,
+  )
+  if (status === null) throw new Error(`natspace ${args.join(' ')} was ended by ${signal}`)
+  return status
+}
+
 /** A call without what differs from run to run: numbers, descriptors, addresses of memory, and its result. */
 const essence = (line: string): string =>
   line

@@ -18,7 +18,7 @@ const followers = (): number =>
     .length
 
 /** What `nft monitor trace` prints while `action` runs. */
-const monitored = (action: () => void): string => {
+export const monitored = (action: () => void): string => {
   const file = '/run/walk-monitor'
   const output = openSync(file, 'w')
   const before = followers()
@@ -72,6 +72,36 @@ export const nftLines = (text: string): string[] =>
     .split('\n')
     .filter(line => / (rule|policy) /.test(line) && !line.includes(' natspace-trace-'))
     .map(line => line.replace(/ counter packets \d+ bytes \d+/, '').trim())
+
+/** The same of packets that were put together, by the packet's number: rules that applied, and policies. */
+export const linesById = (packets: readonly TracedPacket[]): Map<string, string[]> =>
+  new Map(
+    packets.map(({ id, hooks }) => [
+      id.toString(16).padStart(8, '0'),
+      hooks.flatMap(({ visits }) =>
+        visits.flatMap(({ family, table, chain, rules, decidedBy, verdict }) => [
+          ...rules.map(item => {
+            const said = [
+              item.verdict.name,
+              ...(item.verdict.chain === undefined ? [] : [item.verdict.chain]),
+            ]
+            return `${family} ${table} ${item.chain} rule ${item.rule?.text} (verdict ${said.join(' ')})`
+          }),
+          ...(decidedBy === 'policy' ? [`${family} ${table} ${chain} policy ${verdict}`] : []),
+        ]),
+      ),
+    ]),
+  )
+
+/** What nft printed, by the packet's number. */
+export const nftLinesById = (text: string): Map<string, string[]> => {
+  const found = new Map<string, string[]>()
+  for (const line of nftLines(text)) {
+    const [, id = '', rest = ''] = /^trace id (\w+) (.*)$/.exec(line) ?? []
+    found.set(id, [...(found.get(id) ?? []), rest])
+  }
+  return found
+}
 
 const stepsOf = (events: readonly TraceEvent[]): TraceStep[] =>
   events.map(event => {

@@ -33,7 +33,7 @@ test('commands', () => {
   expect(complete('natspace', '')).toEqual(expect.arrayContaining([...commandNames, 'help', '--json']))
   expect(complete('natspace', 'pl')).toEqual(['plan'])
   expect(complete('natspace', '-j', '--color', 'never', 'st')).toEqual(['status'])
-  expect(complete('natspace', 'help', 'ex')).toEqual(['exec', 'explain'])
+  expect(complete('natspace', 'help', 'ex')).toEqual(['exec', 'export', 'explain'])
 })
 
 test('options of the command, and their values', () => {

@@ -1,6 +1,7 @@
 import { FlowFollower, type FollowNews, type FollowOptions } from '../../insight/follow/flow-follower.ts'
 import type { TraceFileWriter } from '../../insight/trace/saved.ts'
 import type { Kernel } from '../../linux/kernel.ts'
+import { NamespaceError } from '../../linux/sys/namespace.ts'
 import { NatspaceError } from '../../space/errors.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { expectWorkOn } from '../jit.ts'
@@ -55,8 +56,7 @@ export const followFlows = async (request: FollowRequest): Promise<number> => {
   const isGone = goneTest(kernel, space)
   let ending: Ending | undefined
   while (ending === undefined) {
-    for (const news of follower.turn()) teller.tell(news)
-    ending = endingOf(teller, running, follower, signalled, isGone)
+    ending = turn(follower, teller, isGone) ?? endingOf(teller, running, follower, signalled, isGone)
     if (ending !== undefined) break
     follower.wait(slice)
     await pause(gathering)
@@ -66,6 +66,21 @@ export const followFlows = async (request: FollowRequest): Promise<number> => {
   if (running !== undefined) await ended(running)
   if (ending === 'gone') throw wentDown(space.name, teller.tally)
   return signalled() ?? (teller.tally.hasFault ? foundDrop : (running?.status ?? 0))
+}
+
+/** Reads and tells what has come. With the namespace what is asked for there goes away. */
+const turn = (
+  follower: FlowFollower,
+  teller: Teller,
+  isGone: (now?: 'now') => boolean,
+): Ending | undefined => {
+  try {
+    for (const news of follower.turn()) teller.tell(news)
+    return undefined
+  } catch (error) {
+    if (error instanceof NamespaceError && isGone('now')) return 'gone'
+    throw error
+  }
 }
 
 const endingOf = (
@@ -93,16 +108,19 @@ const pause = (milliseconds: number): Promise<void> =>
     setTimeout(resolve, milliseconds)
   })
 
-/** Whether the cable that was there at first is gone. Asks now and then. */
-const goneTest = (kernel: Kernel, { hostInterface }: ResolvedSpace): (() => boolean) => {
+/** Whether the namespace, or the cable that was there at first, is gone. Asks now and then, or `now`. */
+const goneTest = (
+  kernel: Kernel,
+  { hostInterface, namespacePath }: ResolvedSpace,
+): ((now?: 'now') => boolean) => {
   const index = () => kernel.links(undefined).find(({ name }) => name === hostInterface)?.index
   const first = index()
   let lookedAt = performance.now()
-  return () => {
+  return mode => {
     const now = performance.now()
-    if (now - lookedAt < lookEvery) return false
+    if (mode === undefined && now - lookedAt < lookEvery) return false
     lookedAt = now
-    return index() !== first
+    return index() !== first || kernel.namespaceState(namespacePath) !== 'present'
   }
 }
 

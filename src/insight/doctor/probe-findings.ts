@@ -2,6 +2,7 @@ import { neighbourState } from '../../linux/rtnetlink/neighbour.ts'
 import type { StoryEvent } from '../trace/events.ts'
 import type { Story } from '../trace/story.ts'
 import type { FaultCode } from './catalogue.ts'
+import { markClash } from './checks/marks.ts'
 import { usesIptables } from './checks/translation.ts'
 import type { Facts } from './facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf } from './finding.ts'
@@ -16,49 +17,56 @@ export const probeFindings = (facts: Facts, story: Story, isChosen: boolean): Ch
   const { outcome, reason } = story.end
   if (outcome === 'answered') return resultOf([], `a probe: ${reason}`)
   const stop = story.events.find(event => event.kind === 'chain' && isStop(event))
-  if (stop !== undefined && outcome === 'dropped') return resultOf([ruleFinding(facts, story, stop)])
+  if (stop !== undefined && outcome === 'dropped') {
+    const packet = stop.packet === 'request' ? 'the probe was' : 'the answer was'
+    return resultOf([ruleFinding(facts, story, stop, packet)])
+  }
   return resultOf([outsideFinding(facts, story, isChosen) ?? endFinding(facts, story)])
 }
 
-const isStop = ({ verdict }: StoryEvent): boolean => verdict !== undefined && verdict !== 'accept'
+export const isStop = ({ verdict }: StoryEvent): boolean => verdict !== undefined && verdict !== 'accept'
 
-const sayings = ({ end, notes }: Story): string[] => [...end.evidence, ...notes]
+/** What is told of a packet: of one that was sent, or of one that would be. */
+type Told = Pick<Story, 'events' | 'notes'> & { end: { reason: string; evidence: string[] } }
 
-const ruleFinding = (facts: Facts, story: Story, stop: StoryEvent): Finding => {
+const sayings = ({ end, notes }: Told): string[] => [...end.evidence, ...notes]
+
+/** The rule or policy that stopped a packet, or would. */
+export const ruleFinding = (facts: Facts, story: Told, stop: StoryEvent, packet: string): Finding => {
   const { chain, rule, decidedBy } = stop
   const name =
     chain === undefined ? 'a chain' : `${chain.family} ${chain.table} ${chain.name} (${chain.owner})`
-  const code = codeOf(facts, story, stop)
+  const clash = markClash(facts, stop)
   const isOwn = chain?.program === 'natspace' && chain.table === 'natspace'
   return {
-    code,
-    what: `${packetWords(stop)} was stopped at ${stop.interface ?? 'the hook'}: ${story.end.reason}`,
+    code: clash === undefined ? codeOf(facts, story, stop) : 'NAT-MARKCLASH',
+    what: `${packet} stopped at ${stop.interface ?? 'the hook'}: ${story.end.reason}`,
     evidence: [
       decidedBy === 'policy' ? `the policy of ${name}` : `${name}: ${rule ?? 'a rule that is gone'}`,
+      ...(clash ?? []),
       ...sayings(story),
     ],
-    fix: isOwn ? noFix : acceptFix(facts, stop),
+    fix: isOwn || clash !== undefined ? noFix : acceptFix(facts, stop),
   }
 }
-
-const packetWords = ({ packet }: StoryEvent): string => (packet === 'request' ? 'the probe' : 'the answer')
 
 const vpn = /wireguard|wg-quick|tailscale|nordvpn|mullvad|protonvpn|openvpn|vpn/i
 
 /** The code of a drop: by whose rule it was, and where it stood. */
-const codeOf = (
-  { seen }: Facts,
-  story: Story,
-  { chain, hook, packet, interface: name }: StoryEvent,
-): FaultCode => {
+const codeOf = (facts: Facts, story: Told, stop: StoryEvent): FaultCode => {
+  const { chain, hook, packet, interface: name } = stop
   const { program, table = '', name: base = '' } = chain ?? {}
   if (program === 'natspace') return 'POLICY'
+  if (isDirectAccess(facts, stop)) return 'FW-RAWDROP'
   if (program === 'docker') return hook === 'prerouting' ? 'FW-RAWDROP' : 'FW-DOCKER'
   if (program === 'ufw') return hook === 'input' ? 'FW-UFW-IN' : 'FW-UFW-FWD'
   if (program === 'firewalld') {
     if (table === 'firewalld_policy_drop') return 'FW-RELOADING'
-    const strict = /^\s*StrictForwardPorts\s*=\s*yes/im.test(seen.file('/etc/firewalld/firewalld.conf') ?? '')
-    return strict && /dnat/i.test(base) ? 'FW-FWD-STRICT' : 'FW-FWD-ZONE'
+    const isOfTranslated = stop.rules.some(rule => /dnat/i.test(`${rule.chain} ${rule.text}`))
+    const conf = facts.seen.file('/etc/firewalld/firewalld.conf') ?? ''
+    return isOfTranslated && /^\s*StrictForwardPorts\s*=\s*yes/im.test(conf)
+      ? 'FW-FWD-STRICT'
+      : 'FW-FWD-ZONE'
   }
   if (vpn.test(`${table} ${base} ${program ?? ''}`)) return 'FW-KILLSWITCH'
   const oursBefore = story.events.some(
@@ -72,6 +80,15 @@ const codeOf = (
   )
   return oursBefore && table !== 'filter' ? 'FW-PRIO' : 'FW-DROP'
 }
+
+/** Docker's rules against what comes to a container by another link than its bridge stand in a table without a sign of it. */
+const isDirectAccess = (facts: Facts, { hook, chain, rule = '' }: StoryEvent): boolean =>
+  hook === 'prerouting' &&
+  chain?.table === 'raw' &&
+  /\bdaddr\b.*\biifname != |-d \S+ ! -i /.test(rule) &&
+  facts
+    .ruleset(undefined)
+    .tables.some(table => table.chains.some(item => /^DOCKER(-|$)/.test(item.name)))
 
 /** Accepts the packets of the cable in front of what stops them, in the language in which the rules are. */
 const acceptFix = (facts: Facts, stop: StoryEvent): Finding['fix'] => {

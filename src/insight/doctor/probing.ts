@@ -27,7 +27,7 @@ export const probeStory = async (
 }
 
 /** A namespace that somebody else connected, as far as tracing has to know it: its links and addresses. */
-const asSpace = (facts: Facts): ResolvedSpace | undefined => {
+export const asSpace = (facts: Facts): ResolvedSpace | undefined => {
   const { subject, cable, router, inside } = facts
   if (subject.space !== undefined && cable.bridge === undefined) return subject.space
   if (cable.inner === undefined || router === undefined || facts.source === undefined) return undefined

@@ -136,6 +136,14 @@ describe('a flow', () => {
     expect(told(book.due(100))).toEqual([[1, 1, 'refused', false]])
   })
 
+  test('that is refused before the host is seen to have had it waits for that', () => {
+    const book = bookFor()
+    book.take('inside', [sent(1), received(1, { tcpFlags: RST | ACK })], 0)
+    expect(book.due(300)).toEqual([])
+    book.take('host', [forwarded(1, vanished)], 301)
+    expect(told(book.due(400))).toEqual([[1, 1, 'stopped', false]])
+  })
+
   test('that is dropped later is told a second time, and no third', () => {
     const book = bookFor()
     const later = () =>

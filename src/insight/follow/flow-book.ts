@@ -27,6 +27,8 @@ const mostWaiting = 1000
 /** How long they do, and what still may come when a flow is answered, and when it was stopped. Milliseconds. */
 const patience = 250
 const settling = { answered: 15, refused: 15, stopped: 80 }
+/** A packet that vanished is known to have done so only after a while. */
+const vanishing = 350
 
 type Place = 'inside' | 'host'
 type Waiting = { place: Place; packet: TimedPacket; since: number }
@@ -211,7 +213,9 @@ export class FlowBook {
     const progress = progressOf(flow, joined)
     if (progress === 'open' || flow.isEnding) return
     flow.isEnding = true
-    flow.dueAt = Math.min(flow.dueAt, now + settling[progress])
+    // Who refuses has seen the request: where this host has not, it is still to come.
+    const isIncomplete = progress === 'refused' && joined.request.host === undefined
+    flow.dueAt = Math.min(flow.dueAt, now + (isIncomplete ? vanishing : settling[progress]))
   }
 
   /** A packet of the request in the space tells how it left its socket. */

@@ -15,7 +15,7 @@ export const visitOf = (step: ChainOutcome, place: DoubtPlace): ChainVisit => {
   const decidedBy = possible.length > 1 ? undefined : step.decidedBy
   const table = place.ruleset.tables.find(item => item.family === family && item.name === step.table)
   const chain = table?.chains.find(({ name }) => name === step.chain)
-  const rules = step.visits.flatMap(({ by, match, verdict: said }): RuleVisit[] =>
+  const rules = surelyMet(step).flatMap(({ by, match, verdict: said }): RuleVisit[] =>
     match === true && said !== undefined
       ? [{ chain: by.chain, handle: by.rule.handle, rule: tracedRule(by, place), verdict: said }]
       : [],
@@ -35,6 +35,12 @@ export const visitOf = (step: ChainOutcome, place: DoubtPlace): ChainVisit => {
     decidedBy: isPolicy ? 'policy' : rules.findLast(rule => rule.handle === handle),
     header: undefined,
   }
+}
+
+/** Where there are several ways, no rule behind the one at which they part is met for certain. */
+const surelyMet = ({ visits, possible }: ChainOutcome): ChainOutcome['visits'] => {
+  const parting = possible.length > 1 ? visits.findIndex(({ match }) => match === 'unknown') : -1
+  return parting < 0 ? visits : visits.slice(0, parting)
 }
 
 const tracedRule = (by: RuleRef, { ruleset, interfaceNames }: DoubtPlace): RuleVisit['rule'] => {

@@ -4,7 +4,6 @@ import {
   evaluateHook,
   natPriority,
   type Outcome,
-  type Packet,
   type RuleRef,
 } from '../../linux/nftables/evaluate/index.ts'
 import type { HookName } from '../../linux/nftables/index.ts'
@@ -12,9 +11,9 @@ import type { StoryEvent } from '../trace/events.ts'
 import type { HeaderChange } from '../walk/header-change.ts'
 import type { ChainVisit } from '../walk/steps.ts'
 import { chainEvent, emptyEvent, visitOf } from './chain-event.ts'
+import { described } from './described.ts'
 import { doubtsOf, type RuleDoubt } from './doubts.ts'
 import type { PlaceFacts } from './facts.ts'
-import { fibAnswers } from './fib.ts'
 import type { Refusal } from './settings.ts'
 import { type Tracking, tracksConnections } from './tracking.ts'
 import { type LinksOnWay, translateWire } from './translation.ts'
@@ -158,7 +157,7 @@ export class Passage {
       const outcome = this.#ask(hook, links, { chains: (one, other) => one === table && other === chain })
       const stop = this.#stopOf(hook, outcome, links)
       const before = { wire: this.wire, mark: this.mark }
-      const unknown = stop === undefined ? this.#take(outcome) : undefined
+      const unknown = stop === undefined ? this.#take(hook, outcome) : undefined
       const changes: HeaderChange[] = [
         ...wireChanges(before.wire, this.wire),
         ...(before.mark === this.mark || before.mark === undefined
@@ -234,50 +233,20 @@ export class Passage {
         ...(device === undefined ? {} : { device }),
         ...(assume === undefined ? {} : { assume: (rule: RuleRef) => assume(at, rule) }),
       },
-      this.#described(hook, links),
+      described(this.#context, { hook, links, wire: this.wire, mark: this.mark, packet: this.#packet }),
     )
   }
 
-  /** The packet in the words of the evaluator. */
-  #described(hook: HookName, { input, output }: LinksOnWay): Packet {
-    const { tracking, facts } = this.#context
-    const { icmpId: _icmpId, ...wire } = this.wire
-    const { original, source, destination } = tracking
-    const state = hook === 'ingress' ? 'invalid' : tracking.state
-    return {
-      ...wire,
-      ...(input === undefined
-        ? {}
-        : {
-            iifname: input.name,
-            iif: input.index,
-            ...(input.kind === undefined ? {} : { iifkind: input.kind }),
-          }),
-      ...(output === undefined
-        ? {}
-        : {
-            oifname: output.name,
-            oif: output.index,
-            ...(output.kind === undefined ? {} : { oifkind: output.kind }),
-          }),
-      pkttype: 0,
-      ...(state === undefined ? {} : { ctState: state }),
-      ctDirection: this.#packet === 'reply' ? 'reply' : 'original',
-      ctStatus: { snat: source !== undefined, dnat: destination !== undefined },
-      ...(tracking.mark === undefined ? {} : { ctMark: tracking.mark }),
-      ...(this.mark === undefined ? {} : { mark: this.mark }),
-      ...(original === undefined ? {} : { ctOriginal: endsOf(original) }),
-      fib: fibAnswers(facts),
-    }
-  }
-
   /** Takes over what chains made of the packet; returns the name of a field of which nobody knows what it became. */
-  #take({ after, written }: Outcome): string | undefined {
+  #take(hook: HookName, { after, written }: Outcome): string | undefined {
     const { tracking } = this.#context
     this.#written = written
     this.mark = after.mark
-    tracking.mark = after.ctMark
-    tracking.state = after.ctState
+    // In front of connection tracking there is no state that could be kept.
+    if (hook !== 'ingress') {
+      tracking.mark = after.ctMark
+      tracking.state = after.ctState
+    }
     const { source, destination, sourcePort, destinationPort, ttl, dscp, protocol } = after
     if (source === undefined) return 'source'
     if (destination === undefined) return 'destination'
@@ -334,15 +303,3 @@ export class Passage {
 }
 
 const outward: readonly string[] = ['postrouting', 'output', 'egress']
-
-const endsOf = ({
-  source,
-  destination,
-  sourcePort,
-  destinationPort,
-}: Wire): NonNullable<Packet['ctOriginal']> => ({
-  source,
-  destination,
-  ...(sourcePort === undefined ? {} : { sourcePort }),
-  ...(destinationPort === undefined ? {} : { destinationPort }),
-})

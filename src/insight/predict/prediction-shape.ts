@@ -1,13 +1,4 @@
-import {
-  type Check,
-  either,
-  list,
-  maybe,
-  number,
-  object,
-  oneOf,
-  text,
-} from '../trace/checked.ts'
+import { type Check, either, list, maybe, number, object, oneOf, text } from '../trace/checked.ts'
 import type { StoryEvent, StoryRule } from '../trace/events.ts'
 import type { Sighting, StoryPoint } from '../trace/points.ts'
 import { changedField, header, headerChange, hookName, tuple } from '../trace/saved-shapes.ts'

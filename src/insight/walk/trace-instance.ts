@@ -218,15 +218,15 @@ const setFilter = (event: string, path: string, filter: string): void => {
 
 /** Names of the instances of processes that are gone; [] where nobody may look, as then nobody made one. */
 export const leftTraceInstances = (): string[] =>
-  withTracefs(root =>
-    namesIn(`${root}/instances`).filter(name => {
-      const process = instancePattern.exec(name)?.[1]
-      return process !== undefined && statusOf(`/proc/${process}`) === undefined
-    }),
-  )
+  withTracefs(root => namesIn(`${root}/instances`).filter(isLeft))
+
+const isLeft = (name: string): boolean => {
+  const process = instancePattern.exec(name)?.[1]
+  return process !== undefined && statusOf(`/proc/${process}`) === undefined
+}
 
 /** Removes them; returns the names of those that are gone now. Throws SystemError. Equivalent to: `rmdir …/tracing/instances/…` */
-export const removeTraceInstances = (): string[] => withTracefs(removeLeftInstances)
+export const removeTraceInstances = (): string[] => withTracefs(root => removeLeftInstances(root, isLeft))
 
 const withTracefs = (action: (root: string) => string[]): string[] => {
   let opened: ReturnType<typeof openTracefs> | undefined
@@ -245,21 +245,22 @@ const withTracefs = (action: (root: string) => string[]): string[] => {
 }
 
 /** Removes the instances of processes that were killed; returns their names. */
-const removeLeftInstances = (root: string): string[] => {
+const removeLeftInstances = (
+  root: string,
+  isMeant = (name: string): boolean => instancePattern.test(name),
+): string[] => {
   let names: string[] = []
   unlessForbidden(() => {
     names = namesIn(`${root}/instances`)
   })
-  return names
-    .filter(name => instancePattern.test(name))
-    .filter(name => {
-      try {
-        removeFolder(`${root}/instances/${name}`)
-        return true
-      } catch (error) {
-        // In use by a living process, or removed by another that starts or ends at this moment.
-        if (isGone(error) || isBusy(error)) return false
-        throw error
-      }
-    })
+  return names.filter(isMeant).filter(name => {
+    try {
+      removeFolder(`${root}/instances/${name}`)
+      return true
+    } catch (error) {
+      // In use by a living process, or removed by another that starts or ends at this moment.
+      if (isGone(error) || isBusy(error)) return false
+      throw error
+    }
+  })
 }

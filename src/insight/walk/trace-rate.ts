@@ -29,9 +29,6 @@ export type MarkRate = {
   others: number
 }
 
-/** Told by the rule that counts what was left out. */
-export const leftOutComment = 'left out'
-
 /** The rules that mark, in order; each a list of statements. `isTracked`: connection tracking has seen the packet. Pure. */
 export const marks = (
   rate: MarkRate | undefined,
@@ -47,8 +44,8 @@ export const marks = (
   const tcp = match(meta('l4proto'), PROTOCOL_NUMBER.tcp)
   const others = match(meta('l4proto'), PROTOCOL_NUMBER.tcp, '!=')
   const ends = upTo(rate.ends, tcp, match(payload('tcp', 'flags'), ['fin', 'syn', 'rst']))
-  // What comes second sees the rest.
-  if (byConnection && !isTracked) return [ends, upTo(rate.others, others)]
+  // What is left out here is seen behind connection tracking, but for what is dropped before it.
+  if (byConnection && !isTracked) return [ends, upTo(rate.others)]
   if (!isTracked) return [ends, upTo(rate.beginnings, others), upTo(rate.others), [counter()]]
   return [
     ends,

@@ -9,6 +9,8 @@ import { validateSpec } from '../../space/spec/validate.ts'
 import { articleSpace } from '../../space/text/article-space.ts'
 import { experimentRawSpec } from '../experiment-spec.ts'
 import { labFailed, network } from '../places.ts'
+import { connectByHand } from './hand-made.ts'
+import { Pretence } from './pretence.ts'
 import type { Scenario } from './scenario.ts'
 import { World } from './world.ts'
 
@@ -29,30 +31,37 @@ export const playScenario = (context: Context, scenario: Scenario): Promise<Play
 
 /** The same with several faults at once; the first one says what is asked. */
 export const playTogether = async (context: Context, scenarios: readonly Scenario[]): Promise<Played> => {
-  const { kernel, paths } = context
-  const specOf = (spec: RawSpec) => validateSpec(network.space.name, { ...experimentRawSpec, ...spec })
-  const bringUp = async (spec: RawSpec): Promise<Subject & { space: ResolvedSpace }> => {
-    const [space] = (await up(context, [specOf(spec)])).plan.spaces
+  const pretence = new Pretence()
+  const { paths } = context
+  const kernel = pretence.over(context.kernel)
+  const { to = host2, inbound, byHand } = scenarios[0] ?? {}
+  // The space is not there yet: only what is outside of it can be prepared.
+  const worlds: World[] = []
+  const newWorld = (space: ResolvedSpace = articleSpace): World => {
+    const world = new World(kernel, space, pretence)
+    worlds.push(world)
+    return world
+  }
+  const connect = async (spec: RawSpec): Promise<Subject> => {
+    if (byHand !== undefined) return connectByHand(newWorld(), byHand)
+    const asked = validateSpec(network.space.name, { ...experimentRawSpec, ...spec })
+    const [space] = (await up({ ...context, kernel }, [asked])).plan.spaces
     if (space === undefined) throw labFailed('up made no space')
     return { name: space.name, path: space.namespacePath, space }
   }
-  const { to = host2, inbound } = scenarios[0] ?? {}
-  // The space is not there yet: only what is outside of it can be prepared.
-  const worlds = [new World(kernel, articleSpace)]
   const heal = () => {
     for (const world of worlds.splice(0).reverse()) world.heal()
   }
   try {
-    for (const { before } of scenarios) before?.(worlds[0] as World)
-    const subject = await bringUp(Object.assign({}, ...scenarios.map(({ spec }) => spec)))
-    const world = new World(kernel, subject.space)
-    worlds.push(world)
+    const before = newWorld()
+    for (const scenario of scenarios) scenario.before?.(before)
+    const subject = await connect(Object.assign({}, ...scenarios.map(({ spec }) => spec)))
+    const world = newWorld(subject.space)
     for (const scenario of scenarios) scenario.inject(world)
     const asked = { to, patience, ...(inbound === undefined ? {} : { inbound }) }
     const found = await diagnose(kernel, paths, subject, asked)
     heal()
-    const healed = await bringUp({})
-    return { found, healed: await diagnose(kernel, paths, healed, { to: host2, patience }) }
+    return { found, healed: await diagnose(kernel, paths, await connect({}), { to: host2, patience }) }
   } finally {
     heal()
     await down(context, [network.space.name])

@@ -1,5 +1,6 @@
 import type { FaultCode } from '../../insight/doctor/catalogue.ts'
 import type { Inbound } from '../../insight/doctor/checks/ports.ts'
+import type { Diagnosis } from '../../insight/doctor/diagnose.ts'
 import type { Destination } from '../../insight/doctor/facts.ts'
 import type { RawSpec } from '../../space/spec/types.ts'
 import type { World } from './world.ts'
@@ -10,6 +11,13 @@ export type Scenario = {
   code: FaultCode
   /** What is done, in a line. Several of one code are told apart by it. */
   title: string
+  /**
+   * The namespace is connected by hand and natspace knows nothing of it: by a cable of its own, or by a bridge that it
+   * shares. Left out: natspace makes it.
+   */
+  byHand?: 'cable' | 'bridge'
+  /** It is only a possibility, which the doctor tells as a note: nothing else may be named. */
+  isNote?: true
   /** What the space has beside the experiment's own spec. */
   spec?: RawSpec
   /** Where the doctor sends its probe; by default an echo to host2. */
@@ -20,3 +28,9 @@ export type Scenario = {
   /** Makes the fault, in the living space. */
   inject(world: World): void
 }
+
+/** What of a diagnosis answers the question of a scenario: the causes, or, for a possibility, the note of its code. */
+export const namedBy = ({ code, isNote }: Scenario, { causes, notes }: Diagnosis): FaultCode[] => [
+  ...causes.map(cause => cause.code),
+  ...(isNote && notes.some(note => note.code === code) ? [code] : []),
+]

@@ -1,6 +1,6 @@
 import type { Change, Where } from '../../linux/change.ts'
 import { ChangeError } from '../../linux/change.ts'
-import type { Kernel } from '../../linux/kernel.ts'
+import type { Kernel, NamespaceState } from '../../linux/kernel.ts'
 import type { Request } from '../../linux/netlink/connection.ts'
 import { Connection } from '../../linux/netlink/connection.ts'
 import type { ChainSpec, NftCommand, Statement } from '../../linux/nftables/index.ts'
@@ -12,6 +12,7 @@ import { openNamespace } from '../../linux/sys/namespace.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { carefulFirewall } from '../firewall.ts'
 import { labFailed, places } from '../places.ts'
+import { Pretence } from './pretence.ts'
 
 /** A table that somebody else might have: chains with their rules. */
 export type ForeignTable = {
@@ -27,11 +28,13 @@ export type ForeignTable = {
 export class World {
   readonly kernel: Kernel
   readonly space: ResolvedSpace
+  readonly #pretence: Pretence
   readonly #undo: (() => void)[] = []
 
-  constructor(kernel: Kernel, space: ResolvedSpace) {
+  constructor(kernel: Kernel, space: ResolvedSpace, pretence: Pretence = new Pretence()) {
     this.kernel = kernel
     this.space = space
+    this.#pretence = pretence
   }
 
   /** The namespace of the space. */
@@ -74,7 +77,40 @@ export class World {
     const before = this.kernel.sysctl(where, key)
     this.change({ type: 'sysctl.set', where, key, value })
     if (before !== undefined)
-      this.later(() => this.#quietly({ type: 'sysctl.set', where, key, value: before }))
+      this.later(() => this.quietly({ type: 'sysctl.set', where, key, value: before }))
+  }
+
+  /** A file that the doctor reads in the place of what is there; undefined: it finds none. */
+  pretend(path: string, text: string | undefined): void {
+    this.#pretend(this.#pretence.files, path, text)
+  }
+
+  /** A setting that the doctor reads in the place of what is there. */
+  pretendSetting(where: Where, key: string, value: string | undefined): void {
+    this.#pretend(this.#pretence.sysctls, `${where ?? ''} ${key}`, value)
+  }
+
+  /** What the doctor finds at the path of a namespace. */
+  pretendState(path: string, state: NamespaceState): void {
+    this.#pretend(this.#pretence.states, path, state)
+  }
+
+  /** A process in a namespace, by files of /proc (proc(5)). */
+  pretendProcess(id: number, where: Where, files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) this.pretend(`/proc/${id}/${name}`, text)
+    const identity = this.kernel.namespaceIdentity(where)
+    if (identity !== undefined)
+      this.#pretend(this.#pretence.identities, `/proc/${id}/ns/net`, identity)
+  }
+
+  #pretend<T>(map: Map<string, T>, key: string, value: T): void {
+    map.set(key, value)
+    this.later(() => map.delete(key))
+  }
+
+  /** A number that no link of a namespace has. */
+  freeIndex(where: Where): number {
+    return Math.max(...this.kernel.links(where).map(({ index }) => index)) + 1
   }
 
   /** Sends requests of rtnetlink to a namespace; throws NetlinkError. */
@@ -114,7 +150,7 @@ export class World {
       const { name, index } = this.link(where, 'eth0')
       const change = { where, name, index, address, prefixLength: 64 }
       this.change({ type: 'address.add', ...change })
-      this.later(() => this.#quietly({ type: 'address.delete', ...change }))
+      this.later(() => this.quietly({ type: 'address.delete', ...change }))
     }
   }
 
@@ -123,7 +159,7 @@ export class World {
     const port = `${name}-port`
     this.route(undefined, addLink('bridge', name))
     this.later(() => this.#try(() => this.route(undefined, deleteLink(this.link(undefined, name).index))))
-    const first = Math.max(...this.kernel.links(undefined).map(({ index }) => index)) + 1
+    const first = this.freeIndex(undefined)
     const end = (at: string, index: number) => ({
       where: undefined,
       name: at,
@@ -168,7 +204,7 @@ export class World {
       ),
     )
     this.later(() =>
-      this.#quietly({
+      this.quietly({
         type: 'nftables.commit',
         where,
         commands: [{ type: 'table.delete', ...place }],
@@ -182,7 +218,7 @@ export class World {
     this.nft(undefined, ...commands)
     this.later(() => {
       for (const table of ['filter', 'nat'])
-        this.#quietly({
+        this.quietly({
           type: 'nftables.commit',
           where: undefined,
           commands: [{ type: 'table.delete', family: 'ip', table }],
@@ -192,8 +228,8 @@ export class World {
     })
   }
 
-  /** What is gone already needs not be taken back. */
-  #quietly(change: Change): void {
+  /** Carries a change out; what is gone already needs not be taken back. */
+  quietly(change: Change): void {
     this.kernel.change([change])
   }
 

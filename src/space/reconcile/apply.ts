@@ -1,6 +1,7 @@
 import { type Change, ChangeError, type Outcome } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { LinuxKernel } from '../../linux/linux.ts'
+import { BatchError } from '../../linux/nftables/index.ts'
 import { type Ask, probe } from '../../linux/probe.ts'
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
@@ -115,7 +116,15 @@ const goneCodes: Partial<Record<Change['type'], readonly string[]>> = {
 }
 
 const isGone = (error: ChangeError): boolean =>
-  error.code !== undefined && (goneCodes[error.change.type]?.includes(error.code) ?? false)
+  error.code !== undefined &&
+  ((goneCodes[error.change.type]?.includes(error.code) ?? false) || isAllGone(error))
+
+/** Whether a batch found nothing of what it was to take away: somebody has flushed it. */
+const isAllGone = ({ change, cause }: ChangeError): boolean =>
+  change.type === 'nftables.commit' &&
+  cause instanceof BatchError &&
+  cause.refusals.length === change.commands.length &&
+  cause.refusals.every(({ error }) => error.code === 'ENOENT')
 
 /** What became of a removal. */
 export type Removed = {

@@ -36,13 +36,28 @@ export const cableResources = (
   isAdopted = false,
 ): Resource[] => [
   cableResource(space, alias, isAdopted),
-  rateResource(space, previous),
-  ...formerRoutes(space, previous),
-  ...hostAddressResources(space),
-  ...innerAddressResources(space),
-  openResource(space),
-  ...routesOf(space),
+  ...[
+    rateResource(space, previous),
+    ...formerRoutes(space, previous),
+    ...hostAddressResources(space),
+    ...innerAddressResources(space),
+    openResource(space),
+    ...routesOf(space),
+  ].map(resource => onOurCable(resource, space, alias)),
 ]
+
+/** Takes nothing off a cable that is not ours: one of the same name that somebody else made, or that is to be adopted. */
+const onOurCable = (
+  resource: Resource,
+  { hostInterface, namespacePath, interface: inner }: ResolvedSpace,
+  alias: string,
+): Resource => ({
+  ...resource,
+  remove(seen, planner) {
+    const ends = [seen.link(undefined, hostInterface), seen.link(namespacePath, inner)]
+    return ends.some(end => end?.alias === alias) ? resource.remove(seen, planner) : []
+  },
+})
 
 const routesOf = (space: ResolvedSpace): Resource[] => [
   ...routeResources(space),

@@ -49,9 +49,14 @@ export class Attempts {
     this.#retries.forget(name)
   }
 
+  /** Notes a repair that somebody undid before it was over. */
+  undone(name: string, resources: readonly string[], now: number): void {
+    this.#patience.repaired(name, resources, now)
+  }
+
   /** Notes a failure; returns after how many milliseconds it is tried again, and whether it was the first in a row. */
-  failed(name: string, now: number): { again: number; first: boolean } {
-    const again = this.#retries.failed(name, now)
+  failed(name: string, ofTheMoment: boolean, now: number): { again: number; first: boolean } {
+    const again = this.#retries.failed(name, ofTheMoment, now)
     return { again, first: this.#retries.isFirst(name) }
   }
 

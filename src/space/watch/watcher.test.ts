@@ -287,6 +287,32 @@ describe('what cannot be repaired', () => {
     expect(status(context)[0]?.healthy).toBe(true)
   })
 
+  test('a repair that is undone before it is over counts as undone', async () => {
+    const { kernel, context } = newHost()
+    await up(context, [article])
+    const openKernel = (): Kernel => {
+      const fresh = new FakeKernel(kernel.machine)
+      const { change } = fresh
+      fresh.change = changes => {
+        const outcomes = change.call(fresh, changes)
+        if (kernel.ruleset(undefined).tables.length > 0) meanwhile(kernel, [flush])
+        return outcomes
+      }
+      return fresh
+    }
+    meanwhile(kernel, [flush])
+    const { look, pass, watcher, events } = watcherOf(kernel, context, { openKernel })
+    const seen = [await look(nft)]
+    for (let attempt = 0; attempt < 10; attempt++) {
+      pass(2000)
+      await watcher.check()
+      seen.push(events())
+    }
+    expect(seen.flat().map(({ event }) => event)).toEqual(['failed', 'fight'])
+    expect(seen.flat()[0]).toMatchObject({ error: { code: 'VERIFY_FAILED' }, by: [{ name: 'nft' }] })
+    expect(status(context)[0]?.noted?.event).toBe('fight')
+  })
+
   test('a failure of the moment is tried again without a word', async () => {
     const { kernel, context } = newHost()
     await up(context, [article])

@@ -1,5 +1,6 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
+import { lostRace } from '../reconcile/apply.ts'
 import type { Drift } from '../reconcile/operation.ts'
 import type { Context } from '../reconcile/types.ts'
 import { readSpaceRecord, recordText, type StatePaths } from '../state/records.ts'
@@ -256,7 +257,7 @@ export class Watcher {
   }
 
   async #repair(context: Context, seen: Look, differing: readonly string[]): Promise<void> {
-    const resources = (name: string) => mendable(seen, name).map(({ resource }) => resource)
+    const resources = (name: string) => resourcesOf(seen, name)
     const hasSign = this.#noticed !== undefined
     const { names, held, due } = this.#attempts.sort(differing, resources, hasSign, this.#now())
     this.#dueAt(due)
@@ -302,7 +303,8 @@ export class Watcher {
   }
 
   #tellFailure(seen: Look, name: string, error: NatspaceError): void {
-    const { again, first } = this.#attempts.failed(name, this.#now())
+    if (isUndone(error)) this.#attempts.undone(name, resourcesOf(seen, name), this.#now())
+    const { again, first } = this.#attempts.failed(name, isOfTheMoment(error), this.#now())
     this.#dueAt(this.#now() + again)
     // The first failure is often a moment of somebody else's work.
     if (first) return
@@ -330,6 +332,14 @@ export class Watcher {
   }
 }
 
+/** Whether somebody else changed something while the repair ran; everything is as it was before. */
+const isOfTheMoment = (error: NatspaceError): boolean => isUndone(error) || lostRace(error)
+
+/** Whether somebody undid the repair while it was being verified. */
+const isUndone = (error: NatspaceError): boolean =>
+  error.code === 'VERIFY_FAILED' ||
+  (error.code === 'ROLLBACK_FAILED' && error.cause instanceof NatspaceError && isUndone(error.cause))
+
 const textsOf = ({ records }: Look): Map<string, string> =>
   new Map([...records].map(([name, record]) => [name, recordText(record)]))
 
@@ -338,6 +348,9 @@ const mendable = ({ shared, spaces }: Look, name: string): Drift[] => {
   const found = spaces.get(name)
   return found === undefined || found.isLost ? [] : [...shared, ...found.own]
 }
+
+const resourcesOf = (seen: Look, name: string): string[] =>
+  mendable(seen, name).map(({ resource }) => resource)
 
 /** All that differs about a space. */
 const wholeDrift = ({ shared, spaces }: Look, name: string): Drift[] => [

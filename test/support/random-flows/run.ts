@@ -135,18 +135,12 @@ const sendTo = (client: Socket): void => {
 const contradictions = ({ end }: Prediction, { guilty, packet, outcomes, where }: Judged): string[] => {
   const seen =
     guilty === undefined ? where : `${guilty.visit.family} ${guilty.visit.table} ${guilty.visit.chain}`
-  const said = `predicted ${end.outcome} at ${end.at.chain ?? end.at.hook ?? end.at.point}; seen ${outcomes.join(' or ')}: ${seen}`
-  if (
-    end.outcome === 'dropped' &&
-    where !== 'local' &&
-    !outcomes.some(outcome => outcome === 'dropped' || outcome === 'lost')
-  )
-    return [said]
-  if (
-    end.outcome === 'dropped' &&
-    guilty !== undefined &&
-    (end.at.chain !== seen || end.at.packet !== packet)
-  )
-    return [said]
-  return end.outcome === 'delivered' && guilty !== undefined ? [said] : []
+  const said = `predicted ${end.outcome} of the ${end.at.packet} at ${end.at.chain ?? end.at.hook ?? end.at.point}; seen ${outcomes.join(' or ')}: ${seen}`
+  if (end.outcome === 'delivered') return guilty === undefined ? [] : [said]
+  if (end.outcome !== 'dropped' || where === 'local') return []
+  // What would stop an answer is not met where none comes, or where a refusal comes instead.
+  if (end.at.packet === 'reply' && /^(silence|refusal|not on the wire|answer not heard)$/.test(where))
+    return []
+  if (!outcomes.some(outcome => outcome === 'dropped' || outcome === 'lost')) return [said]
+  return guilty !== undefined && (end.at.chain !== seen || end.at.packet !== packet) ? [said] : []
 }
