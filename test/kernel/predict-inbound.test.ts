@@ -128,7 +128,7 @@ describe('a visitor of a published port', () => {
     ['space', 'input', 'filter', 'tcp dport 80 drop', 'request'],
     ['space', 'output', 'filter', 'tcp sport 80 drop', 'reply'],
     ['host', 'forward', 'filter - 10', 'ct direction reply drop', 'reply'],
-    ['host', 'postrouting', 'srcnat + 50', 'tcp sport 8080 drop', 'reply'],
+    ['host', 'postrouting', 'srcnat + 50', 'oifname "up0" tcp sport 8080 drop', 'reply'],
   ])('is stopped in the %s at %s, %s: %s', async (where, hook, priority, text, packet) => {
     using _server = at(inside, place => Socket.listen({ address: '192.168.45.3', port: 80 }, place))
     rule(

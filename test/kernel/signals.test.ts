@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -87,7 +88,7 @@ describe('a signal in the middle', () => {
     const holder = spawn('flock', ['/run/natspace/lock', 'sh', '-c', 'echo held; read line'])
     await new Promise(resolve => holder.stdout.once('data', resolve))
     const waiting = spawn(executable, article, { stdio: ['ignore', 'ignore', 'pipe'] })
-    await until(() => run('sh', ['-c', `ls -l /proc/${waiting.pid}/fd`]).length > 0 && opens(waiting.pid))
+    await until(() => heedsInterrupt(waiting.pid))
     const ended = exitOf(waiting)
     waiting.kill('SIGINT')
     expect(await ended).toBe(130)
@@ -175,8 +176,11 @@ exec ${real}/"\${0##*/}" "$@"
   )
 })
 
-const opens = (pid: number | undefined): boolean =>
-  run('sh', ['-c', `grep -c . /proc/${pid}/net/netlink`]).trim() !== ''
+/** Whether a process has a handler for SIGINT. */
+const heedsInterrupt = (pid: number | undefined): boolean => {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0'
+  return (BigInt(`0x${caught}`) & 2n) !== 0n
+}
 
 const exitOf = (child: ReturnType<typeof spawn>): Promise<number | null> =>
   new Promise(resolve => child.once('exit', code => resolve(code)))

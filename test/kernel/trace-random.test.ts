@@ -1,7 +1,7 @@
 /** Flows and rules made at random: what natspace tells of each, beside tcpdump, nft and conntrack on the same packets. */
 import { expect } from 'bun:test'
 import { LinuxKernel } from '../../src/linux/linux.ts'
-import { type Finding, runRound } from '../support/random-flows/run.ts'
+import { type Finding, late, runRound } from '../support/random-flows/run.ts'
 import { FlowStage } from '../support/random-flows/stage.ts'
 import { whyNoCapture } from '../support/random-flows/watchers.ts'
 import { Random } from '../support/random-ruleset.ts'
@@ -46,6 +46,7 @@ test(`natspace and the second opinions agree on ${flows} flows, seed ${seed}`, a
     findings
       .flatMap(finding => (finding[what].length === 0 ? [] : [finding.text, ...finding[what]]))
       .join('\n')
+  expect(findings.filter(({ outcome }) => outcome === late).length).toBeLessThan(findings.length / 5)
   expect(differing('wrong')).toBe('')
   expect(differing('mispredicted')).toBe('')
 }, 900_000)

@@ -9,6 +9,7 @@ import { splitMessages } from '../../src/linux/netlink/connection.ts'
 import { ProtocolError } from '../../src/linux/netlink/errors.ts'
 import { describeMessage } from '../../src/linux/netlink/message.ts'
 import { Writer } from '../../src/linux/netlink/writer.ts'
+import { evaluateHook, type Packet, xtText } from '../../src/linux/nftables/evaluate/index.ts'
 import { contextOf, decompile, ruleText } from '../../src/linux/nftables/index.ts'
 import { chainMessage } from '../../src/linux/nftables/messages/chain.ts'
 import { elementsMessage } from '../../src/linux/nftables/messages/element.ts'
@@ -128,6 +129,37 @@ const emptyTable: Table = {
   chains: [],
 }
 
+const forward = {
+  name: 'forward',
+  type: 'filter',
+  hook: 'forward',
+  priority: 0,
+  policy: 'accept',
+  handle: 1n,
+} as const
+
+/** What a rule makes of packets of which much, or nothing, is known: the evaluator reads what rules are made of, too. */
+const ask = (table: Table): void => {
+  const known: Packet = {
+    family: 4,
+    source: '192.168.45.3',
+    destination: '198.51.100.1',
+    protocol: 6,
+    sourcePort: 40_000,
+    destinationPort: 443,
+    tcpFlags: 2,
+    iifname: 'veth1',
+    oifname: 'eth0',
+    iif: 2,
+    oif: 3,
+    ctState: 'new',
+    length: 60,
+    mark: 0,
+  }
+  for (const packet of [known, { family: 6 } as const])
+    evaluateHook({ generation: 0, tables: [table] }, { hook: 'forward' }, packet)
+}
+
 const nftables = (): Decoder[] => {
   const files = ['dumps', 'objects', 'rules', 'ruleset', 'firewalls']
   const byCodec = new Map<Codec<unknown>, Uint8Array[]>()
@@ -171,6 +203,8 @@ const nftables = (): Decoder[] => {
       const rule = toRule(value)
       const table = { ...emptyTable, sets }
       decompile(rule.instructions, table)
+      ask({ ...table, chains: [{ ...forward, rules: [rule] }] })
+      for (const instruction of rule.instructions) xtText(instruction, 4)
       return ruleText(rule, contextOf(table))
     }),
     decoder('elements', elementsMessage, value => {

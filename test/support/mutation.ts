@@ -21,11 +21,12 @@ type Mutation = (bytes: Uint8Array, random: (limit: number) => number, other: Ui
 
 const joined = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 
-const mutations: readonly Mutation[] = [
-  // One bit, or some.
+/** What is said, changed: most messages keep their form. */
+const ofValues: readonly Mutation[] = [
+  // One bit, or two.
   (bytes, random) => {
     const copy = bytes.slice()
-    for (let count = random(8); count >= 0; count--) {
+    for (let count = random(2); count >= 0; count--) {
       const at = random(copy.length)
       copy[at] = (copy[at] ?? 0) ^ (1 << random(8))
     }
@@ -50,6 +51,10 @@ const mutations: readonly Mutation[] = [
     else view.setUint32(at, value, random(2) === 0)
     return copy
   },
+]
+
+/** The form, changed: most messages are of no use any more. */
+const ofForm: readonly Mutation[] = [
   // The end is missing.
   (bytes, random) => bytes.slice(0, random(bytes.length + 1)),
   // Something follows.
@@ -74,14 +79,16 @@ const mutations: readonly Mutation[] = [
   },
 ]
 
-/** A message that differs from another one in up to four ways. `other` lends parts. */
+/** A message that differs from another one, mostly in one way or two. `other` lends parts. */
 export const mutated = (
   bytes: Uint8Array,
   other: Uint8Array,
   random: (limit: number) => number,
 ): Uint8Array => {
   let result = bytes
-  for (let count = random(4); count >= 0 && result.length > 0; count--)
-    result = mutations[random(mutations.length)]?.(result, random, other) ?? result
+  do {
+    const kinds = random(4) === 0 ? ofForm : ofValues
+    result = kinds[random(kinds.length)]?.(result, random, other) ?? result
+  } while (random(2) === 0 && result.length > 0)
   return result
 }

@@ -19,9 +19,6 @@ const encoder = new TextEncoder()
 export class PcapngWriter {
   readonly #sink: (chunk: Uint8Array) => void
   #interfaces = 0
-  /** Where packets are put together: memory that is new each time would cost more than the copy. */
-  #room = Buffer.allocUnsafeSlow(4096)
-  #view = new DataView(this.#room.buffer)
 
   /** Writes the section header at once. `application` is told to whoever opens the file. */
   constructor(sink: (chunk: Uint8Array) => void, { application }: { application?: string } = {}) {
@@ -63,13 +60,11 @@ export class PcapngWriter {
       this.#check(packet.interface)
       size += largestBlock(packet)
     }
-    if (size > this.#room.length) {
-      this.#room = Buffer.allocUnsafeSlow(size)
-      this.#view = new DataView(this.#room.buffer)
-    }
+    const chunk = Buffer.allocUnsafeSlow(size)
+    const view = new DataView(chunk.buffer)
     let at = 0
-    for (const packet of packets) at = putPacket(this.#room, this.#view, at, packet)
-    this.#sink(new Uint8Array(this.#room.subarray(0, at)))
+    for (const packet of packets) at = putPacket(chunk, view, at, packet)
+    this.#sink(chunk.subarray(0, at))
   }
 
   /**
