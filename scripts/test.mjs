@@ -7,7 +7,7 @@ import { ensurePackages, packagesFor } from './lib/packages.mjs'
 import { Failure, follow, main, root, say } from './lib/run.mjs'
 import { rootSandbox, userSandbox, whyClosed } from './lib/sandbox.mjs'
 import { ensureSecondOpinions } from './lib/second-opinions.mjs'
-import { skipReasons, table, tally } from './lib/tally.mjs'
+import { failedTests, skipReasons, table, tally } from './lib/tally.mjs'
 import { setup } from './setup.mjs'
 
 const isRoot = process.getuid() === 0
@@ -27,12 +27,12 @@ const counted = async (command, options) => {
 }
 
 /** A command inside a sandbox. Root's programs are installed by now, so that a missing one is no excuse. */
-const sandboxed = async (sandbox, command) => {
+const sandboxed = async (sandbox, command, held = false) => {
   say(`As ${sandbox.how}.`)
   const reason = whyClosed(sandbox)
   if (reason !== undefined) throw new Failure(reason)
   const env = { NATSPACE_TEST_AS: sandbox.as, ...(isRoot ? { NATSPACE_TEST_TOOLS: 'required' } : {}) }
-  return counted([...sandbox.prefix, ...command], { env, seconds: 1200 })
+  return counted([...sandbox.prefix, ...command], { env, seconds: 1500, held })
 }
 
 const filesIn = (folder, ending) =>
@@ -43,6 +43,8 @@ const filesIn = (folder, ending) =>
     : []
 
 const userPlace = () => userSandbox([bunPath(), process.execPath])
+
+const kernelTests = () => [bunPath(), ...bunTest, './test/kernel']
 
 const groups = {
   build: () => {
@@ -55,8 +57,8 @@ const groups = {
     const places = ['./src', './scripts', ...filesIn('test', '.test.ts')]
     return counted([bunPath(), ...bunTest, ...places], { seconds: 900 })
   },
-  'kernel-root': () => sandboxed(rootSandbox(), [bunPath(), ...bunTest, './test/kernel']),
-  'kernel-user': () => sandboxed(userPlace(), [bunPath(), ...bunTest, './test/kernel']),
+  'kernel-root': () => sandboxed(rootSandbox(), kernelTests(), true),
+  'kernel-user': () => sandboxed(userPlace(), kernelTests()),
   node: () => {
     const files = filesIn('test/node', '.test.mjs')
     if (files.length === 0) throw new Failure('test/node holds no *.test.mjs')
@@ -77,6 +79,13 @@ function chosen(filters) {
   if (!isRoot && wanted.includes('kernel-root'))
     say('Not root: the kernel tests run once, in a user namespace, and not a second time as root.\n')
   return wanted.filter(name => isRoot || name !== 'kernel-root')
+}
+
+/** Groups that run at the same time: the kernel tests of both users mostly wait, and share nothing. */
+const sideBySide = names => {
+  const kernel = names.filter(name => name.startsWith('kernel'))
+  const first = names.indexOf(kernel[0])
+  return names.flatMap((name, place) => (place === first ? [kernel] : kernel.includes(name) ? [] : [[name]]))
 }
 
 /** Runs one group and returns its row of the summary; a Failure inside is told, and counts as one failed test. */
@@ -102,7 +111,7 @@ main(async () => {
       ensurePackages(packagesFor('test'))
       ensureSecondOpinions()
     }
-    for (const name of names) rows.push(await runGroup(name))
+    for (const together of sideBySide(names)) rows.push(...(await Promise.all(together.map(runGroup))))
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     say(error.message)
@@ -111,6 +120,9 @@ main(async () => {
   const total = key => rows.reduce((sum, row) => sum + row[key], 0)
   say(`\n${table(rows)}`)
   for (const reason of new Set(rows.flatMap(row => skipReasons(row.output)))) say(`skipped: ${reason}`)
+  // Once more, as they stand far above by now.
+  for (const { name, output } of rows)
+    for (const test of failedTests(output)) say(`failed in ${name}: ${test}`)
   // Where everything is promised to be there, a test that did not run has not passed.
   const skipped = total('skipped')
   const failed = total('failed') + (isCi ? skipped : 0)

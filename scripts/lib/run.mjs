@@ -48,10 +48,10 @@ export function ask(program, args) {
 }
 
 /**
- * Runs a program, shows what it prints while it runs, and returns `{code, output, timedOut}`.
- * It leads its own process group, so that on a timeout its children end with it.
+ * Runs a program, shows what it prints while it runs (`held`: only when it has ended, as another runs beside it), and
+ * returns `{code, output, timedOut}`. It leads its own process group, so that on a timeout its children end with it.
  */
-export function follow([program, ...args], { env = {}, seconds }) {
+export function follow([program, ...args], { env = {}, seconds, held = false }) {
   return new Promise(resolve => {
     const child = spawn(program, args, {
       cwd: root,
@@ -71,7 +71,8 @@ export function follow([program, ...args], { env = {}, seconds }) {
     }
     const onInterrupt = signal => {
       end()
-      process.exit(128 + signalNumbers[signal])
+      // Behind the handlers of programs that run beside it.
+      setImmediate(() => process.exit(128 + signalNumbers[signal]))
     }
     const timer = setTimeout(() => {
       timedOut = true
@@ -83,6 +84,7 @@ export function follow([program, ...args], { env = {}, seconds }) {
       clearTimeout(timer)
       for (const signal of interrupts) process.off(signal, onInterrupt)
       if (child.pid !== undefined) end()
+      if (held) process.stdout.write(output)
       if (timedOut) say(`\n${program} was ended: it ran for more than ${seconds} s`)
       resolve({ code, output, timedOut })
     }
@@ -92,7 +94,7 @@ export function follow([program, ...args], { env = {}, seconds }) {
       stream.setEncoding('utf8')
       stream.on('data', text => {
         output += text
-        process.stdout.write(text)
+        if (!held) process.stdout.write(text)
       })
     }
     child.on('error', error => {

@@ -26,6 +26,15 @@ export const skipReasons = output => [
   ...new Set([...output.matchAll(/skipped: (needs [^\n)]+)/g)].map(match => match[1])),
 ]
 
+/** The names of tests that failed, each once, as bun and node print them. */
+export const failedTests = output => [
+  ...new Set(
+    [...output.replace(colour, '').matchAll(/^(?:\(fail\)|✖) (.+?)(?: [[(][\d.]+ ?ms[\])])?$/gm)].map(
+      match => match[1],
+    ),
+  ),
+]
+
 /** The summary as a table of plain text. Each group is `{name, passed, failed, skipped, seconds}`. */
 export function table(groups) {
   const head = ['group', 'passed', 'failed', 'skipped', 'seconds']

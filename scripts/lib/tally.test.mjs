@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { bunCandidates } from './bun-path.mjs'
-import { skipReasons, table, tally } from './tally.mjs'
+import { failedTests, skipReasons, table, tally } from './tally.mjs'
 
 describe('tally', () => {
   test('reads the summary of bun test, coloured or not', () => {
@@ -46,4 +46,12 @@ test('bunCandidates prefers the program that cannot die on this processor', () =
   expect(bunCandidates('x64', true)[1]).not.toContain('baseline')
   expect(bunCandidates('arm64', false)[1]).toContain('aarch64')
   expect(bunCandidates('riscv64', false)).toEqual(['bun/bin/bun.exe'])
+})
+
+test('failedTests names each test once, without its time', () => {
+  expect(
+    failedTests(
+      '(fail) one > two [1.14ms]\n(pass) three\n\u001b[31m(fail) one > two [1.14ms]\n✖ four (2.5ms)\n',
+    ),
+  ).toEqual(['one > two', 'four'])
 })

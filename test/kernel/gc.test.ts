@@ -10,9 +10,12 @@ describe('what is left over', () => {
   const cases: [string, string][] = [
     ['records that are lost', 'rm /run/natspace/spaces/*'],
     ['records and cables that are lost', 'rm /run/natspace/spaces/*; ip link del veth1; ip link del veth-b'],
-    ['a record and a namespace that are lost', `rm /run/natspace/spaces/b.json; ip netns del b
+    [
+      'a record and a namespace that are lost',
+      `rm /run/natspace/spaces/b.json; ip netns del b
       # The kernel ends it some time later.
-      for i in $(seq 1000); do ip link show veth-b >/run/null 2>&1 || break; sleep 0.01; done`],
+      for i in $(seq 1000); do ip link show veth-b >/run/null 2>&1 || break; sleep 0.01; done`,
+    ],
     ['a file that was not written to its end', 'echo { >/run/natspace/spaces/c.json.4194305.tmp'],
     [
       'elements that nobody has',

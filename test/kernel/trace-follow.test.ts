@@ -11,7 +11,7 @@ const connecting = requireTool('ip', 'nft', 'nc')
 
 type Header = { source: string; destination: string; sourcePort?: number; destinationPort?: number }
 type Line = {
-  type: 'event' | 'end' | 'lost' | 'summary'
+  type: 'snapshot' | 'event' | 'end' | 'lost' | 'summary'
   flow: number
   direction: string
   old: boolean
@@ -23,18 +23,15 @@ type Line = {
 }
 
 /**
- * Functions of the shell. `started` waits until the trace whose process is given has its tables; `follow ARGUMENTS` begins
+ * Functions of the shell. `started` waits until a trace that writes to /run/told follows; `follow ARGUMENTS` begins
  * one that writes to /run/told, and `over` waits for its end, `stop` for that after a Ctrl-C; both print what it told.
  */
 const functions = `
 started() {
-  for n in $(seq 500); do
-    nft list tables | grep -q "natspace-trace-$1-" && nft list tables | grep -q . && sleep 0.05 && return 0
-    sleep 0.02
-  done
+  for n in $(seq 500); do grep -q 'snapshot\\|following' /run/told /run/told.err 2>/dev/null && return 0; sleep 0.02; done
   echo "the trace did not start"; exit 1
 }
-follow() { $executable trace myspace --json "$@" >/run/told 2>/run/told.err & trace=$!; started $trace; }
+follow() { rm -f /run/told*; $executable trace myspace --json "$@" >/run/told 2>/run/told.err & trace=$!; started; }
 over() { status=0; wait $trace || status=$?; cat /run/told; cat /run/told.err >&2; echo "status $status"; }
 until_told() {
   for n in $(seq 500); do [ "$(grep -c '"type":"end"' /run/told)" -ge "$1" ] && return 0; sleep 0.02; done
@@ -237,10 +234,10 @@ END
     const output = expectOnNewHost(`
       natspace up -q myspace $article
       ${functions}
-      $executable trace myspace --follow 2>/run/err & trace=$!; started $trace
+      $executable trace myspace --follow 2>/run/told.err & trace=$!; started
       natspace down -q myspace
       status=0; wait $trace || status=$?
-      echo "$status $(grep -o 'code: [A-Z_]*' /run/err)"`)
+      echo "$status $(grep -o 'code: [A-Z_]*' /run/told.err)"`)
     expect(output).toBe('1 code: SPACE_WENT_DOWN\n')
   })
 
@@ -253,7 +250,8 @@ END
       instances() { ls /run/tracing/instances 2>/dev/null | grep -c "natspace-$1-" || true; }
       before=$(state)
       for signal in INT TERM KILL; do
-        $executable trace myspace --follow >/dev/null 2>&1 & trace=$!; started $trace
+        rm -f /run/told*
+        $executable trace myspace --follow >/run/told 2>/run/told.err & trace=$!; started
         kill -$signal $trace; status=0; wait $trace || status=$?
         for n in $(seq 300); do nft list tables | grep -q natspace-trace || break; sleep 0.01; done
         [ "$before" = "$(state)" ] && echo "$signal $status"

@@ -49,10 +49,10 @@ export const followFlows = async (request: FollowRequest): Promise<number> => {
   expectWorkOn(Number.POSITIVE_INFINITY)
   const signalled = program === undefined ? noteSignals() : () => undefined
   using follower = new FlowFollower(kernel, space, request.follow)
+  const teller = new Teller(request)
+  teller.begin()
   const running =
     program === undefined ? undefined : startProgram(space.name, program.command, program.options)
-  if (running === undefined) output.note(`following the flows of ${space.name}; Ctrl-C ends it`)
-  const teller = new Teller(request)
   const isGone = goneTest(kernel, space)
   let ending: Ending | undefined
   while (ending === undefined) {
@@ -146,6 +146,15 @@ class Teller {
 
   get isFull(): boolean {
     return this.tally.total >= (this.#request.limit ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** From here on flows are followed. */
+  begin(): void {
+    const { output, space, program } = this.#request
+    const { name, interface: inner, hostInterface, uplink = null } = space
+    if (output.json)
+      this.#lines([toJson({ type: 'snapshot', space: name, interface: inner, hostInterface, uplink })])
+    else if (program === undefined) output.note(`following the flows of ${name}; Ctrl-C ends it`)
   }
 
   tell(news: FollowNews): void {

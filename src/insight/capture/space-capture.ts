@@ -18,7 +18,10 @@ import { type AddedPoint, type CapturePoint, capturePoints } from './points.ts'
 const batchSize = 512
 /** Batches of one point in one turn. */
 const mostBatches = 8
-/** Nanoseconds between a packet's time and its place in the socket's queue, and the grain of the clock that is asked. */
+/**
+ * Nanoseconds between a packet's time and its place in the queue or ring, where two processors may change the order of two
+ * packets, and the grain of the clock that is asked.
+ */
 const margin = 3_000_000n
 /** Milliseconds between two looks at links that were down. */
 const lookEvery = 200
@@ -188,8 +191,8 @@ export class SpaceCapture implements Disposable {
         const packets = capture.readBatch(batchSize)
         this.#linker.add(index, select(packets))
         if (packets.length < batchSize) break
-        const last = packets.at(-1)?.time ?? until
         if (batch < mostBatches) continue
+        const last = (packets.at(-1)?.time ?? until) - margin
         if (last < watermark) watermark = last
         break
       }

@@ -50,12 +50,14 @@ export const compare = (prediction: Prediction, story: Story): Comparison => {
         ]),
     ...(ends === false
       ? [
-          `predicted and observed end differently: predicted ${prediction.end.outcome}, observed ${story.end.outcome}`,
+          `predicted and observed end differently: predicted ${endText(prediction)}, observed ${endText(story)}`,
         ]
       : []),
   ]
   return { steps: judged, agrees: differences.length > 0 ? false : ends, differences }
 }
+
+const endText = ({ end }: Prediction | Story): string => `${end.outcome} (${end.reason})`
 
 /** What connection tracking says of a packet without changing it is told by newer kernels only. */
 const isComparable = ({ kind, changes }: StoryEvent): boolean =>

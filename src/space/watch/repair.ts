@@ -3,7 +3,7 @@ import type { Context } from '../reconcile/types.ts'
 import { upAsChosen } from '../reconcile/up.ts'
 import { specOf } from '../spec/spec-of.ts'
 import type { ResolvedSpace, SpaceSpec } from '../spec/types.ts'
-import { readSpaceRecord } from '../state/records.ts'
+import { readSpaceRecord, type SpaceRecord } from '../state/records.ts'
 
 /**
  * What `up` would be asked for to get this space again. An MTU that nobody asked for is left to be chosen: that of the way
@@ -14,8 +14,10 @@ export const repairSpec = (space: ResolvedSpace): SpaceSpec => {
   return mtuFollows || mtu === undefined ? spec : { ...spec, mtu }
 }
 
-/** What became of a repair: how much was changed, or that another natspace holds the lock. */
-export type RepairOutcome = { type: 'done'; changes: number } | { type: 'locked' }
+/** What became of a repair: how much was changed of what the records asked for, or that another natspace holds the lock. */
+export type RepairOutcome =
+  | { type: 'done'; changes: number; records: ReadonlyMap<string, SpaceRecord> }
+  | { type: 'locked' }
 
 /** Thrown under the lock when every space was taken down meanwhile. */
 class AllGone extends Error {}
@@ -25,10 +27,13 @@ class AllGone extends Error {}
  * space that was taken down meanwhile stays down. Waits for nobody. Throws NatspaceError as `up` does.
  */
 export const repair = async (context: Context, names: readonly string[]): Promise<RepairOutcome> => {
+  const records = new Map<string, SpaceRecord>()
   const choose = () => {
     const specs = names.flatMap(name => {
       const record = readSpaceRecord(context.kernel, context.paths, name)
-      return record === undefined ? [] : [repairSpec(record.space)]
+      if (record === undefined) return []
+      records.set(name, record)
+      return [repairSpec(record.space)]
     })
     // With nothing to bring up, what all spaces share must not be brought up either.
     if (specs.length === 0) throw new AllGone()
@@ -36,10 +41,10 @@ export const repair = async (context: Context, names: readonly string[]): Promis
   }
   try {
     const { changes } = await upAsChosen(context, choose, { lockPatience: 0, keepsPeers: true })
-    return { type: 'done', changes }
+    return { type: 'done', changes, records }
   } catch (error) {
     if (error instanceof NatspaceError && error.code === 'LOCKED') return { type: 'locked' }
-    if (error instanceof AllGone) return { type: 'done', changes: 0 }
+    if (error instanceof AllGone) return { type: 'done', changes: 0, records }
     throw error
   }
 }

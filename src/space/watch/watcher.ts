@@ -3,7 +3,7 @@ import { NatspaceError } from '../errors.ts'
 import { lostRace } from '../reconcile/apply.ts'
 import type { Drift } from '../reconcile/operation.ts'
 import type { Context } from '../reconcile/types.ts'
-import { readSpaceRecord, recordText, type StatePaths } from '../state/records.ts'
+import { readSpaceRecord, recordText, type SpaceRecord, type StatePaths } from '../state/records.ts'
 import { type WatchNote, writeWatchNotes } from '../state/watch-notes.ts'
 import { Attempts, type Held } from './attempts.ts'
 import { culpritsOf } from './culprit.ts'
@@ -290,7 +290,7 @@ export class Watcher {
       for (const name of names) this.#attempts.repaired(name, resources(name), this.#now())
     }
     for (const name of names) this.#told.forget(name)
-    this.#hearAfterRepair(context, names)
+    this.#hearAfterRepair(context, outcome.records)
   }
 
   #tellHeld(seen: Look, { verdict, spaces }: Held): void {
@@ -315,7 +315,7 @@ export class Watcher {
   }
 
   /** Of what came by the end of a repair most is its own doing; the look that follows tells whether all of it was. */
-  #hearAfterRepair({ kernel, paths }: Context, names: readonly string[]): void {
+  #hearAfterRepair({ kernel, paths }: Context, repaired: ReadonlyMap<string, SpaceRecord>): void {
     const { signs, lost } = this.#listen()
     this.#forgetSigns()
     if (signs.length > 0 || lost > 0) {
@@ -324,10 +324,11 @@ export class Watcher {
     }
     // Who changed the ruleset is known for certain.
     this.#signs = signs.filter(({ by }) => by !== undefined)
-    for (const name of names) {
+    for (const [name, before] of repaired) {
       // Where the repair has written the record anew (an MTU that follows), nobody else has changed the space.
       const record = readSpaceRecord(kernel, paths, name)
-      if (record !== undefined) this.#known.set(name, recordText(record))
+      if (record !== undefined && recordText(before) === this.#known.get(name))
+        this.#known.set(name, recordText(record))
     }
   }
 }

@@ -92,6 +92,14 @@ export const routeFaults = {
     'the pinned uplink or source is not that of the route',
     ['UP-NONE'],
   ),
+  'UP-ANTISPOOF': fault(
+    'error',
+    'The cloud drops sources that are not the machine’s own',
+    'The network of a cloud lets a machine send from its own addresses only: a public address inside does not help.',
+    'Translate the source (masquerade), or have the provider route the address to this machine.',
+    'an untranslated source leaves by the uplink of a machine of a cloud, and nothing comes back',
+    ['UP-NONE', 'FW-GONE', 'NAT-OIF', 'NAT-SHADOWED', 'UP-CHANGED', 'LNK-', 'ADR-', 'RT-'],
+  ),
   'SYS-FWD0': fault(
     'error',
     'The host does not forward',

@@ -1,16 +1,14 @@
 import { isLoopback } from '../../../linux/net/ip.ts'
 import { PROTOCOL_NUMBER } from '../../../linux/net/protocol.ts'
-import { evaluateHook, type Translation } from '../../../linux/nftables/evaluate/index.ts'
 import type { Listener } from '../../../linux/socket-diag/listener.ts'
-import { placeOf } from '../../../space/firewall/places.ts'
 import { publishedByOthers } from '../../../space/firewall/published-by-others.ts'
 import { formatPublish } from '../../../space/spec/publish.ts'
 import type { Publish } from '../../../space/spec/types.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf, together } from '../finding.ts'
+import { checkInbound, type Inbound } from './inbound.ts'
 
-/** A port of the host that should lead into the namespace. */
-export type Inbound = { protocol: 'tcp' | 'udp' | 'sctp'; port: number }
+export type { Inbound }
 
 /** Ports that lead into the namespace. With `inbound` that one is looked at whole, its listener too. */
 export const checkPorts = (facts: Facts, inbound: Inbound | undefined): CheckResult => {
@@ -53,6 +51,7 @@ const checkPublished = (facts: Facts, publish: Publish): CheckResult => {
         )
         .map(item => inUse(facts, text, item)),
       stolen(facts, publish),
+      ...staleFlows(facts, publish),
     ],
     `the published port ${text} is ours alone`,
   )
@@ -88,3 +87,41 @@ const stolen = (facts: Facts, { protocol, hostPort, hostAddress }: Publish): Fin
   }
 }
 
+
+/** Connections of UDP that were there before the port was published keep their old way for as long as packets come. */
+const staleFlows = (facts: Facts, { protocol, hostPort }: Publish): Finding[] => {
+  const { source, destination } = facts
+  if (protocol !== 'udp' || source === undefined) return []
+  const local = new Set(
+    facts
+      .links(undefined)
+      .flatMap(link => facts.addressesOf(undefined, link))
+      .map(({ address }) => address),
+  )
+  const stale = facts.kernel
+    .flows(undefined, {
+      family: destination.family,
+      protocol: PROTOCOL_NUMBER.udp,
+      originalDestinationPort: hostPort,
+      notReplySource: source,
+    })
+    .filter(({ original }) => local.has(original.destination))
+  if (stale.length === 0) return []
+  const port = stale[0]?.original.destinationPort
+  return [
+    {
+      code: 'CT-STALE-UDP',
+      what: `connection tracking still leads ${stale.length === 1 ? 'a flow' : `${stale.length} flows`} to port ${port}/udp elsewhere`,
+      evidence: stale
+        .slice(0, 4)
+        .map(
+          ({ original, reply }) =>
+            `${original.source}:${original.sourcePort} to ${original.destination}:${original.destinationPort} is answered by ${reply.source}`,
+        ),
+      fix: {
+        commands: [`conntrack -D -f ipv${destination.family} -p udp --orig-port-dst ${port}`],
+        undo: [],
+      },
+    },
+  ]
+}

@@ -1,4 +1,4 @@
-import { networkOf } from '../../../linux/net/prefix.ts'
+import { networkOf, prefixContains } from '../../../linux/net/prefix.ts'
 import { PROTOCOL_NUMBER } from '../../../linux/net/protocol.ts'
 import { evaluateHook, type Outcome, type Packet } from '../../../linux/nftables/evaluate/index.ts'
 import { ownerOfTable } from '../../../space/firewall/owner.ts'
@@ -6,6 +6,7 @@ import { placeOf } from '../../../space/firewall/places.ts'
 import { tableName } from '../../../space/marks.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, resultOf } from '../finding.ts'
+import { againFix } from '../subject.ts'
 
 /**
  * Whether what leaves by the uplink gets an address that outside knows: the nat chains of postrouting are asked with such a
@@ -35,14 +36,85 @@ export const checkTranslation = (facts: Facts): CheckResult => {
       },
     ])
   }
+  const cloud = isPublic(source) ? cloudOf(facts) : undefined
   return resultOf([
     {
-      code: 'NAT-NONE',
+      code: cloud === undefined ? 'NAT-NONE' : 'UP-ANTISPOOF',
       what: `what ${source} sends leaves by ${uplink} with that address`,
-      evidence: ['no nat chain at the hook postrouting translates it'],
+      evidence: [
+        'no nat chain at the hook postrouting translates it',
+        ...(cloud === undefined ? [] : [`this machine is one of ${cloud}`]),
+      ],
       fix: masquerade(facts, uplink),
     },
   ])
+}
+
+/** Networks that nobody routes to (RFC 1918, RFC 6598, RFC 3927, RFC 4193). */
+const withoutRoute = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16', 'fc00::/7']
+
+const isPublic = (address: string): boolean => !withoutRoute.some(network => prefixContains(network, address))
+
+const clouds =
+  /amazon|google|microsoft|digitalocean|hetzner|openstack|alibaba|oraclecloud|scaleway|vultr|linode|upcloud|exoscale/i
+
+/** Whose machine this is, by what its firmware says. */
+const cloudOf = ({ seen }: Facts): string | undefined =>
+  ['sys_vendor', 'product_name', 'chassis_asset_tag']
+    .map(name => (seen.file(`/sys/class/dmi/id/${name}`) ?? '').trim())
+    .find(text => clouds.test(text))
+
+/**
+ * Whether packets of connections that are not known any more would leave untranslated. What natspace connected drops them;
+ * by hand it is rarely thought of.
+ */
+export const checkLeak = (facts: Facts): CheckResult => {
+  const { source, router, uplink, subject } = facts
+  if (source === undefined || router === undefined || uplink === undefined || uplink === router.name)
+    return resultOf([])
+  const { translations } = postrouting(facts, leaving(facts, uplink))
+  if (translations.length === 0) return resultOf([])
+  // A reset of a connection that nobody knows.
+  const packet: Packet = {
+    ...leaving(facts, uplink),
+    protocol: PROTOCOL_NUMBER.tcp,
+    sourcePort: 50_000,
+    destinationPort: 443,
+    tcpFlags: 4,
+    ctState: 'invalid',
+  }
+  const passes = (['prerouting', 'forward'] as const).every(
+    hook => evaluateHook(facts.ruleset(undefined), { hook, types: ['filter'] }, packet).passes === true,
+  )
+  return resultOf([
+    passes
+      ? {
+          code: 'NAT-LEAK',
+          ...(subject.space === undefined ? {} : { severity: 'warning' as const }),
+          what: `a FIN or RST of a connection that is forgotten leaves by ${uplink} with the source ${source}`,
+          evidence: ['the hook forward lets pass what is of no connection (ct state invalid)'],
+          fix: dropInvalid(facts, router.name),
+        }
+      : undefined,
+  ])
+}
+
+const dropInvalid = (facts: Facts, name: string): Finding['fix'] => {
+  if (facts.subject.space !== undefined) return againFix(facts.subject)
+  if (usesIptables(facts)) {
+    const program = facts.destination.family === 4 ? 'iptables' : 'ip6tables'
+    const rule = `FORWARD -i ${name} -m conntrack --ctstate INVALID -j DROP`
+    return { commands: [`${program} -I ${rule}`], undo: [`${program} -D ${rule}`] }
+  }
+  const table = 'inet doctor_invalid'
+  return {
+    commands: [
+      `nft add table ${table}`,
+      `nft 'add chain ${table} forward { type filter hook forward priority filter; }'`,
+      `nft 'add rule ${table} forward iifname "${name}" ct state invalid drop'`,
+    ],
+    undo: [`nft delete table ${table}`],
+  }
 }
 
 const leaving = (facts: Facts, uplink: string): Packet => {

@@ -1,0 +1,48 @@
+import type { Where } from '../../../linux/change.ts'
+import { concerns, type XfrmPolicy, xfrmPolicies } from '../../../linux/xfrm/policy.ts'
+import type { Facts } from '../facts.ts'
+import { type CheckResult, type Finding, nothing, resultOf } from '../finding.ts'
+import { runInside } from '../subject.ts'
+
+/** Policies of IPsec that concern the packet or its answer. To be looked at where no answer came. */
+export const checkIpsec = (facts: Facts): CheckResult => {
+  const { source, destination, uplink, seen } = facts
+  if (source === undefined) return nothing
+  const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
+  const own = facts.addressesOf(undefined, link).map(({ address }) => address)
+  const [from, to] = [source, destination.address]
+  const packets = [
+    { source: from, destination: to },
+    { source: to, destination: from },
+    // As it leaves, and as the answer comes.
+    ...own.flatMap(address => [
+      { source: address, destination: to },
+      { source: to, destination: address },
+    ]),
+  ]
+  const guilty = (where: Where): Finding[] =>
+    xfrmPolicies(where)
+      .filter(({ action, hasTemplates }) => action === 'block' || hasTemplates)
+      .filter(policy => packets.some(packet => concerns(policy, packet)))
+      .map(policy => findingOf(facts, where, policy))
+  return resultOf([...guilty(undefined), ...guilty(facts.inside)].slice(0, 1))
+}
+
+const findingOf = (facts: Facts, where: Where, policy: XfrmPolicy): Finding => {
+  const { source, destination, direction, action } = policy
+  const words = `src ${source} dst ${destination} dir ${direction}`
+  const place = where === undefined ? 'of this host' : 'inside'
+  const run = (command: string) => (where === undefined ? command : runInside(facts.subject, command))
+  return {
+    code: 'FW-XFRM',
+    what: `a policy of IPsec ${place} ${action === 'block' ? 'blocks' : 'wants encrypted'} what goes from ${source} to ${destination}`,
+    evidence: [`ip xfrm policy: ${words} action ${action}`],
+    fix:
+      action === 'block'
+        ? {
+            commands: [run(`ip xfrm policy delete ${words}`)],
+            undo: [run(`ip xfrm policy add ${words} action ${action}`)],
+          }
+        : { commands: [], undo: [] },
+  }
+}
