@@ -60,6 +60,9 @@ const fields = (...names: readonly string[]): string[][] =>
         .map(line => line.split('\t')),
   )
 
+/** The first protocol above IP in `eth:ethertype:ip:icmp:ip:udp:data`. */
+const kindIn = (protocols: string): string => /:ip(?:v6)?:([^:]+)/.exec(protocols)?.[1] ?? ''
+
 describe('what natspace capture -w writes', () => {
   test('tshark reads to the end, and finds nothing malformed, short or worth a warning', () => {
     const read = fields('frame.number', '_ws.malformed', '_ws.short', '_ws.unreassembled')
@@ -133,10 +136,10 @@ describe('what natspace capture -w writes', () => {
       'udp.length',
     ]
     const ends = ['ip.src', 'ipv6.src', 'ip.dst', 'ipv6.dst']
-    const read = fields('frame.comment', '_ws.col.Protocol', ...ends, ...names).map(
-      ([comment = '', kind = '', source, source6, destination, destination6, ...same]) => ({
+    const read = fields('frame.comment', 'frame.protocols', ...ends, ...names).map(
+      ([comment = '', protocols = '', source, source6, destination, destination6, ...same]) => ({
         comment,
-        kind,
+        kind: kindIn(protocols),
         ends: [source || source6, destination || destination6],
         same,
       }),
@@ -166,12 +169,12 @@ describe('what natspace capture -w writes', () => {
         }
       }
     expect(changes).toBeGreaterThan(100)
-    for (const kind of ['ICMP', 'ICMPv6', 'TCP', 'UDP']) expect([...kinds]).toContain(kind)
+    for (const kind of ['icmp', 'icmpv6', 'tcp', 'udp']) expect([...kinds]).toContain(kind)
     const said = read.map(({ comment }) => comment).join('\n')
     for (const words of [' SNAT ', 'reverse SNAT', ' DNAT ', 'reverse DNAT', 'fd99::32', 'NAT)'])
       expect(said).toContain(words)
     // All four points where there are four.
-    const echoes = read.filter(({ kind, same }) => kind === 'ICMP' && same[3] !== '')
+    const echoes = read.filter(({ kind, same }) => kind === 'icmp' && same[3] !== '')
     expect(echoes).toHaveLength(16)
     for (const { comment } of echoes) expect(comment.match(/#\d+/g)).toHaveLength(3)
   })

@@ -5,28 +5,29 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { faultCodes } from '../../src/insight/doctor/catalogue.ts'
 import { scenarios } from '../../src/lab/scenarios/index.ts'
-import { inDoctorLab, type Told } from '../support/doctor-lab.ts'
+import { inDoctorLabs, type Told } from '../support/doctor-lab.ts'
 import { requireSandbox } from '../support/sandbox.ts'
 
 requireSandbox()
 
-type Played = { found: Told; healed: Told; left: boolean }
+type Played = { named: string[]; found: Told; healed: Told; left: boolean }
 
 describe('one fault', () => {
   let played: Played[] = []
-  beforeAll(() => {
-    played = inDoctorLab<Played>(`
-      for (const scenario of scenarios) {
-        const { found, healed } = await playScenario(context, scenario)
-        const left = kernel.links(undefined).some(({ alias }) => alias?.startsWith('natspace'))
-        console.log(JSON.stringify({ found: told(found), healed: told(healed), left }))
-      }`)
+  beforeAll(async () => {
+    played = await inDoctorLabs<Played>(
+      scenarios.length,
+      `const scenario = scenarios[place]
+      const { found, healed } = await playScenario(context, scenario)
+      const left = kernel.links(undefined).some(({ alias }) => alias?.startsWith('natspace'))
+      tell({ named: namedBy(scenario, found), found: told(found), healed: told(healed), left })`,
+    )
   }, 240_000)
 
   for (const [place, { code, title }] of scenarios.entries())
     test(`${code}: ${title}`, () => {
-      const { found, healed, left } = played[place] as Played
-      expect({ causes: found.causes, what: found.what }).toEqual({ causes: [code], what: found.what })
+      const { named, found, healed, left } = played[place] as Played
+      expect({ named, what: found.what }).toEqual({ named: [code], what: found.what })
       expect({ causes: healed.causes, what: healed.what }).toEqual({ causes: [], what: [] })
       expect(left).toBe(false)
     })
@@ -50,13 +51,14 @@ const pairs = [
 
 describe('two faults at once', () => {
   let played: Played[] = []
-  beforeAll(() => {
-    played = inDoctorLab<Played>(`
-      for (const pair of ${JSON.stringify(pairs)}) {
-        const both = pair.map(code => scenarios.find(scenario => scenario.code === code))
-        const { found, healed } = await playTogether(context, both)
-        console.log(JSON.stringify({ found: told(found), healed: told(healed), left: false }))
-      }`)
+  beforeAll(async () => {
+    played = await inDoctorLabs<Played>(
+      pairs.length,
+      `const pair = ${JSON.stringify(pairs)}[place]
+      const both = pair.map(code => scenarios.find(scenario => scenario.code === code))
+      const { found, healed } = await playTogether(context, both)
+      tell({ named: [], found: told(found), healed: told(healed), left: false })`,
+    )
   }, 240_000)
 
   for (const [place, pair] of pairs.entries())

@@ -3,7 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { statePathsOf } from '../../src/cli/environment.ts'
-import type { FollowedFlow, FollowOptions } from '../../src/insight/follow/flow-follower.ts'
+import {
+  FlowFollower,
+  type FollowedFlow,
+  type FollowOptions,
+} from '../../src/insight/follow/flow-follower.ts'
 import { observeFlows } from '../../src/insight/follow/observe-flows.ts'
 import type { Story } from '../../src/insight/trace/story.ts'
 import type { FlowTuple } from '../../src/linux/conntrack/index.ts'
@@ -16,7 +20,7 @@ import { readSpaceRecord } from '../../src/space/state/records.ts'
 import { openDescriptors, requireSandbox, run } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 import { linesById, monitored, nftLinesById } from '../support/walk-monitor.ts'
-import { at, ping } from '../support/walk-stage.ts'
+import { at, ping, until } from '../support/walk-stage.ts'
 
 requireSandbox()
 
@@ -56,9 +60,9 @@ const follow = (action: () => void, options: Partial<FollowOptions> = {}): Promi
   observeFlows(kernel, space(), { timeout: 500, ...options }, async () => action())
 
 /** Connects, and returns what went wrong. */
-const connect = (where: string | undefined, address: string, port: number): string => {
+const connect = (where: string | undefined, address: string, port: number, milliseconds = 3000): string => {
   try {
-    const open = (place?: { namespace: number }) => Socket.connect({ address, port }, 300, place)
+    const open = (place?: { namespace: number }) => Socket.connect({ address, port }, milliseconds, place)
     using _socket = where === undefined ? open() : at(where, open)
     return 'connected'
   } catch (error) {
@@ -66,6 +70,16 @@ const connect = (where: string | undefined, address: string, port: number): stri
     throw error
   }
 }
+
+const rules = (text: string, where?: string) =>
+  where === undefined
+    ? run('nft', ['-f', '-'], text)
+    : run('ip', ['netns', 'exec', where, 'nft', '-f', '-'], text)
+const flush = () =>
+  run('sh', [
+    '-c',
+    'for in in "" "ip netns exec myspace"; do $in nft delete table inet mine; $in nft delete table ip mine; done 2>/dev/null; true',
+  ])
 
 const headers = (story: Story, packet: 'request' | 'reply'): string[] =>
   story.points.map(({ point, [packet]: sighting }) => {
@@ -94,6 +108,26 @@ describe('flows from the space', () => {
       'uplink 192.168.1.15 > 192.168.1.32',
     ])
     expect(echo?.story).toMatchObject({ isOld: false, notes: [] })
+  })
+
+  test('that the space itself translates are one flow still', async () => {
+    const table =
+      'chain out { type nat hook output priority -100; ip daddr 203.0.113.5 dnat to 192.168.1.15; }'
+    rules(`table ip mine { ${table}; }`, 'myspace')
+    try {
+      const flows = await follow(() => expect(connect(inside, '203.0.113.5', 81)).toBe('ECONNREFUSED'))
+      expect(ends(flows)).toEqual(['out tcp refused'])
+      const story = flows[0]?.story as Story
+      expect(story.tuple.destination).toBe('203.0.113.5')
+      expect(headers(story, 'request')).toEqual([
+        'inside 192.168.45.3 > 192.168.1.15',
+        'cable 192.168.45.3 > 192.168.1.15',
+        'uplink 192.168.1.32 > 192.168.1.15',
+      ])
+      expect(story.end.reason).toContain('refused the connection by a reset')
+    } finally {
+      flush()
+    }
   })
 })
 
@@ -207,16 +241,6 @@ describe('the packets of a story', () => {
 })
 
 describe('what is dropped', () => {
-  const rules = (text: string, where?: string) =>
-    where === undefined
-      ? run('nft', ['-f', '-'], text)
-      : run('ip', ['netns', 'exec', where, 'nft', '-f', '-'], text)
-  const flush = () =>
-    run('sh', [
-      '-c',
-      'for in in "" "ip netns exec myspace"; do $in nft delete table inet mine; done 2>/dev/null; true',
-    ])
-
   test('ends on the guilty rule: in the host, in the space, of the answer', async () => {
     rules(
       'table inet mine { chain there { type filter hook forward priority 10; tcp dport { 80, 25 } drop; }; }',
@@ -227,9 +251,9 @@ describe('what is dropped', () => {
     )
     try {
       const flows = await follow(() => {
-        expect(connect(host2, '192.168.1.32', 8080)).toBe('ETIMEDOUT')
-        expect(connect(inside, '192.168.1.15', 25)).toBe('ETIMEDOUT')
-        expect(connect(inside, '192.168.1.15', 26)).toBe('ETIMEDOUT')
+        expect(connect(host2, '192.168.1.32', 8080, 200)).toBe('ETIMEDOUT')
+        expect(connect(inside, '192.168.1.15', 25, 200)).toBe('ETIMEDOUT')
+        expect(connect(inside, '192.168.1.15', 26, 200)).toBe('ETIMEDOUT')
         using client = at(host2, place => Socket.open('udp', place))
         client.send(new Uint8Array([1]), { address: '192.168.1.32', port: 5353 })
       })
@@ -266,7 +290,7 @@ describe('what is dropped', () => {
   test('later than the beginning of a flow is told as its second story', async () => {
     using server = at(host2, place => Socket.listen({ address: '192.168.1.15', port: 90 }, place))
     const flows = await follow(() => {
-      using client = at(inside, place => Socket.connect({ address: '192.168.1.15', port: 90 }, 300, place))
+      using client = at(inside, place => Socket.connect({ address: '192.168.1.15', port: 90 }, 3000, place))
       using accepted = server.accept(1000)
       client.send(new Uint8Array([1]))
       expect(accepted?.receive(1000)?.bytes.length).toBe(1)
@@ -288,7 +312,7 @@ describe('what is dropped', () => {
 describe('a flow that was there before', () => {
   test('is told as such', async () => {
     using server = at(host2, place => Socket.listen({ address: '192.168.1.15', port: 90 }, place))
-    using client = at(inside, place => Socket.connect({ address: '192.168.1.15', port: 90 }, 300, place))
+    using client = at(inside, place => Socket.connect({ address: '192.168.1.15', port: 90 }, 3000, place))
     using accepted = server.accept(1000)
     const flows = await follow(() => {
       client.send(new Uint8Array([1]))
@@ -347,5 +371,20 @@ describe('the follower', () => {
     expect(refused.length + delivered.length).toBe(100)
     expect(refused.length).toBeGreaterThan(0)
     for (const { story } of refused) expect(story.end.reason).toEndWith('ICMP: port unreachable')
+  })
+
+  test('looks at some packets alone under heavy traffic, and counts the others', () => {
+    using follower = new FlowFollower(kernel, space(), { timeout: 100 })
+    using client = at(inside, place => Socket.open('udp', place))
+    for (let count = 0; count < 3000; count++)
+      client.send(new Uint8Array([1]), { address: '192.168.1.15', port: 2000 })
+    const flows: FollowedFlow[] = []
+    until('the story of the flow', () => {
+      flows.push(...follower.turn().filter(news => news.type === 'flow'))
+      return flows.length > 0
+    })
+    expect(flows.map(({ flow }) => flow)).toEqual([1])
+    expect(follower.leftOut()).toBeGreaterThan(1000)
+    expect(follower.open).toBe(0)
   })
 })

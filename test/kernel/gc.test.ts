@@ -77,6 +77,7 @@ describe('what is left over', () => {
 describe('what is not ours', () => {
   test('stays: namespaces, cables, tables and rules of others, and all of another state folder', () => {
     const output = expectOnNewHost(`
+      sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
       ip netns add cni-1; ip link add veth-cni type veth peer name eth0 netns cni-1; ip link set veth-cni alias cni:1
       nft add table inet theirs
       NATSPACE_STATE=/run/other natspace up -q there -p 77:77

@@ -1,5 +1,5 @@
 /** Ctrl-C, SIGTERM and SIGHUP finish or undo what is in hand; SIGKILL leaves it to the next command, who waits for programs. */
-import { afterAll, beforeAll, describe, expect } from 'bun:test'
+import { afterAll, test as anyTest, beforeAll, describe, expect } from 'bun:test'
 import { spawn } from 'node:child_process'
 import {
   chmodSync,
@@ -13,12 +13,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { killPointsOf, signalAt } from '../support/kill-points.ts'
+import { type KillPoint, killPointsOf, signalAt } from '../support/kill-points.ts'
 import { ip, requireSandbox, run, tryRun } from '../support/sandbox.ts'
-import { findTool, requireTool } from '../support/tools.ts'
+import { findTool, requireTool, type Test } from '../support/tools.ts'
 
 requireSandbox()
 const test = requireTool('ip', 'nft', 'strace')
+const { skip } = anyTest
 const executable = join(import.meta.dirname, '../../dist/natspace')
 
 const article = 'up myspace --gateway 192.168.45.2/24 --address 192.168.45.3 --uplink eth0 -p 8080:80'.split(
@@ -30,6 +31,14 @@ const natspace = (...args: string[]) => tryRun(executable, args)
 const list = (): { name: string; healthy: boolean }[] => {
   const { stdout } = natspace('ls', '--json')
   return JSON.parse(stdout).data
+}
+const pointsOf = (arrange: () => void, args: readonly string[]): KillPoint[] => {
+  for (;;) {
+    arrange()
+    const points = killPointsOf(args)
+    natspace('down', '--all')
+    if (points !== undefined) return points
+  }
 }
 const journal = '/run/natspace/journal.json'
 
@@ -57,9 +66,7 @@ describe('a signal in the middle', () => {
       const arrange = () => {
         for (const command of before) expect(natspace(...command).status).toBe(0)
       }
-      arrange()
-      const points = killPointsOf(args)
-      natspace('down', '--all')
+      const points = pointsOf(arrange, args)
       for (const [index, signal] of (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).entries()) {
         const point = points[Math.floor(((index + 1) * points.length) / 4)]
         if (point === undefined) throw new Error('the command changes nothing')
@@ -74,8 +81,8 @@ describe('a signal in the middle', () => {
     }, 60_000)
 
   test('nor do many signals stop it', () => {
-    natspace(...article)
-    const [first] = killPointsOf(['down', 'myspace']).filter(({ name }) => name === 'sendto')
+    const all = pointsOf(() => void natspace(...article), ['down', 'myspace'])
+    const first = all.find(({ name }) => name === 'sendto')
     if (first === undefined) throw new Error('down sends nothing')
     natspace(...article)
     expect(signalAt(first, ['down', 'myspace'], 'SIGTERM', 'and every later one')).toBe(143)
@@ -106,7 +113,9 @@ describe('a signal in the middle', () => {
 })
 
 /** The front end of another firewall that takes its time: it says that it has begun, and waits for leave to go on. */
-const slowly = requireTool('ip', 'iptables-legacy')
+const slowly: Test = readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295')
+  ? requireTool('ip', 'iptables-legacy')
+  : name => skip(`${name} (skipped: root of the machine alone sees the tables of iptables-legacy)`, () => {})
 const real = '/run/real'
 
 describe('a program that changes another firewall', () => {

@@ -22,7 +22,7 @@ const number = (name: string, usual: number): number => Number(process.env[`NATS
 const seed = number('SEED', 1)
 const flows = number('FLOWS', 100)
 const from = number('ROUND', 0)
-const perRound = { flows: 20, visits: 5 }
+const perRound = { probes: 8, visits: 4, crowd: 13 }
 
 const counted = (values: readonly string[]): string =>
   [...new Set(values)]
@@ -40,7 +40,7 @@ test(`natspace and the second opinions agree on ${flows} flows, seed ${seed}`, a
     findings.push(...found.map(finding => ({ ...finding, text: `round ${round}: ${finding.text}` })))
   }
   console.info(`seed ${seed}:\n${counted(findings.map(({ outcome }) => outcome))}`)
-  console.info(`predicted:\n${counted(findings.map(({ predicted }) => predicted))}`)
+  console.info(`predicted:\n${counted(findings.flatMap(({ predicted }) => predicted ?? []))}`)
   if (process.env.NATSPACE_TEST_SHOW) console.info(counted(findings.flatMap(({ doubt }) => doubt ?? [])))
   const differing = (what: 'wrong' | 'mispredicted') =>
     findings

@@ -2,8 +2,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { FlowWatcher } from '../../src/insight/walk/conntrack-entry.ts'
-import { answersOf } from '../../src/insight/walk/flow-sight.ts'
 import { packetsOf } from '../../src/insight/walk/packet-collector.ts'
 import type { TracedPacket } from '../../src/insight/walk/steps.ts'
 import { TraceWatcher } from '../../src/insight/walk/trace-events.ts'
@@ -299,18 +297,14 @@ describe('a TCP connection', () => {
     expect(packets.filter(({ hooks }) => hooks[0]?.input?.name === 'walk0')).toEqual([])
   })
 
-  test('is followed back when the table is told of the ends that connection tracking found', () => {
+  test('is followed back by its connection', () => {
     using server = serve()
     const flow: TracedFlow = { family: 4, protocol: 6, destination: { address: '10.32.0.1', port: 8080 } }
     using watcher = TraceWatcher.open(kernel, undefined)
-    using flows = FlowWatcher.open(kernel, undefined, [flow])
-    using table = TraceTable.open(kernel, undefined, { flows: [flow] })
+    using _table = TraceTable.open(kernel, undefined, { flows: [flow], byConnection: true })
     using client = visit()
     using accepted = server.accept(2000)
     expect(accepted?.peer.port).toBe(client.local.port)
-    const begun = flows.read().find(news => news.type === 'new')
-    if (begun?.type !== 'new') throw new Error('connection tracking told of no flow')
-    table.follow([answersOf(begun.flow)])
     watcher.read()
     accepted?.send(new TextEncoder().encode('hello'))
     expect(client.receive(2000)?.bytes.length).toBe(5)

@@ -74,10 +74,11 @@ test('names and rules of others never reach the terminal as they are', () => {
 
 test('the summary counts by ends, in one order', () => {
   const tally = new Tally()
-  expect([tally.text, tally.hasFault]).toEqual(['0 flows', false])
+  tally.add('lost', true)
+  expect([tally.text, tally.hasFault]).toEqual(['1 flow: 1 lost', false])
   tally.add('dropped')
-  expect([tally.text, tally.hasFault]).toEqual(['1 flow: 1 dropped', true])
+  expect([tally.text, tally.hasFault]).toEqual(['2 flows: 1 dropped, 1 lost', true])
   tally.add('answered')
-  expect(tally.text).toBe('2 flows: 1 answered, 1 dropped')
-  expect(tally.object).toEqual({ flows: 2, answered: 1, refused: 0, delivered: 0, dropped: 1, lost: 0 })
+  expect(tally.text).toBe('3 flows: 1 answered, 1 dropped, 1 lost')
+  expect(tally.object).toEqual({ flows: 3, answered: 1, refused: 0, delivered: 0, dropped: 1, lost: 1 })
 })

@@ -44,7 +44,7 @@ type Ending = 'limit' | 'signal' | 'program' | 'gone'
 
 /** Follows flows, and tells their stories as they end. Returns the exit status. */
 export const followFlows = async (request: FollowRequest): Promise<number> => {
-  const { kernel, space, program, output } = request
+  const { kernel, space, program } = request
   // It runs for long, and each packet is as much work as a space.
   expectWorkOn(Number.POSITIVE_INFINITY)
   const signalled = program === undefined ? noteSignals() : () => undefined
@@ -168,7 +168,7 @@ class Teller {
     }
     const { story, flow, observation } = news
     if (this.isFull || !verdicts.has(story.end.outcome)) return
-    this.tally.add(story.end.outcome)
+    this.tally.add(story.end.outcome, observation.hasGap)
     saving(() => file?.write({ type: 'flow', flow, observation }))
     this.#lines(
       output.json

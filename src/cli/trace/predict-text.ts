@@ -158,7 +158,14 @@ export const comparisonLines = (
     `${bold('observed')}    ${printable(`${story.end.outcome}: ${story.end.reason}`)}`,
     ...prediction.unseen.map(text => `not evaluated: ${printable(text)}`),
     ...(agrees === true ? ['as predicted'] : differences.map(text => red(printable(text)))),
-    ...(agrees === null ? ['what happened could not be predicted', ...doubtLines(prediction, style)] : []),
+    ...(agrees === null
+      ? [
+          prediction.end.outcome === 'unknown'
+            ? 'what happened could not be predicted'
+            : 'what was predicted could not be seen',
+          ...doubtLines(prediction, style),
+        ]
+      : []),
   ]
 }
 

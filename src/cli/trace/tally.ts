@@ -4,8 +4,13 @@ import { type Outcome, outcomes } from './verdicts.ts'
 export class Tally {
   readonly #counts = new Map<Outcome, number>(outcomes.map(outcome => [outcome, 0]))
 
-  add(outcome: Outcome): void {
+  /** Whether a flow did not get through because of this host, or for no known reason. */
+  hasFault = false
+
+  /** `hasGap`: something is not known of it, and what is not known is no fault. */
+  add(outcome: Outcome, hasGap = false): void {
     this.#counts.set(outcome, this.of(outcome) + 1)
+    if (outcome === 'dropped' || (outcome === 'lost' && !hasGap)) this.hasFault = true
   }
 
   of(outcome: Outcome): number {
@@ -14,11 +19,6 @@ export class Tally {
 
   get total(): number {
     return outcomes.reduce((sum, outcome) => sum + this.of(outcome), 0)
-  }
-
-  /** Whether a flow did not get through because of this host, or nobody knows why. */
-  get hasFault(): boolean {
-    return this.of('dropped') + this.of('lost') > 0
   }
 
   /** `3 flows: 2 answered, 1 dropped` */

@@ -88,6 +88,15 @@ const eventLines = (report: Event, options: TextOptions): string[] => {
         'code: WATCH_FIGHT (natspace explain WATCH_FIGHT)',
         ...details(report.drift),
       ]
+    case 'trouble':
+      return [
+        `${red('cannot look')}: ${printable(report.message)}; tried again in ${seconds(report.again)}, and from then on`,
+      ]
+    case 'settled':
+      return [
+        `${yellow('settled')}: ${printable(report.warning.what)}: ${printable(report.warning.why)}`,
+        ...report.warning.evidence.map(line => `saw: ${printable(line)}`),
+      ]
     case 'resumed':
       return [`${who(report.spaces)}: watched again`]
     case 'waits':

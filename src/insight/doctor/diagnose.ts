@@ -6,14 +6,17 @@ import type { StatePaths } from '../../space/state/records.ts'
 import type { Story } from '../trace/story.ts'
 import { checkAddresses } from './checks/addresses.ts'
 import { checkForwarding } from './checks/forwarding.ts'
+import { checkIpsec } from './checks/ipsec.ts'
 import { checkLinks } from './checks/links.ts'
 import { checkNames } from './checks/names.ts'
 import { checkNamespace } from './checks/namespace.ts'
 import { checkPorts, type Inbound } from './checks/ports.ts'
 import { checkRoutes } from './checks/routes.ts'
+import { checkServices } from './checks/services.ts'
 import { checkSizes } from './checks/sizes.ts'
 import { checkState } from './checks/state.ts'
-import { checkTranslation } from './checks/translation.ts'
+import { checkPortsLeft, checkTracking, readTrackingCounters } from './checks/tracking.ts'
+import { checkLeak, checkTranslation } from './checks/translation.ts'
 import { type Destination, Facts } from './facts.ts'
 import { type CheckResult, type Finding, together } from './finding.ts'
 import { probeFindings } from './probe-findings.ts'
@@ -76,7 +79,11 @@ export const diagnose = async (
     attempt('settings of forwarding', () => checkForwarding(facts)),
     attempt('what natspace made', () => checkState(facts)),
     attempt('ports', () => checkPorts(facts, options.inbound)),
+    attempt('connection tracking', () => checkTracking(facts, options.inbound)),
+    attempt('what leaves untranslated', () => checkLeak(facts)),
+    attempt('limits of services', () => checkServices(facts)),
   ]
+  const before = readTrackingCounters(facts)
   const story = options.isPassive ? undefined : await probeStory(facts, options)
   const probed: CheckResult =
     story === undefined
@@ -92,9 +99,19 @@ export const diagnose = async (
       : probeFindings(facts, story, options.to === undefined)
   const isAnswered = story?.end.outcome === 'answered' || story?.end.outcome === 'refused'
   const rest = isAnswered
-    ? attempt('names', () => checkNames(facts))
-    : attempt('the translation of the source', () => checkTranslation(facts))
-  return { ...base, story, ...conclude([...still, probed, rest, attempt('sizes', () => checkSizes(facts))]) }
+    ? [attempt('names', () => checkNames(facts))]
+    : [
+        attempt('the translation of the source', () =>
+          checkTranslation(facts, story?.end.outcome === 'dropped'),
+        ),
+        attempt('ports of the translation', () => checkPortsLeft(facts, before)),
+        attempt('policies of IPsec', () => checkIpsec(facts, story)),
+      ]
+  return {
+    ...base,
+    story,
+    ...conclude([...still, probed, ...rest, attempt('sizes', () => checkSizes(facts))]),
+  }
 }
 
 /** A check; what this user may not look at is said, and is no reason to end. */

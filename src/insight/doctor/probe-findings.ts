@@ -64,9 +64,7 @@ const codeOf = (facts: Facts, story: Told, stop: StoryEvent): FaultCode => {
     if (table === 'firewalld_policy_drop') return 'FW-RELOADING'
     const isOfTranslated = stop.rules.some(rule => /dnat/i.test(`${rule.chain} ${rule.text}`))
     const conf = facts.seen.file('/etc/firewalld/firewalld.conf') ?? ''
-    return isOfTranslated && /^\s*StrictForwardPorts\s*=\s*yes/im.test(conf)
-      ? 'FW-FWD-STRICT'
-      : 'FW-FWD-ZONE'
+    return isOfTranslated && /^\s*StrictForwardPorts\s*=\s*yes/im.test(conf) ? 'FW-FWD-STRICT' : 'FW-FWD-ZONE'
   }
   if (vpn.test(`${table} ${base} ${program ?? ''}`)) return 'FW-KILLSWITCH'
   const oursBefore = story.events.some(
@@ -86,9 +84,7 @@ const isDirectAccess = (facts: Facts, { hook, chain, rule = '' }: StoryEvent): b
   hook === 'prerouting' &&
   chain?.table === 'raw' &&
   /\bdaddr\b.*\biifname != |-d \S+ ! -i /.test(rule) &&
-  facts
-    .ruleset(undefined)
-    .tables.some(table => table.chains.some(item => /^DOCKER(-|$)/.test(item.name)))
+  facts.ruleset(undefined).tables.some(table => table.chains.some(item => /^DOCKER(-|$)/.test(item.name)))
 
 /** Accepts the packets of the cable in front of what stops them, in the language in which the rules are. */
 const acceptFix = (facts: Facts, stop: StoryEvent): Finding['fix'] => {
@@ -196,6 +192,13 @@ const endFinding = (facts: Facts, story: Story): Finding => {
   if (outcome === 'delivered') return { code: 'NOT-ANSWERED', what: reason, evidence, fix: noFix }
   if (/asked for in vain|NEIGH_FAILED/.test(text))
     return { code: 'NGH-FAILED', what: reason, evidence, fix: noFix }
+  if (/BPF_CGROUP|(sendto|connect) failed with EPERM/.test(text))
+    return {
+      code: 'FW-CGROUP',
+      what: `a limit of the control group refuses it: ${reason}`,
+      evidence,
+      fix: noFix,
+    }
   if (/iptables-legacy has tables/.test(text)) return legacyFinding(facts, reason, evidence)
   if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(text))
     return { code: 'RT-MARTIAN', what: reason, evidence, fix: noFix }

@@ -85,6 +85,11 @@ export class FlowBook {
     this.#told.forget(tupleKey(original), id)
   }
 
+  /** Events were lost: of every flow that is open something may be missing. */
+  noteGap(): void {
+    for (const flow of this.#open.values()) flow.hasGap = true
+  }
+
   /** Flows that are over by now. */
   due(now: number): EndedFlow[] {
     this.#retry(now)

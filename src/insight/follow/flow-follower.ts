@@ -118,9 +118,12 @@ export class FlowFollower implements Disposable {
     this.#evidence.read(now, this.#book.open > 0)
     this.#book.take('host', host, now)
     this.#book.take('inside', inside, now)
+    const gaps = this.#newGaps()
+    // Behind the packets: those of a flow that begins may be among the lost ones.
+    if (gaps.length > 0) this.#book.noteGap()
     const asked = new TurnKernel(this.#kernel)
     const ended = this.#book.due(now).flatMap(item => this.#tell(item, asked, now))
-    return [...this.#newGaps(), ...ended]
+    return [...gaps, ...ended]
   }
 
   /** Packets of connections that stand which were not looked at, as there were too many. Throws as `Kernel.ruleset`. */
@@ -186,6 +189,7 @@ export class FlowFollower implements Disposable {
       ...surroundingsOf(asked, this.#space, {
         direction,
         tuple: original,
+        sent: tuple,
         entry,
         family,
         request: request.host,

@@ -107,6 +107,21 @@ describe('what did not', () => {
   })
 })
 
+test('an answer that did not come could not be stopped', () => {
+  const story = storyNamed('answered')
+  const silent: Story = {
+    ...story,
+    events: story.events.filter(({ packet }) => packet === 'request'),
+    end: { ...story.end, outcome: 'delivered' },
+  }
+  const { end } = predictionOf(story)
+  const stopped = { ...end, outcome: 'dropped' as const, at: { ...end.at, packet: 'reply' as const } }
+  expect(compare(predictionOf(story, { end: stopped }), silent)).toMatchObject({
+    agrees: null,
+    differences: [],
+  })
+})
+
 test('what could not be predicted agrees with nothing', () => {
   const story = storyNamed('answered')
   const at = story.events.findIndex(isForward)

@@ -173,6 +173,9 @@ const endsAgree = ({ end: predicted }: Prediction, { end: observed }: Story): bo
     return at.packet === 'request' && at.point === 'uplink' ? true : null
   }
   if (observed.outcome === 'lost') return at.packet === predicted.at.packet ? true : null
+  // No answer came that could have been stopped, or another one than was taken for granted.
+  const isOtherAnswer = observed.outcome === 'delivered' || observed.outcome === 'refused'
+  if (predicted.at.packet === 'reply' && isOtherAnswer) return null
   return (
     observed.outcome === 'dropped' &&
     at.packet === predicted.at.packet &&

@@ -6,6 +6,7 @@ import { decisionText } from '../trace/route-text.ts'
 import type { RouteDecision } from '../walk/route-decisions.ts'
 import type { PlaceFacts } from './facts.ts'
 import type { Passage, Stop } from './passage.ts'
+import { decisionDoubt, rulesDoubt } from './routing-doubt.ts'
 import { inputRefusal, outputRefusal, type Refusal, type Whereabouts } from './settings.ts'
 import type { LinksOnWay } from './translation.ts'
 import { changed, type Wire } from './wire.ts'
@@ -46,25 +47,8 @@ export const queryOf = (wire: Wire | FlowTuple, mark: number | undefined): Route
   ...(mark === undefined || mark === 0 ? {} : { mark }),
 })
 
-/** The rules of policy routing that ask for what is not known of the packet. */
-const routingDoubt = ({ facts }: CrossedPlace, { wire, mark }: Passage): string | undefined => {
-  const rules = facts.rules.filter(({ family }) => family === wire.family)
-  const asks = (name: string) => rules.some(({ otherConditions }) => otherConditions?.includes(name))
-  if (mark === undefined && rules.some(rule => rule.mark !== undefined)) return 'its mark'
-  if (wire.sourcePort === undefined && asks('sport')) return 'its source port'
-  if (wire.destinationPort === undefined && asks('dport') && wire.icmpType === undefined)
-    return 'its destination port'
-  return undefined
-}
-
-const doubtful = (what: string, link: string | undefined): Crossed =>
-  stopped({
-    type: 'doubt',
-    hook: 'routing',
-    link,
-    reason: `rules of policy routing ask for ${what}, which is not known`,
-    doubts: [],
-  })
+const doubtful = (reason: string, link: string | undefined): Crossed =>
+  stopped({ type: 'doubt', hook: 'routing', link, reason, doubts: [] })
 
 /** Whether a decision itself lets a packet go on: a setting may stop it all the same. */
 const leads = (decision: RouteDecision): boolean =>
@@ -94,7 +78,7 @@ const noteRoute = (
 export const arrive = (place: CrossedPlace, passage: Passage, input: Link): Crossed => {
   const early = passage.hook('ingress', { input }) ?? passage.hook('prerouting', { input })
   if (early !== undefined) return stopped(early)
-  const doubt = routingDoubt(place, passage)
+  const doubt = rulesDoubt(place.facts, passage)
   if (doubt !== undefined) return doubtful(doubt, input.name)
   const { wire, mark } = passage
   const decision = place.facts.decide({ ...queryOf(wire, mark), inputIndex: input.index })
@@ -107,6 +91,8 @@ export const arrive = (place: CrossedPlace, passage: Passage, input: Link): Cros
     passage.wire = changed(wire, { ttl: wire.ttl - 1 })
   noteRoute(passage, decision, { input }, 'input', refusal, wire)
   if (refusal !== undefined) return refused(refusal, input.name)
+  const open = decisionDoubt(place.facts, decision, passage.wire)
+  if (open !== undefined) return doubtful(open, input.name)
   if (isLocal) {
     const stop = passage.hook('input', { input })
     return stop === undefined ? { type: 'delivered' } : stopped(stop)
@@ -128,6 +114,8 @@ export const depart = (place: CrossedPlace, passage: Passage, given?: RouteDecis
   let output = decision.found ? linkOf(place, decision.device?.index) : undefined
   noteRoute(passage, decision, output === undefined ? {} : { output }, 'output', refusal, begin.wire)
   if (refusal !== undefined) return refused(refusal, output?.name)
+  const open = decisionDoubt(facts, decision, passage.wire)
+  if (open !== undefined) return doubtful(open, output?.name)
   const linksOf = (): LinksOnWay => ({
     output,
     nextHop: (decision.found ? decision.gateway : undefined) ?? passage.wire.destination,
@@ -136,7 +124,7 @@ export const depart = (place: CrossedPlace, passage: Passage, given?: RouteDecis
   if (stop !== undefined) return stopped(stop)
   // A rule that changes destination or mark has the kernel look for another way (ip_route_me_harder).
   if (passage.wire.destination !== begin.wire.destination || passage.mark !== begin.mark) {
-    const doubt = routingDoubt(place, passage)
+    const doubt = rulesDoubt(facts, passage)
     if (doubt !== undefined) return doubtful(doubt, output?.name)
     decision = ask()
     const other = outputRefusal(facts, decision, at)

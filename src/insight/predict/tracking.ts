@@ -1,6 +1,7 @@
+import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
 import type { ConnectionState } from '../../linux/nftables/evaluate/index.ts'
 import type { Ruleset } from '../../linux/nftables/index.ts'
-import { chosenLater, type Wire } from './wire.ts'
+import type { Wire } from './wire.ts'
 
 /** One end of a connection behind a translation; a port that is chosen at the time is missing. */
 export type TranslatedEnd = { address: string; port: number | undefined }
@@ -14,14 +15,16 @@ export class Tracking {
   source: TranslatedEnd | undefined
   destination: TranslatedEnd | undefined
 
-  /** The first packet's answer was seen: from now on the connection is established. */
+  /**
+   * An answer comes: from now on the connection is established. Without a connection an answer is not taken for the beginning
+   * of another one, but for UDP, which has no beginnings.
+   */
   answered(): void {
     if (this.state === 'new') this.state = 'established'
+    else if (this.state === 'untracked')
+      this.state = this.original?.protocol === PROTOCOL_NUMBER.udp ? undefined : 'invalid'
   }
 }
-
-/** What stands for a value that is chosen at the time, in texts. */
-export const portText = (port: number | undefined): string | number => port ?? chosenLater
 
 /** Instructions for which the kernel starts to track connections in a namespace. */
 const tracking: readonly string[] = [

@@ -88,7 +88,13 @@ export const observeProbe = async (
   const entry = found && { flow: found.flow, translations: found.translations }
   const flow = { direction: 'out', tuple: probe.tuple, entry } as const
   const request = packets.host.find(packet => hasTuple(arrivedOf(packet), left))
-  const asked = surroundingsOf(kernel, space, { ...flow, tuple: left, family: target.family, request })
+  const asked = surroundingsOf(kernel, space, {
+    ...flow,
+    tuple: left,
+    sent: probe.tuple,
+    family: target.family,
+    request,
+  })
   return {
     space: tracedSpace(kernel, space),
     ...flow,

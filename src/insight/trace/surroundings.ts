@@ -1,5 +1,5 @@
 import type { Where } from '../../linux/change.ts'
-import { mirrorOf } from '../../linux/conntrack/index.ts'
+import { type FlowTuple, mirrorOf } from '../../linux/conntrack/index.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { prefixContains } from '../../linux/net/prefix.ts'
 import { neighbourState } from '../../linux/rtnetlink/neighbour.ts'
@@ -23,6 +23,8 @@ export type AskedKernel = RoutedKernel & Pick<Kernel, 'neighbours' | 'sysctl'>
 /** A flow as far as it is known when that is asked. */
 export type AskedFlow = Pick<TraceObservation, 'direction' | 'tuple' | 'entry'> & {
   family: 4 | 6
+  /** How it was sent, where the space translates what leaves it: `tuple` is how it came to the host. */
+  sent?: FlowTuple
   /** Its request in the host. */
   request: TimedPacket | undefined
 }
@@ -52,14 +54,14 @@ const indexOf = (kernel: AskedKernel, where: Where, name: string): number | unde
 const decisionsOf = (
   kernel: AskedKernel,
   { namespacePath: space, interface: inner, hostInterface }: ResolvedSpace,
-  { direction, tuple, entry, request }: AskedFlow,
+  { direction, tuple, sent, entry, request }: AskedFlow,
 ): WayDecision[] => {
   const [innerIndex, hostIndex] = [indexOf(kernel, space, inner), indexOf(kernel, undefined, hostInterface)]
   if (innerIndex === undefined || hostIndex === undefined) return []
   const way = { space, host: undefined, innerIndex, hostIndex }
   // What has no connection was translated as far as it came.
   const reply = mirrorOf(arrivedTuple({ tuple, entry }, request))
-  if (direction === 'out') return outboundDecisions(kernel, way, tuple, reply)
+  if (direction === 'out') return outboundDecisions(kernel, way, tuple, reply, sent)
   const uplinkIndex = request?.hooks[0]?.input?.index
   return inboundDecisions(
     kernel,

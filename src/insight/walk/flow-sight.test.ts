@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { flowTuples } from '../../../test/support/arbitrary-flow.ts'
 import { flowMatcher, mirrorOf, newFlow } from '../../linux/conntrack/index.ts'
-import { answersOf, isTraced, selectorsOf, sightOf, translationsOf } from './flow-sight.ts'
+import { isTraced, selectorsOf, sightOf, translationsOf } from './flow-sight.ts'
 import type { TracedFlow } from './traced-flow.ts'
 
 const ping = newFlow(
@@ -107,15 +107,4 @@ describe('whether a flow is traced', () => {
     )
     expect(count).toBeGreaterThan(0)
   })
-})
-
-test('the answers of a flow are traced by the ends that they come with', () => {
-  expect(answersOf(ping)).toEqual({
-    family: 4,
-    protocol: 1,
-    source: { address: '192.168.1.15' },
-    destination: { address: '192.168.1.32' },
-    icmpId: 9,
-  })
-  expect(isTraced(answersOf(ping), ping)).toBe(true)
 })

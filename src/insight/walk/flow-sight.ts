@@ -63,21 +63,6 @@ export const translationsOf = ({ original, reply }: Pick<Flow, 'original' | 'rep
   )
 }
 
-/**
- * The answers of a flow as something to trace: where both ends are translated, or the only end that was known, no packet
- * of theirs bears an end that could be told beforehand. For `TraceTable.follow`. Pure.
- */
-export const answersOf = ({ family, reply }: Flow): TracedFlow => ({
-  family,
-  protocol: reply.protocol,
-  source: endOf(reply.source, reply.sourcePort),
-  destination: endOf(reply.destination, reply.destinationPort),
-  ...(reply.icmp === undefined ? {} : { icmpId: reply.icmp.id }),
-})
-
-const endOf = (address: string, port: number | undefined): FlowEnd =>
-  port === undefined ? { address } : { address, port }
-
 const isEnd = ({ address, port }: FlowEnd, { source, sourcePort }: FlowTuple): boolean =>
   (address === undefined || address === source) && (port === undefined || port === sourcePort)
 

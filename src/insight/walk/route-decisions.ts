@@ -146,13 +146,15 @@ export type WayDecision = {
 /**
  * The four look-ups of a flow that begins in a space, and of its answers: out of the space, through the host behind the
  * translation of the destination, back through the host behind that of the answer's destination, and into the space.
- * `original` and `reply` are the tuples of the host's connection tracking; without a translation the mirror.
+ * `original` and `reply` are the tuples of the host's connection tracking; without a translation the mirror. `sent` is how the
+ * first packet leaves its socket, where rules of the space translate it.
  */
 export const outboundDecisions = (
   kernel: RoutedKernel,
   way: RoutedWay,
   original: FlowTuple,
   reply: FlowTuple = mirrorOf(original),
+  sent: FlowTuple = original,
 ): WayDecision[] => {
   const { space, host, innerIndex, hostIndex } = way
   const answer = mirrorOf(reply)
@@ -161,7 +163,7 @@ export const outboundDecisions = (
   const ask = asker(kernel)
   const back = mirrorOf(original)
   return [
-    ask('space-output', space, packetOf(original, original)),
+    ask('space-output', space, packetOf(sent, sent)),
     { at: 'host-forward', where: host, decision: forward },
     // Nothing comes back where nothing goes out.
     ...(uplink === undefined

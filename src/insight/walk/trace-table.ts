@@ -97,12 +97,10 @@ export class TraceTable implements Disposable {
   /** Whether the kernel removes it by itself. */
   readonly isOwned: boolean
   readonly #connection: Connection
-  readonly #byConnection: boolean
 
-  private constructor(connection: Connection, name: string, byConnection: boolean, isOwned: boolean) {
+  private constructor(connection: Connection, name: string, isOwned: boolean) {
     this.#connection = connection
     this.name = name
-    this.#byConnection = byConnection
     this.isOwned = isOwned
   }
 
@@ -117,17 +115,11 @@ export class TraceTable implements Disposable {
     try {
       // Several traces of one process may meet in one namespace, so each has a number.
       const name = `natspace-trace-${process.pid}-${++made}`
-      const isOwned = create(connection, name, options)
-      return new TraceTable(connection, name, options.byConnection ?? false, isOwned)
+      return new TraceTable(connection, name, create(connection, name, options))
     } catch (error) {
       connection[Symbol.dispose]()
       throw error
     }
-  }
-
-  /** Traces further flows, such as one whose translated ends are known by now. Throws BatchError. */
-  follow(flows: readonly TracedFlow[]): void {
-    commit(this.#connection, flowRules(this.name, flows, this.#byConnection))
   }
 
   /** Removes the table. Throws BatchError, where there is no owner, when it cannot be removed. */

@@ -7,8 +7,8 @@ import { match, type Operand, payload, range, type Statement } from '../../linux
  * at it; whether it was translated on its way so far, or will be on the way back, is not known there. But a translation
  * mostly leaves one end of a flow alone, so a packet counts as one of the flow when either end of it is an end of the
  * flow, in either role. That is a superset: other packets to the same server are traced too, and are sifted out later,
- * when the connection's tuples are known. The answers of a published port bear neither end as it was asked for: there the
- * inner end has to be named as a flow of its own, or be added when it is known. An error of ICMP is recognised by the packet that it quotes.
+ * when the connection's tuples are known. Answers that bear neither end as it was asked for, as those of a published port,
+ * are recognised by their connection (traced-connection.ts). An error of ICMP is recognised by the packet that it quotes.
  */
 
 /** One end of a flow: what is left out may be anything. Addresses in canonical form. */

@@ -54,6 +54,8 @@ export const connectByHand = (world: World, by: 'cable' | 'bridge'): Subject => 
   ]
   world.change(...changes)
   world.set(undefined, 'net.ipv4.ip_forward', '1')
+  // Whom this machine asks for names is not there in the lab.
+  world.pretend('/etc/resolv.conf', '')
   world.hostFirewall(...handRules(router.name))
   return { name: space.name, path: places.myspace, space: undefined }
 }
@@ -113,7 +115,11 @@ const handRules = (router: string): NftCommand[] => {
       ...nat,
       chain: { name: 'OUTPUT', type: 'nat', hook: 'output', priority: -100, policy: 'accept' },
     },
-    add(nat, 'POSTROUTING', [match(ip('saddr'), space.network), match(meta('oifname'), uplink), masquerade()]),
+    add(nat, 'POSTROUTING', [
+      match(ip('saddr'), space.network),
+      match(meta('oifname'), uplink),
+      masquerade(),
+    ]),
     add(nat, 'POSTROUTING', [
       match(ip('saddr'), space.address),
       match(ip('daddr'), space.address),

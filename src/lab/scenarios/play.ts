@@ -64,6 +64,6 @@ export const playTogether = async (context: Context, scenarios: readonly Scenari
     return { found, healed: await diagnose(kernel, paths, await connect({}), { to: host2, patience }) }
   } finally {
     heal()
-    await down(context, [network.space.name])
+    if (byHand === undefined) await down(context, [network.space.name])
   }
 }

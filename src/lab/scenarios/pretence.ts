@@ -47,4 +47,6 @@ const statusOf = (text: string | undefined): FileStatus | undefined =>
 
 /** Names directly in a folder, of paths that may lie deeper. */
 const namesBelow = (paths: readonly string[], folder: string): string[] =>
-  paths.flatMap(path => (path.startsWith(`${folder}/`) ? (path.slice(folder.length + 1).split('/')[0] ?? []) : []))
+  paths.flatMap(path =>
+    path.startsWith(`${folder}/`) ? (path.slice(folder.length + 1).split('/')[0] ?? []) : [],
+  )

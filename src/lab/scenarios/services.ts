@@ -1,23 +1,11 @@
 import { dnat, match, tcp } from '../../linux/nftables/index.ts'
-import { openNamespace } from '../../linux/sys/namespace.ts'
-import { Socket } from '../../linux/sys/socket.ts'
 import { network } from '../places.ts'
+import { listen } from './listen.ts'
 import type { Scenario } from './scenario.ts'
-import type { World } from './world.ts'
 
 const { space, uplink } = network
 const inbound = { protocol: 'tcp', port: space.publishedPort } as const
 const otherAddress = '192.168.1.33'
-
-/** A program that listens, until the fault is taken back. */
-const listen = (world: World, where: string | undefined, address: string, port: number): void => {
-  using namespace = where === undefined ? undefined : openNamespace(where)
-  const socket = Socket.listen(
-    { address, port },
-    namespace === undefined ? {} : { namespace: namespace.number },
-  )
-  world.later(() => socket.close())
-}
 
 /** Published ports, sizes, and natspace's own state. */
 export const serviceScenarios: readonly Scenario[] = [

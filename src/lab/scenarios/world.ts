@@ -99,8 +99,7 @@ export class World {
   pretendProcess(id: number, where: Where, files: Readonly<Record<string, string>>): void {
     for (const [name, text] of Object.entries(files)) this.pretend(`/proc/${id}/${name}`, text)
     const identity = this.kernel.namespaceIdentity(where)
-    if (identity !== undefined)
-      this.#pretend(this.#pretence.identities, `/proc/${id}/ns/net`, identity)
+    if (identity !== undefined) this.#pretend(this.#pretence.identities, `/proc/${id}/ns/net`, identity)
   }
 
   #pretend<T>(map: Map<string, T>, key: string, value: T): void {

@@ -137,17 +137,21 @@ const attachTypeFilter = (socket: NetlinkSocket, type: number): void => {
   if (instructions.length === 0) throw new RangeError('an empty filter')
 }
 
+/** Bytes whose address stays: a runtime may keep small arrays that own no buffer where its collector moves them. */
+const unmoved = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(new ArrayBuffer(size))
+
 /** struct msghdr with room for one datagram and for the number of a namespace, used again and again. */
 class ReceivedMessage {
   readonly #bytes: Uint8Array
-  readonly #sender = new Uint8Array(12)
-  readonly #control = new Uint8Array(64)
-  readonly #vector = new BigUint64Array(2)
+  readonly #sender = unmoved(12)
+  readonly #control = unmoved(64)
+  readonly #vectorBytes = unmoved(16)
+  readonly #vector = new BigUint64Array(this.#vectorBytes.buffer)
   readonly #header = new DataView(new ArrayBuffer(56))
   readonly #headerBytes = new Uint8Array(this.#header.buffer)
 
   constructor(size: number) {
-    this.#bytes = new Uint8Array(size)
+    this.#bytes = unmoved(size)
   }
 
   /** The next datagram of the kernel, valid until the next call. */
@@ -181,7 +185,7 @@ class ReceivedMessage {
     // Name and its length, vector and its length, control and its length, flags.
     this.#header.setBigUint64(0, address(this.#sender), littleEndian)
     this.#header.setUint32(8, this.#sender.length, littleEndian)
-    this.#header.setBigUint64(16, address(new Uint8Array(this.#vector.buffer)), littleEndian)
+    this.#header.setBigUint64(16, address(this.#vectorBytes), littleEndian)
     this.#header.setBigUint64(24, 1n, littleEndian)
     this.#header.setBigUint64(32, address(this.#control), littleEndian)
     this.#header.setBigUint64(40, BigInt(this.#control.length), littleEndian)

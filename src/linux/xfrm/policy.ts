@@ -69,7 +69,10 @@ const info: Codec<Info> & { size: number } = {
   },
 }
 
-const writeSelector = (block: Uint8Array, { source, destination }: Pick<Info, 'source' | 'destination'>): void => {
+const writeSelector = (
+  block: Uint8Array,
+  { source, destination }: Pick<Info, 'source' | 'destination'>,
+): void => {
   const view = new DataView(block.buffer)
   const [from, to] = [parsePrefix(source), parsePrefix(destination)]
   block.set(parseIp(to?.address ?? '') ?? [], 0)

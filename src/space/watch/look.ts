@@ -1,6 +1,7 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
 import { sysctlPath } from '../../linux/sysctl.ts'
+import { NatspaceError } from '../errors.ts'
 import { spaceOfAlias } from '../marks.ts'
 import { namespaceFolder } from '../reconcile/desired.ts'
 import { type Difference, type Differences, differencesOf } from '../reconcile/drift.ts'
@@ -8,7 +9,13 @@ import { defaultUplink } from '../reconcile/facts.ts'
 import { Observation } from '../reconcile/observation.ts'
 import type { Drift } from '../reconcile/operation.ts'
 import type { Context } from '../reconcile/types.ts'
-import { readSpaceRecord, recordedNames, type SpaceRecord, type StatePaths } from '../state/records.ts'
+import {
+  readSpaceRecord,
+  recordedNames,
+  recordText,
+  type SpaceRecord,
+  type StatePaths,
+} from '../state/records.ts'
 import type { Uplink } from './report.ts'
 import type { FolderInterest, Interest } from './sign.ts'
 
@@ -16,6 +23,8 @@ import type { FolderInterest, Interest } from './sign.ts'
 export type Look = {
   /** By the name of the space, in the order of names. */
   records: Map<string, SpaceRecord>
+  /** Spaces whose records cannot be read. */
+  unreadable: Map<string, NatspaceError>
   shared: Drift[]
   spaces: Map<string, Difference & { isLost: boolean }>
   /** When it began, in milliseconds since 1970. */
@@ -40,9 +49,17 @@ export const look = (context: Context, names: ReadonlySet<string> | undefined): 
   const time = Date.now()
   const seen = new NotingObservation(kernel)
   const records = new Map<string, SpaceRecord>()
+  const unreadable = new Map<string, NatspaceError>()
   for (const name of recordedNames(kernel, paths)) {
-    const record = names === undefined || names.has(name) ? readSpaceRecord(kernel, paths, name) : undefined
-    if (record !== undefined) records.set(name, record)
+    if (names !== undefined && !names.has(name)) continue
+    try {
+      const record = readSpaceRecord(kernel, paths, name)
+      if (record !== undefined) records.set(name, record)
+    } catch (error) {
+      // Of one space nothing is known then; the others are watched on.
+      if (!(error instanceof NatspaceError)) throw error
+      unreadable.set(name, error)
+    }
   }
   const all = [...records.values()]
   const found = all.length === 0 ? nothing : differencesOf(context, seen, all)
@@ -56,7 +73,7 @@ export const look = (context: Context, names: ReadonlySet<string> | undefined): 
     }),
   )
   const interest = interestOf(context, seen, all)
-  return { time, records, shared: found.shared, spaces, uplink: uplinkOf(seen), interest }
+  return { time, records, unreadable, shared: found.shared, spaces, uplink: uplinkOf(seen), interest }
 }
 
 const nothing: Differences = { shared: [], spaces: new Map() }
@@ -135,3 +152,30 @@ export const isLocked = (kernel: Kernel, lock: string): boolean => {
     throw error
   }
 }
+
+/** The texts of the records, to tell when they change. */
+export const textsOf = ({ records }: Look): Map<string, string> =>
+  new Map([...records].map(([name, record]) => [name, recordText(record)]))
+
+/** What of a space may be put right, with what it shares with others. */
+export const mendable = ({ shared, spaces }: Look, name: string): Drift[] => {
+  const found = spaces.get(name)
+  return found === undefined || found.isLost ? [] : [...shared, ...found.own]
+}
+
+/** The names of what of a space may be put right. */
+export const resourcesOf = (seen: Look, name: string): string[] =>
+  mendable(seen, name).map(({ resource }) => resource)
+
+/** All that differs about a space. */
+export const wholeDrift = ({ shared, spaces }: Look, name: string): Drift[] => [
+  ...shared,
+  ...(spaces.get(name)?.own ?? []),
+  ...(spaces.get(name)?.lacking ?? []),
+]
+
+/** What these spaces share, once, and what may be put right of each. */
+export const driftOf = ({ shared, spaces }: Look, names: readonly string[]): Drift[] => [
+  ...shared,
+  ...names.flatMap(name => spaces.get(name)?.own ?? []),
+]

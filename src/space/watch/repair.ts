@@ -1,5 +1,5 @@
 import { NatspaceError } from '../errors.ts'
-import type { Context } from '../reconcile/types.ts'
+import type { Context, Warning } from '../reconcile/types.ts'
 import { upAsChosen } from '../reconcile/up.ts'
 import { specOf } from '../spec/spec-of.ts'
 import type { ResolvedSpace, SpaceSpec } from '../spec/types.ts'
@@ -16,15 +16,27 @@ export const repairSpec = (space: ResolvedSpace): SpaceSpec => {
 
 /** What became of a repair: how much was changed of what the records asked for, or that another natspace holds the lock. */
 export type RepairOutcome =
-  | { type: 'done'; changes: number; records: ReadonlyMap<string, SpaceRecord> }
+  | {
+      type: 'done'
+      changes: number
+      records: ReadonlyMap<string, SpaceRecord>
+      /** What a natspace that died at work had left, and what became of it. */
+      settled: Warning[]
+    }
   | { type: 'locked' }
+
+/** As long as the kernel can well keep the signs that come meanwhile; in milliseconds. */
+const lockPatience = 200
+
+const settledCodes: ReadonlySet<string> = new Set(['INTERRUPTED', 'NOT_SETTLED'])
 
 /** Thrown under the lock when every space was taken down meanwhile. */
 class AllGone extends Error {}
 
 /**
  * Brings spaces to what their records say, as `up` does: all of them, or none. The records are read under the lock, so a
- * space that was taken down meanwhile stays down. Waits for nobody. Throws NatspaceError as `up` does.
+ * space that was taken down meanwhile stays down. Waits for another natspace for a moment only. Throws NatspaceError as
+ * `up` does.
  */
 export const repair = async (context: Context, names: readonly string[]): Promise<RepairOutcome> => {
   const records = new Map<string, SpaceRecord>()
@@ -40,11 +52,12 @@ export const repair = async (context: Context, names: readonly string[]): Promis
     return specs
   }
   try {
-    const { changes } = await upAsChosen(context, choose, { lockPatience: 0, keepsPeers: true })
-    return { type: 'done', changes, records }
+    const { plan, changes } = await upAsChosen(context, choose, { lockPatience, keepsPeers: true })
+    const settled = plan.warnings.filter(({ code }) => settledCodes.has(code))
+    return { type: 'done', changes, records, settled }
   } catch (error) {
     if (error instanceof NatspaceError && error.code === 'LOCKED') return { type: 'locked' }
-    if (error instanceof AllGone) return { type: 'done', changes: 0, records }
+    if (error instanceof AllGone) return { type: 'done', changes: 0, records, settled: [] }
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import type { NatspaceError } from '../errors.ts'
 import type { Drift } from '../reconcile/operation.ts'
+import type { Warning } from '../reconcile/types.ts'
 import type { Channel, Culprit } from './sign.ts'
 
 /** The way out of the host, as far as spaces depend on it. */
@@ -41,6 +42,10 @@ export type WatchEvent =
       by: Culprit[]
       pause: number
     }
+  /** Another natspace had died at work: what it had begun is completed or undone. */
+  | { event: 'settled'; warning: Warning }
+  /** The kernel could not be read, such as in the midst of a storm; it is tried again after so many milliseconds. */
+  | { event: 'trouble'; message: string; again: number }
   /** The pause after a fight is over. */
   | { event: 'resumed'; spaces: string[] }
   /** Repaired too often within a minute: the next repair comes after so many milliseconds. */

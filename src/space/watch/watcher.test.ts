@@ -4,11 +4,13 @@ import type { Change } from '../../linux/change.ts'
 import { failingKernel } from '../../linux/failing.ts'
 import { FakeKernel } from '../../linux/fake.ts'
 import type { Kernel } from '../../linux/kernel.ts'
+import { DumpInterruptedError } from '../../linux/netlink/errors.ts'
 import { down } from '../reconcile/down.ts'
 import { status } from '../reconcile/status.ts'
 import { meanwhile, newHost, stageOf } from '../reconcile/test-support.ts'
 import type { Context } from '../reconcile/types.ts'
 import { up } from '../reconcile/up.ts'
+import { recordPath } from '../state/records.ts'
 import { usualLimits } from './patience.ts'
 import type { WatchReport } from './report.ts'
 import type { Channel, Interest, Sign, SignSource } from './sign.ts'
@@ -411,4 +413,66 @@ test('what was lost is told, and is a reason to look', async () => {
     { type: 'event', event: 'repaired' },
     { type: 'end', repairs: 1, lost: 1 },
   ])
+})
+
+describe('trouble', () => {
+  test('of a look is told when it lasts, and tried again until it is over', async () => {
+    const { kernel, context } = newHost()
+    await up(context, [article])
+    let fails = false
+    const openKernel = (): Kernel => {
+      const fresh = new FakeKernel(kernel.machine)
+      if (fails)
+        fresh.links = () => {
+          throw new DumpInterruptedError('RTM_GETLINK', 8)
+        }
+      return fresh
+    }
+    const { look, pass, watcher, events } = watcherOf(kernel, context, { openKernel })
+    fails = true
+    meanwhile(kernel, [flush])
+    expect(await look(nft)).toEqual([])
+    for (let attempt = 0; attempt < 5; attempt++) {
+      pass(watcher.due)
+      await watcher.check()
+    }
+    expect(events()).toMatchObject([{ event: 'trouble', message: expect.stringContaining('RTM_GETLINK') }])
+    expect(watcher.isContent).toBe(false)
+    fails = false
+    await watcher.check()
+    expect(events()).toMatchObject([{ event: 'repaired', by: [{ name: 'nft' }] }])
+    expect(watcher.isContent).toBe(true)
+  })
+
+  test('with the record of one space says nothing of the others', async () => {
+    const { kernel, context } = newHost()
+    await up(context, [article, spec('b')])
+    const { look, watcher } = watcherOf(kernel, context)
+    const path = recordPath(context.paths, 'myspace')
+    const text = kernel.readFile(path) ?? ''
+    meanwhile(kernel, [{ type: 'file.write', path, text: 'not JSON', mode: 0o600 }, flush])
+    expect(await look(nft)).toMatchObject([
+      { event: 'failed', spaces: ['myspace'], error: { code: 'STATE_UNREADABLE' } },
+      { event: 'repaired', spaces: ['b'] },
+    ])
+    expect(watcher.isContent).toBe(false)
+    expect(await look()).toEqual([])
+    meanwhile(kernel, [{ type: 'file.write', path, text, mode: 0o600 }])
+    const back = await look()
+    expect(back.map(({ event }) => event)).toEqual(['recovered', 'repaired'])
+    expect(status(context).every(({ healthy }) => healthy)).toBe(true)
+  })
+
+  test('that is a mistake of natspace is not hidden', async () => {
+    const { kernel, context } = newHost()
+    let fails = false
+    const { watcher } = watcherOf(kernel, context, {
+      openKernel: () => {
+        if (fails) throw new TypeError('a mistake')
+        return new FakeKernel(kernel.machine)
+      },
+    })
+    fails = true
+    expect(watcher.check()).rejects.toThrow(TypeError)
+  })
 })

@@ -1,18 +1,18 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
-import { lostRace } from '../reconcile/apply.ts'
 import type { Drift } from '../reconcile/operation.ts'
 import type { Context } from '../reconcile/types.ts'
 import { readSpaceRecord, recordText, type SpaceRecord, type StatePaths } from '../state/records.ts'
-import { type WatchNote, writeWatchNotes } from '../state/watch-notes.ts'
 import { Attempts, type Held } from './attempts.ts'
 import { culpritsOf } from './culprit.ts'
-import { isLocked, type Look, look } from './look.ts'
+import { driftOf, isLocked, type Look, look, mendable, resourcesOf, textsOf, wholeDrift } from './look.ts'
+import { Notes } from './notes.ts'
 import { type Limits, usualLimits } from './patience.ts'
 import { repair } from './repair.ts'
 import type { Uplink, WatchEvent, WatchReport } from './report.ts'
 import { type Culprit, type Interest, noInterest, type Sign, type SignSource } from './sign.ts'
 import { Told } from './told.ts'
+import { isOfTheMoment, isTrouble, isUndone } from './trouble.ts'
 
 /**
  * Theory of operation. desired − observed = operations, again and again: a sign of the kernel is the reason to look, never
@@ -40,6 +40,8 @@ export type WatcherOptions = {
 const safetyNet = 60_000
 /** How soon it is tried again to get the lock that another natspace holds. */
 const lockPause = { first: 10, longest: 200 }
+/** How soon it is tried again when a look fails; longer each time. */
+const firstTrouble = 100
 /** Looks in a row while there is something new to follow in each. */
 const mostLooks = 3
 /** Signs that are kept until the next look, to tell who gave them: of a storm a part will do. */
@@ -54,8 +56,7 @@ export class Watcher {
   readonly #toldLacking = new Told()
   /** Texts of the records as they were last seen. */
   #known = new Map<string, string>()
-  readonly #notes = new Map<string, WatchNote>()
-  #notesText = '[]'
+  readonly #notes = new Notes()
   #uplink: Uplink | undefined
   #interest: Interest = noInterest
   #signs: Sign[] = []
@@ -63,6 +64,8 @@ export class Watcher {
   #noticed: number | undefined
   #due = 0
   #lockPause = lockPause.first
+  /** Looks in a row that failed. */
+  #troubles = 0
   #repairs = 0
   #lost = 0
 
@@ -79,7 +82,7 @@ export class Watcher {
 
   /** Whether everything is as asked for, as far as the last look saw. */
   get isContent(): boolean {
-    return this.#told.names.length === 0 && this.#toldLacking.names.length === 0
+    return this.#troubles === 0 && this.#told.names.length === 0 && this.#toldLacking.names.length === 0
   }
 
   /** Takes up what has come by now; returns whether it is a reason to look. */
@@ -116,8 +119,21 @@ export class Watcher {
     this.#options.report({ type: 'snapshot', time: this.#now(), spaces, uplink: seen.uplink })
   }
 
-  /** Looks at everything, and repairs what differs. Throws what a look throws, and what no other look could help against. */
+  /** Looks at everything, and repairs what differs. What the kernel refuses is told and tried again. */
   async check(): Promise<void> {
+    try {
+      await this.#check()
+      this.#troubles = 0
+    } catch (error) {
+      if (!isTrouble(error)) throw error
+      const again = Math.min(firstTrouble * 2 ** this.#troubles++, safetyNet)
+      this.#due = this.#now() + again
+      // The first may be a moment of many changes.
+      if (this.#troubles === 2) this.#tell({ event: 'trouble', message: error.message, again })
+    }
+  }
+
+  async #check(): Promise<void> {
     using kernel = this.#options.openKernel()
     const context = { kernel, paths: this.#options.paths }
     const seen = this.#look(context)
@@ -129,19 +145,19 @@ export class Watcher {
     const differing = [...seen.records.keys()].filter(name => mendable(seen, name).length > 0)
     // The look may have been faster than the sign, which tells who did it; what else has come is looked at once more.
     if (differing.length > 0 && this.hear()) this.#due = 0
+    this.#tellUnreadable(seen)
     this.#tellLacking(seen)
     this.#tellRecovered(seen, differing)
     if (differing.length === 0) this.#forgetSigns()
     else if (this.#options.dryRun) this.#tellDiffering(context, seen, differing)
     else await this.#repair(context, seen, differing)
-    this.#writeNotes(context)
+    if (!this.#options.dryRun) this.#notes.write(context)
   }
 
   /** The last word. */
   end(): void {
     using kernel = this.#options.openKernel()
-    this.#notes.clear()
-    this.#writeNotes({ kernel, paths: this.#options.paths })
+    this.#notes.clear({ kernel, paths: this.#options.paths })
     this.#options.report({ type: 'end', time: this.#now(), repairs: this.#repairs, lost: this.#lost })
   }
 
@@ -160,32 +176,7 @@ export class Watcher {
   #tell(event: WatchEvent): void {
     const time = this.#now()
     this.#options.report({ type: 'event', time, ...event })
-    this.#note(event, time)
-  }
-
-  /** Keeps what `status` may want to know of things that stay as they are. */
-  #note(event: WatchEvent, time: number): void {
-    if (event.event === 'space') this.#notes.delete(event.space)
-    if (!('spaces' in event)) return
-    for (const name of event.spaces)
-      if (!('by' in event) || event.event === 'repaired') this.#notes.delete(name)
-      else {
-        const { event: what, by } = event
-        this.#notes.set(name, {
-          event: what,
-          time,
-          by,
-          ...('pause' in event ? { until: time + event.pause } : {}),
-        })
-      }
-  }
-
-  /** Writes the notes where they have changed. */
-  #writeNotes({ kernel, paths }: Context): void {
-    const text = JSON.stringify([...this.#notes])
-    if (this.#options.dryRun || text === this.#notesText) return
-    writeWatchNotes(kernel, paths, this.#notes)
-    this.#notesText = text
+    this.#notes.take(event, time)
   }
 
   #forgetSigns(): void {
@@ -204,6 +195,7 @@ export class Watcher {
   #followRecords(seen: Look): void {
     const texts = textsOf(seen)
     const changed = [...texts].filter(([name, text]) => this.#known.get(name) !== text).map(([name]) => name)
+    for (const name of seen.unreadable.keys()) texts.set(name, this.#known.get(name) ?? '')
     const gone = [...this.#known.keys()].filter(name => !texts.has(name))
     for (const space of [...changed, ...gone]) {
       this.#attempts.forget(space)
@@ -228,9 +220,15 @@ export class Watcher {
         this.#tell({ event: 'differs', spaces: [name], drift, by: this.#culprits() })
   }
 
+  #tellUnreadable({ unreadable }: Look): void {
+    for (const [name, error] of unreadable)
+      if (this.#toldLacking.isNews([name], error.message))
+        this.#tell({ event: 'failed', spaces: [name], drift: [], by: [], error, again: safetyNet })
+  }
+
   #tellRecovered({ spaces }: Look, differing: readonly string[]): void {
     const mended = this.#told.names.filter(name => !differing.includes(name))
-    const back = this.#toldLacking.names.filter(name => !spaces.get(name)?.lacking.length)
+    const back = this.#toldLacking.names.filter(name => spaces.get(name)?.lacking.length === 0)
     for (const name of mended) {
       this.#told.forget(name)
       this.#attempts.succeeded(name)
@@ -281,6 +279,7 @@ export class Watcher {
       return
     }
     this.#lockPause = lockPause.first
+    for (const warning of outcome.settled) this.#tell({ event: 'settled', warning })
     // Without a change another natspace was faster.
     if (outcome.changes > 0) {
       const milliseconds = this.#now() - (this.#noticed ?? seen.time)
@@ -332,36 +331,3 @@ export class Watcher {
     }
   }
 }
-
-/** Whether somebody else changed something while the repair ran; everything is as it was before. */
-const isOfTheMoment = (error: NatspaceError): boolean => isUndone(error) || lostRace(error)
-
-/** Whether somebody undid the repair while it was being verified. */
-const isUndone = (error: NatspaceError): boolean =>
-  error.code === 'VERIFY_FAILED' ||
-  (error.code === 'ROLLBACK_FAILED' && error.cause instanceof NatspaceError && isUndone(error.cause))
-
-const textsOf = ({ records }: Look): Map<string, string> =>
-  new Map([...records].map(([name, record]) => [name, recordText(record)]))
-
-/** What of a space may be put right, with what it shares with others. */
-const mendable = ({ shared, spaces }: Look, name: string): Drift[] => {
-  const found = spaces.get(name)
-  return found === undefined || found.isLost ? [] : [...shared, ...found.own]
-}
-
-const resourcesOf = (seen: Look, name: string): string[] =>
-  mendable(seen, name).map(({ resource }) => resource)
-
-/** All that differs about a space. */
-const wholeDrift = ({ shared, spaces }: Look, name: string): Drift[] => [
-  ...shared,
-  ...(spaces.get(name)?.own ?? []),
-  ...(spaces.get(name)?.lacking ?? []),
-]
-
-/** What these spaces share, once, and what may be put right of each. */
-const driftOf = ({ shared, spaces }: Look, names: readonly string[]): Drift[] => [
-  ...shared,
-  ...names.flatMap(name => spaces.get(name)?.own ?? []),
-]

@@ -1,10 +1,11 @@
 /** What became of a visit to a published port, by the second opinions alone. */
 import type { Visit } from './flows.ts'
 import {
+  answersIn,
   type Captured,
   type End,
+  errorMarks,
   type Guilty,
-  isError,
   isOf,
   isRefusal,
   isReply,
@@ -31,33 +32,6 @@ export const judgeVisit = (visit: Visit, space: StagedSpace, seen: Evidence): Ju
       : mirrored(connection.reply)
   const arrived = gone ?? sent
   const requestInside = inner.find(({ header }) => header.input !== undefined && isOf(header, arrived))
-  const answerOf = (
-    list: readonly NftPacket[],
-    first: NftPacket | undefined,
-    isIn: (header: NftHeader) => boolean,
-    ...ways: Ends[]
-  ) =>
-    first &&
-    list.find(
-      packet =>
-        packet.tracer === first.tracer &&
-        packet !== first &&
-        isIn(packet.header) &&
-        ways.some(
-          way =>
-            isOf(packet.header, mirrored(way)) ||
-            (isError(packet.header) && packet.header.destination === way.source),
-        ),
-    )
-  const walked: Walked = {
-    request: { inside: requestInside, host: requestHost },
-    reply: {
-      inside: answerOf(inner, requestInside, ({ input }) => input === undefined, arrived),
-      host:
-        answerOf(host, requestHost, ({ input }) => input === space.hostInterface, arrived) ??
-        answerOf(host, requestHost, ({ input }) => input === undefined, arrived, sent),
-    },
-  }
   const on = (place: string, link: string, ends: Ends) => {
     const all = frames(place, link)
     return {
@@ -69,6 +43,22 @@ export const judgeVisit = (visit: Visit, space: StagedSpace, seen: Evidence): Ju
     inside: on(space.name, space.interface, arrived),
     cable: on('host', space.hostInterface, arrived),
     uplink: on('host', 'eth0', sent),
+  }
+  const answerOf = answersIn(
+    errorMarks(
+      [frames(space.name, space.interface), arrived],
+      [frames('host', space.hostInterface), arrived],
+      [frames('host', 'eth0'), sent],
+    ),
+  )
+  const walked: Walked = {
+    request: { inside: requestInside, host: requestHost },
+    reply: {
+      inside: answerOf(inner, requestInside, ({ input }) => input === undefined, arrived),
+      host:
+        answerOf(host, requestHost, ({ input }) => input === space.hostInterface, arrived) ??
+        answerOf(host, requestHost, ({ input }) => input === undefined, arrived, sent),
+    },
   }
   return {
     tuples: { sent, left: sent, gone: arrived },

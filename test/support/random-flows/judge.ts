@@ -79,6 +79,41 @@ export const stopOf = (packet: NftPacket | undefined): NftVisit | undefined => {
     : undefined
 }
 
+/** The marks of the errors of ICMP that links carried about a flow, each with the tuple that it has there. */
+export const errorMarks = (...links: readonly (readonly [readonly Frame[], Ends])[]): ReadonlySet<number> =>
+  new Set(
+    links.flatMap(([frames, ends]) =>
+      frames.filter(frame => frame.quoted !== undefined && isReply(frame, ends)).map(({ mark }) => mark),
+    ),
+  )
+
+/**
+ * Finds the answer to a packet among those of one namespace: with the mirror of one of the tuples, or an error. nft does not print
+ * what an error is about; those that came to a link are known by their marks, and of others there is only one at a time.
+ */
+export const answersIn =
+  (marks: ReadonlySet<number>) =>
+  (
+    list: readonly NftPacket[],
+    first: NftPacket | undefined,
+    isFrom: (header: NftHeader) => boolean,
+    ...ways: Ends[]
+  ): NftPacket | undefined =>
+    first &&
+    list.find(
+      packet =>
+        packet.tracer === first.tracer &&
+        packet !== first &&
+        isFrom(packet.header) &&
+        ways.some(
+          way =>
+            isOf(packet.header, mirrored(way)) ||
+            (isError(packet.header) &&
+              packet.header.destination === way.source &&
+              (marks.size === 0 || marks.has(packet.header.mark))),
+        ),
+    )
+
 export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evidence): Judged => {
   const sent = tupleOf(flow, source)
   const tracked = (place: string, tuple: Ends) =>
@@ -95,37 +130,6 @@ export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evid
   const host = packets('host')
   const requestInside = inner.find(({ header }) => header.input === undefined && isOf(header, sent))
   const requestHost = host.find(({ header }) => header.input === space.hostInterface && isOf(header, left))
-  const answerOf = (
-    list: readonly NftPacket[],
-    first: NftPacket | undefined,
-    ends: Ends,
-    to: readonly string[],
-    from: (packet: NftPacket) => boolean,
-  ) =>
-    first &&
-    list.find(
-      packet =>
-        packet.tracer === first.tracer &&
-        packet !== first &&
-        from(packet) &&
-        (isOf(packet.header, mirrored(ends)) ||
-          (isError(packet.header) && to.includes(packet.header.destination))),
-    )
-  const walked: Walked = {
-    request: { inside: requestInside, host: requestHost },
-    reply: {
-      inside: answerOf(inner, requestInside, left, [left.source], ({ header }) => header.input !== undefined),
-      host:
-        answerOf(host, requestHost, gone, [gone.source], ({ header }) => header.input !== undefined) ??
-        answerOf(
-          host,
-          requestHost,
-          left,
-          [left.source, gone.source],
-          ({ header }) => header.input === undefined,
-        ),
-    },
-  }
   const isLocal = requestInside?.last.output === 'lo'
   const uplink = requestHost?.isEnded ? requestHost.last.output : undefined
   const onUplink = uplink === undefined ? [] : frames('host', uplink)
@@ -147,6 +151,16 @@ export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evid
     uplink: {
       request: onUplink.find(frame => isRequest(frame, gone)),
       reply: onUplink.find(frame => isReply(frame, gone)),
+    },
+  }
+  const answerOf = answersIn(errorMarks([onInner, left], [onInner, sent], [onCable, left], [onUplink, gone]))
+  const walked: Walked = {
+    request: { inside: requestInside, host: requestHost },
+    reply: {
+      inside: answerOf(inner, requestInside, ({ input }) => input !== undefined, left),
+      host:
+        answerOf(host, requestHost, ({ input }) => input !== undefined, gone) ??
+        answerOf(host, requestHost, ({ input }) => input === undefined, left, gone),
     },
   }
   return { tuples, connection, walked, captured, ...endOf(walked, captured) }

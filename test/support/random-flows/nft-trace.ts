@@ -16,6 +16,7 @@ export type NftHeader = {
   icmpType?: string
   id?: number
   ttl: number
+  mark: number
 }
 
 export type NftRule = { chain: string; handle: number; verdict: string; target?: string }
@@ -155,6 +156,7 @@ const headerOf = (text: string): NftHeader => {
     ...(icmpType === undefined ? {} : { icmpType }),
     ...(id === undefined ? {} : { id }),
     ttl: number(/ ip ttl (\d+)/) ?? number(/ ip6 hoplimit (\d+)/) ?? 0,
+    mark: number(/ ip id (\d+)/) ?? number(/ ip6 flowlabel (\d+)/) ?? 0,
   }
 }
 

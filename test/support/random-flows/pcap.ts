@@ -14,6 +14,8 @@ export type Ends = {
 export type Frame = Ends & {
   time: number
   ttl: number
+  /** The identification of an IPv4 header, or the flow label of an IPv6 one: tells packets alike apart. */
+  mark: number
   tcpFlags?: number
   icmpType?: number
   icmpCode?: number
@@ -72,6 +74,7 @@ export const packetOf = (bytes: Buffer): Omit<Frame, 'time'> | undefined => {
     destination: addressOf(bytes.subarray(from + length, from + length * 2)),
     protocol,
     ttl: bytes[version === 4 ? 8 : 7] ?? 0,
+    mark: version === 4 ? bytes.readUInt16BE(4) : bytes.readUInt32BE(0) & 0xfffff,
   }
   if (upper.length < 8) return ip
   if (protocol === 6 || protocol === 17)

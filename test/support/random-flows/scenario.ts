@@ -5,8 +5,16 @@ import { ruleTexts } from './nft-trace.ts'
 import { type Made, randomRulesets } from './rulesets.ts'
 import { addresses, type FlowStage, type SpaceName, spaceNames } from './stage.ts'
 
-/** Something that is done in a namespace and undone afterwards; `stops` is told by a story that ends on it. */
-export type Obstacle = { place: string; make: string; undo: string }
+/** A packet where it is routed: to where, and the link that it came in by; none in the space that sends it. */
+export type Routed = { destination: string; input: string | undefined }
+
+/** Something that is done in a namespace and undone afterwards. `stops`: what a story says of a packet that it stops. */
+export type Obstacle = {
+  place: string
+  make: string
+  undo: string
+  stops: (packet: Routed) => RegExp | undefined
+}
 
 export type Scenario = {
   obstacles: readonly Obstacle[]
@@ -18,41 +26,57 @@ const routes = (random: Random, place: string): Obstacle => {
   const { far, second } = addresses[version]
   const kind = random.of(['blackhole', 'unreachable', 'prohibit'])
   const flag = version === 4 ? '' : '-6 '
-  const length = version === 4 ? 32 : 128
-  const target = `${random.of([far, second])}/${length}`
+  const address = random.of([far, second])
+  const target = `${address}/${version === 4 ? 32 : 128}`
+  const stopping = (reason: RegExp) => (packet: Routed) =>
+    packet.destination === address ? reason : undefined
+  const route = new RegExp(`the route ${target} is of the kind ${kind}|no route leads to ${address}`)
   return random.of([
-    { place, make: `ip ${flag}route add ${kind} ${target}`, undo: `ip ${flag}route del ${kind} ${target}` },
+    {
+      place,
+      make: `ip ${flag}route add ${kind} ${target}`,
+      undo: `ip ${flag}route del ${kind} ${target}`,
+      stops: stopping(route),
+    },
     {
       place,
       make: `ip ${flag}route add ${kind} ${target} table 77; ip ${flag}rule add to ${target} lookup 77 priority 50`,
       undo: `ip ${flag}rule del priority 50; ip ${flag}route del ${kind} ${target} table 77`,
+      stops: stopping(route),
     },
     {
       place,
       make: `ip ${flag}rule add to ${target} ${kind} priority 60`,
       undo: `ip ${flag}rule del priority 60`,
+      stops: stopping(new RegExp(`no route leads to ${address}`)),
     },
   ])
 }
 
-const sysctl = (key: string, off: string): Obstacle => ({
-  place: 'host',
-  make: `sysctl -n ${key} >/run/flows-was; sysctl -qw ${key}=${off}`,
-  undo: `sysctl -qw ${key}=$(cat /run/flows-was)`,
-})
-
-const settings = (random: Random, cable: string): Obstacle =>
-  random.of([
-    sysctl('net.ipv4.ip_forward', '0'),
-    sysctl(`net.ipv4.conf.${cable}.forwarding`, '0'),
-    sysctl('net.ipv4.conf.eth0.forwarding', '0'),
-    sysctl('net.ipv6.conf.all.forwarding', '0'),
-  ])
+const settings = (random: Random, cable: string): Obstacle => {
+  const [key, version, link] = random.of([
+    ['net.ipv4.ip_forward', 4, undefined],
+    [`net.ipv4.conf.${cable}.forwarding`, 4, cable],
+    ['net.ipv4.conf.eth0.forwarding', 4, 'eth0'],
+    ['net.ipv6.conf.all.forwarding', 6, undefined],
+  ] as const)
+  return {
+    place: 'host',
+    make: `sysctl -n ${key} >/run/flows-was; sysctl -qw ${key}=0`,
+    undo: `sysctl -qw ${key}=$(cat /run/flows-was)`,
+    stops: ({ destination, input }) =>
+      input !== undefined && (link ?? input) === input && destination.includes(':') === (version === 6)
+        ? new RegExp(`does not forward what comes in by ${input}: .*forward`)
+        : undefined,
+  }
+}
 
 const absentRoute: Obstacle = {
   place: 'host',
   make: `ip route del default; ip -6 route del default`,
   undo: `ip route add default via ${addresses[4].host2}; ip -6 route add default via ${addresses[6].host2}`,
+  stops: ({ destination }) =>
+    [addresses[4].far, addresses[6].far].some(far => far === destination) ? /no route leads to/ : undefined,
 }
 
 /** Rules and obstacles for a few dozen flows. */

@@ -1,6 +1,11 @@
 import { isLoopback } from '../../../linux/net/ip.ts'
 import { PROTOCOL_NUMBER } from '../../../linux/net/protocol.ts'
-import { evaluateHook, type Outcome, type Packet, type Translation } from '../../../linux/nftables/evaluate/index.ts'
+import {
+  evaluateHook,
+  type Outcome,
+  type Packet,
+  type Translation,
+} from '../../../linux/nftables/evaluate/index.ts'
 import { interfaceSysctl } from '../../../linux/sysctl.ts'
 import { placeOf } from '../../../space/firewall/places.ts'
 import { predictInbound } from '../../predict/predict.ts'
@@ -40,7 +45,9 @@ export const checkInbound = (facts: Facts, inbound: Inbound): CheckResult => {
   return together([
     asked,
     resultOf(
-      others.filter(({ code }) => isKnown(code)).map(finding => ({ ...finding, severity: 'notice' as const })),
+      others
+        .filter(({ code }) => isKnown(code))
+        .map(finding => ({ ...finding, severity: 'notice' as const })),
     ),
     notesOf(facts, inbound),
   ])
@@ -52,15 +59,19 @@ type Port = { protocol: Inbound['protocol']; port: number }
 const hostAddress = (facts: Facts): string | undefined => {
   const { destination, uplink, seen } = facts
   const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
-  const published = facts.subject.space?.publish.find(({ hostAddress: at }) => at !== undefined && !isLoopback(at))
+  const published = facts.subject.space?.publish.find(
+    ({ hostAddress: at }) => at !== undefined && !isLoopback(at),
+  )
   return (
     published?.hostAddress ??
     facts.addressesOf(undefined, link).find(({ family }) => family === destination.family)?.address
   )
 }
 
-const isTypeOf = (local: (which: string) => boolean): NonNullable<Packet['fib']> => ({ result, flags }) =>
-  result === 'type' && flags.length === 1 ? (local(String(flags[0])) ? 'local' : 'unicast') : undefined
+const isTypeOf =
+  (local: (which: string) => boolean): NonNullable<Packet['fib']> =>
+  ({ result, flags }) =>
+    result === 'type' && flags.length === 1 ? (local(String(flags[0])) ? 'local' : 'unicast') : undefined
 
 const fromOutside = (facts: Facts, asked: Port): CheckResult => {
   const { destination, uplink, seen, source } = facts
@@ -146,13 +157,15 @@ const wayInside = (facts: Facts, { protocol, port }: Port, address: string): Che
     return { fine: [], findings: [], unchecked: [`the way to port ${port}/${protocol}: ${end.reason}`] }
   if (end.outcome === 'dropped') {
     const stop = events.find(event => event.kind === 'chain' && isStop(event))
-    const packet = stop?.packet === 'reply' ? 'the answer would be' : `a connection to ${port}/${protocol} would be`
+    const packet =
+      stop?.packet === 'reply' ? 'the answer would be' : `a connection to ${port}/${protocol} would be`
     const finding = stop && ruleFinding(facts, prediction, stop, packet)
     return resultOf([
       finding === undefined || finding.code === 'FW-DROP' || finding.code === 'FW-PRIO'
         ? {
             code: 'PUB-FWDDROP',
-            what: finding?.what ?? `a connection to ${port}/${protocol} would not come through: ${end.reason}`,
+            what:
+              finding?.what ?? `a connection to ${port}/${protocol} would not come through: ${end.reason}`,
             evidence: finding?.evidence ?? end.evidence,
             fix: finding?.fix ?? noFix,
           }
@@ -261,7 +274,12 @@ const fromLoopback = (facts: Facts, asked: Port): CheckResult => {
 const fromSpace = (facts: Facts, asked: Port): CheckResult => {
   const { router, source } = facts
   const address = hostAddress(facts)
-  if (router === undefined || source === undefined || address === undefined || hasRelay(facts, asked, address))
+  if (
+    router === undefined ||
+    source === undefined ||
+    address === undefined ||
+    hasRelay(facts, asked, address)
+  )
     return nothing
   const packet: Packet = {
     ...packetTo(facts, asked),

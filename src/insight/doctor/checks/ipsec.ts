@@ -1,11 +1,12 @@
 import type { Where } from '../../../linux/change.ts'
 import { concerns, type XfrmPolicy, xfrmPolicies } from '../../../linux/xfrm/policy.ts'
+import type { Story } from '../../trace/story.ts'
 import type { Facts } from '../facts.ts'
-import { type CheckResult, type Finding, nothing, resultOf } from '../finding.ts'
+import { type CheckResult, type Finding, noFix, nothing, resultOf } from '../finding.ts'
 import { runInside } from '../subject.ts'
 
 /** Policies of IPsec that concern the packet or its answer. To be looked at where no answer came. */
-export const checkIpsec = (facts: Facts): CheckResult => {
+export const checkIpsec = (facts: Facts, story: Story | undefined): CheckResult => {
   const { source, destination, uplink, seen } = facts
   if (source === undefined) return nothing
   const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
@@ -25,7 +26,15 @@ export const checkIpsec = (facts: Facts): CheckResult => {
       .filter(({ action, hasTemplates }) => action === 'block' || hasTemplates)
       .filter(policy => packets.some(packet => concerns(policy, packet)))
       .map(policy => findingOf(facts, where, policy))
-  return resultOf([...guilty(undefined), ...guilty(facts.inside)].slice(0, 1))
+  const found = [...guilty(undefined), ...guilty(facts.inside)]
+  if (found.length > 0) return resultOf(found.slice(0, 1))
+  // Without a policy that says so it may be the default that blocks (ip xfrm policy setdefault).
+  const said = story?.end.evidence.filter(text => text.includes('XFRM_POLICY')) ?? []
+  return resultOf([
+    said.length === 0
+      ? undefined
+      : { code: 'FW-XFRM', what: 'the default policy of IPsec stops it', evidence: said, fix: noFix },
+  ])
 }
 
 const findingOf = (facts: Facts, where: Where, policy: XfrmPolicy): Finding => {
@@ -43,6 +52,6 @@ const findingOf = (facts: Facts, where: Where, policy: XfrmPolicy): Finding => {
             commands: [run(`ip xfrm policy delete ${words}`)],
             undo: [run(`ip xfrm policy add ${words} action ${action}`)],
           }
-        : { commands: [], undo: [] },
+        : noFix,
   }
 }

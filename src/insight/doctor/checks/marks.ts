@@ -10,7 +10,10 @@ import type { Facts } from '../facts.ts'
  */
 
 /** Bits of a mark that a rule sets; undefined when it sets none. `text` is the rule as nft prints it. */
-export const bitsSet = (text: string, { instructions }: Pick<RuleState, 'instructions'>): number | undefined => {
+export const bitsSet = (
+  text: string,
+  { instructions }: Pick<RuleState, 'instructions'>,
+): number | undefined => {
   const nft = /\bmeta mark set (?:meta mark (?:& 0x[0-9a-f]+ )?(?:\||or|\^) )?(0x[0-9a-f]+)/i.exec(text)?.[1]
   // struct xt_mark_tginfo2: the value, and the bits that it stands in the place of.
   const xt = instructions.flatMap(item =>
@@ -20,7 +23,10 @@ export const bitsSet = (text: string, { instructions }: Pick<RuleState, 'instruc
 }
 
 /** Bits of a mark that a rule asks for; undefined when it does not look at marks. */
-export const bitsAsked = (text: string, { instructions }: Pick<RuleState, 'instructions'>): number | undefined => {
+export const bitsAsked = (
+  text: string,
+  { instructions }: Pick<RuleState, 'instructions'>,
+): number | undefined => {
   const [, mask, value] =
     /\bmeta mark (?:(?:&|and) (0x[0-9a-f]+) )?(?:==|!=)? ?(0x[0-9a-f]+)/i.exec(
       text.replace(/\bmeta mark set .*$/i, ''),

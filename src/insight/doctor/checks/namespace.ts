@@ -104,8 +104,9 @@ const mountsOf = (read: (path: string) => string | undefined, pid: string): Moun
   })
 }
 
-/** The device on which the folder of a path is: that of the innermost mount above it. */
+/** The device on which the folder of a path is: that of the innermost mount above it, the last where there are several. */
 const folderDevice = (mounts: readonly Mount[], path: string): string | undefined =>
   mounts
     .filter(({ point, type }) => type !== 'nsfs' && path.startsWith(point === '/' ? '/' : `${point}/`))
+    .toReversed()
     .toSorted((a, b) => b.point.length - a.point.length)[0]?.device

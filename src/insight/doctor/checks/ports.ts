@@ -87,7 +87,6 @@ const stolen = (facts: Facts, { protocol, hostPort, hostAddress }: Publish): Fin
   }
 }
 
-
 /** Connections of UDP that were there before the port was published keep their old way for as long as packets come. */
 const staleFlows = (facts: Facts, { protocol, hostPort }: Publish): Finding[] => {
   const { source, destination } = facts

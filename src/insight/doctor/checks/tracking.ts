@@ -62,7 +62,10 @@ const checkOffloaded = (facts: Facts): CheckResult => {
         what: `a connection to ${original.destination} goes on with the source ${reply.destination}, which no link of this host has any more`,
         evidence: stale
           .slice(0, 4)
-          .map(flow => `${flow.original.source} to ${flow.original.destination}: OFFLOAD, answers to ${flow.reply.destination}`),
+          .map(
+            flow =>
+              `${flow.original.source} to ${flow.original.destination}: OFFLOAD, answers to ${flow.reply.destination}`,
+          ),
         fix: { commands: [`conntrack -D -s ${source}`], undo: [] },
       }),
     ),
@@ -82,7 +85,8 @@ const talkative: Readonly<Record<string, string>> = {
 
 const checkHelper = (facts: Facts, inbound: Inbound | undefined): CheckResult => {
   const { destination } = facts
-  const asked = inbound ?? (destination.port === undefined ? undefined : { ...destination, port: destination.port })
+  const asked =
+    inbound ?? (destination.port === undefined ? undefined : { ...destination, port: destination.port })
   const name = asked && talkative[`${asked.protocol} ${asked.port}`]
   if (asked === undefined || name === undefined) return nothing
   const assigns = facts

@@ -4,6 +4,7 @@ import { evaluateHook, type Outcome, type Packet } from '../../../linux/nftables
 import { ownerOfTable } from '../../../space/firewall/owner.ts'
 import { placeOf } from '../../../space/firewall/places.ts'
 import { tableName } from '../../../space/marks.ts'
+import { defaultUplink } from '../../../space/reconcile/facts.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, resultOf } from '../finding.ts'
 import { againFix } from '../subject.ts'
@@ -11,13 +12,15 @@ import { againFix } from '../subject.ts'
 /**
  * Whether what leaves by the uplink gets an address that outside knows: the nat chains of postrouting are asked with such a
  * packet. To be looked at where no answer came: a network that outside knows the way to needs no translation.
+ * `isStopped`: something else stopped the packet for certain, so it is not known whether the way needs one.
  */
-export const checkTranslation = (facts: Facts): CheckResult => {
+export const checkTranslation = (facts: Facts, isStopped: boolean): CheckResult => {
   const { source, router, uplink, destination } = facts
   if (source === undefined || router === undefined || uplink === undefined || uplink === router.name)
     return resultOf([])
   const own = facts.route(undefined, { destination: destination.address })
   if (!own.found || own.type !== 'unicast') return resultOf([])
+  if (isStopped && uplink !== defaultUplink(facts.seen)) return resultOf([])
   const packet = leaving(facts, uplink)
   const outcome = postrouting(facts, packet)
   if (outcome.translations.length > 0) return shadowed(facts, outcome, uplink)
@@ -51,7 +54,14 @@ export const checkTranslation = (facts: Facts): CheckResult => {
 }
 
 /** Networks that nobody routes to (RFC 1918, RFC 6598, RFC 3927, RFC 4193). */
-const withoutRoute = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16', 'fc00::/7']
+const withoutRoute = [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  'fc00::/7',
+]
 
 const isPublic = (address: string): boolean => !withoutRoute.some(network => prefixContains(network, address))
 

@@ -18,7 +18,8 @@ type Range = {
  */
 const rangeOf = (info: Info, family: 4 | 6): Range | undefined => {
   const isCompat = info.bytes.length < 40
-  if (!info.has(isCompat ? 20 : 40)) return undefined
+  // The short form has no room for an address of IPv6.
+  if (!info.has(isCompat ? 20 : 40) || (isCompat && family === 6)) return undefined
   const flags = info.u32(isCompat ? 4 : 0)
   const [first, last] = isCompat ? [8, 12] : [4, 20]
   const [low, high] = isCompat ? [16, 18] : [36, 38]
