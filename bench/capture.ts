@@ -12,7 +12,7 @@ import { articleSpace } from './peers/natspace.ts'
 import { natspaceCapture, natspaceState, tcpdumps, type Watcher } from './peers/watchers.ts'
 
 const perSecond = 50_000
-const milliseconds = 2000
+const milliseconds = 4000
 const port = 7000
 const points = 4
 

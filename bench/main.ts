@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { capture } from './capture.ts'
 import { cold } from './cold.ts'
 import { connections } from './connections.ts'
+import { cycles } from './cycles.ts'
 import { follow } from './follow.ts'
 import { writeSection } from './lib/document.ts'
 import type { BenchOptions } from './lib/options.ts'
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   capture,
   cold,
   connections,
+  cycles,
   follow,
   repair,
   throughput,

@@ -4,12 +4,15 @@ import { privilegeFix } from './report-failure.ts'
 
 const names = new Map<number, string>([
   [capability.netAdmin, 'CAP_NET_ADMIN'],
+  [capability.netBroadcast, 'CAP_NET_BROADCAST'],
   [capability.sysAdmin, 'CAP_SYS_ADMIN'],
 ])
 
-/** Throws NatspaceError NOT_PERMITTED (exit 4) unless this process may change networks and namespaces. */
-export const requirePrivilege = (command: string): void => {
-  const lacking = lackingCapabilities([...names.keys()]).map(bit => names.get(bit))
+const usual = [capability.netAdmin, capability.sysAdmin]
+
+/** Throws NatspaceError NOT_PERMITTED (exit 4) unless this process may change networks and namespaces, and whatever `more` says. */
+export const requirePrivilege = (command: string, more: readonly number[] = []): void => {
+  const lacking = lackingCapabilities([...usual, ...more]).map(bit => names.get(bit))
   if (lacking.length === 0) return
   throw new NatspaceError({
     code: 'NOT_PERMITTED',

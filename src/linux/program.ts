@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
  */
 
 /** The programs that may be run: front ends of firewalls. */
-export type ProgramName = 'ufw' | 'firewall-cmd' | 'iptables-legacy' | 'ip6tables-legacy'
+export type ProgramName = 'ufw' | 'firewall-cmd' | 'iptables-legacy' | 'ip6tables-legacy' | 'nft'
 
 /** Where the system keeps them. The PATH of whoever runs natspace has no say in what root executes. */
 const path = '/usr/sbin:/usr/bin:/sbin:/bin'

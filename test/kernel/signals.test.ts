@@ -33,12 +33,11 @@ const list = (): { name: string; healthy: boolean }[] => {
   return JSON.parse(stdout).data
 }
 const pointsOf = (arrange: () => void, args: readonly string[]): KillPoint[] => {
-  for (;;) {
-    arrange()
-    const points = killPointsOf(args)
-    natspace('down', '--all')
-    if (points !== undefined) return points
-  }
+  arrange()
+  // Files are opened by the runtime too, a varying number of times.
+  const points = killPointsOf(args).filter(({ name }) => name !== 'openat')
+  natspace('down', '--all')
+  return points
 }
 const journal = '/run/natspace/journal.json'
 

@@ -17,7 +17,7 @@ type Line = {
   old: boolean
   outcome: string
   refused: boolean
-  at: { packet: string; point: string; chain?: string }
+  at: { packet: string; point: string; hook?: string; chain?: string }
   points: { point: string; interface: string | null; request: Header | null; reply: Header | null }[]
   connection: { original: Header; reply: Header } | null
 }
@@ -186,6 +186,19 @@ END
     },
   )
 })
+
+connecting(
+  'visitors of a port that should be published, and is not, are told although the host takes them',
+  () => {
+    const told = toldOnNewHost(`
+    follow --from any --limit 1
+    nft delete element inet natspace publish4 '{ tcp . 8080 : 192.168.45.3 . 80 }'
+    ip netns exec host2 nc -w 1 192.168.1.32 8080 </dev/null || true
+    over`)
+    expect(endings(told)).toEqual(['in answered true'])
+    expect(told.ends[0]?.at).toMatchObject({ packet: 'request', point: 'uplink', hook: 'input' })
+  },
+)
 
 describe('all flows', () => {
   connecting('are followed until Ctrl-C, and what is dropped later is told then', () => {

@@ -17,6 +17,12 @@ const target = '192.168.1.15'
 const chainAt = (hook: string, priority: string, rule: string, policy = 'accept'): string =>
   `chain guilty { type filter hook ${hook} priority ${priority}; policy ${policy}; ${rule}; }`
 
+/** A table of routes for packets with the mark 7, where nothing leads on. */
+const withTable = ({ set = '', undo = '' }: Pick<Case, 'set' | 'undo'>): Pick<Case, 'set' | 'undo'> => ({
+  set: `${set}\nip rule add fwmark 7 table 77; ip route add blackhole default table 77`,
+  undo: `${undo}\nip rule del fwmark 7; ip route flush table 77`,
+})
+
 /** Runs cases, and holds that each was predicted as it happened. */
 const agreeing = (cases: readonly Case[], options = ''): PredictedRun[] => {
   const runs = predictedOnNewHost(cases, options)
@@ -137,8 +143,6 @@ describe('a drop is predicted at the guilty rule', () => {
   const hooks: [string, string][] = [
     ['prerouting', 'raw'],
     ['prerouting', 'mangle'],
-    ['prerouting', 'filter'],
-    ['forward', 'filter - 10'],
     ['forward', 'filter + 10'],
     ['postrouting', 'mangle'],
     ['postrouting', 'srcnat + 200'],
@@ -206,6 +210,13 @@ describe('a drop is predicted at the guilty rule', () => {
         ...rules(`chain first { type filter hook prerouting priority mangle; ct mark set 9; }
           ${chainAt('forward', 'filter', 'ct direction reply ct mark 9 drop')}`),
         to: target,
+      },
+      {
+        name: 'a look-up of the way back',
+        set: `${rules(chainAt('prerouting', 'mangle', 'iifname "veth1" fib saddr . iif oif 0 drop')).set}
+          echo 0 >/proc/sys/net/ipv4/conf/veth1/rp_filter; ip route add 192.168.45.3/32 dev eth0`,
+        to: target,
+        undo: `nft delete table inet mine; ip route del 192.168.45.3/32; echo 1 >/proc/sys/net/ipv4/conf/veth1/rp_filter`,
       },
       {
         name: 'a verdict map and a jump',
@@ -300,6 +311,15 @@ describe('what stops a packet beside rules', () => {
         undo: 'ip route del 192.168.45.3/32',
       },
       {
+        name: 'a table for a mark',
+        ...withTable(
+          rules(
+            'chain marking { type filter hook prerouting priority mangle; icmp type echo-request meta mark set 7; }',
+          ),
+        ),
+        to: target,
+      },
+      {
         name: 'TTL',
         ...rules(
           'chain short { type filter hook prerouting priority mangle; ip daddr 192.168.1.15 ip ttl set 1; }',
@@ -311,6 +331,7 @@ describe('what stops a packet beside rules', () => {
       'this host does not forward what comes in by veth1: net.ipv4.ip_forward is 0',
       'this host does not forward what comes in by veth1: net.ipv4.conf.veth1.forwarding is 0',
       'the reverse path filter of veth1 stops it: answers to its source would go another way',
+      'the route 0.0.0.0/0 is of the kind blackhole (table 77), in this host',
       'its TTL has run out, so it is not passed on',
     ])
   })
@@ -323,10 +344,17 @@ describe('what stops a packet beside rules', () => {
         to: target,
         undo: 'ip -n host2 link set eth0 up',
       },
+      {
+        name: 'too long',
+        set: 'ip link set eth0 mtu 80',
+        to: target,
+        undo: 'ip link set eth0 mtu 1500; ip route replace default via 192.168.1.1',
+      },
       { name: 'cable down', set: 'ip link set veth1 down', to: target },
     ])
     expect(runs.map(({ end }) => end.predicted.reason)).toEqual([
       'eth0 has no carrier, so nothing leaves by it',
+      'its 84 bytes do not fit into eth0 (MTU 80), and it must not be split',
       'veth2 has no carrier, so nothing leaves by it',
     ])
   })

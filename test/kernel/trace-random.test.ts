@@ -19,10 +19,13 @@ const test = testUnless(
 
 /** To repeat a run or to make it longer: which rounds of which seed, and how many flows in all. */
 const number = (name: string, usual: number): number => Number(process.env[`NATSPACE_TEST_${name}`] ?? usual)
-const seed = number('SEED', 1)
+// The two users who run the tests each see other flows.
+const seed = number('SEED', process.env.NATSPACE_TEST_AS === 'user' ? 2 : 1)
 const flows = number('FLOWS', 100)
 const from = number('ROUND', 0)
 const perRound = { probes: 8, visits: 4, crowd: 13 }
+/** Milliseconds. */
+const timeout = 250
 
 const counted = (values: readonly string[]): string =>
   [...new Set(values)]
@@ -35,7 +38,7 @@ test(`natspace and the second opinions agree on ${flows} flows, seed ${seed}`, a
   using stage = new FlowStage(kernel)
   const findings: Finding[] = []
   for (let round = from; findings.length < flows; round++) {
-    const options = { name: `others-${round}`, ...perRound, timeout: 250 }
+    const options = { name: `others-${round}`, ...perRound, timeout }
     const found = await runRound(kernel, stage, new Random(seed * 10_000 + round), options)
     findings.push(...found.map(finding => ({ ...finding, text: `round ${round}: ${finding.text}` })))
   }
@@ -46,7 +49,10 @@ test(`natspace and the second opinions agree on ${flows} flows, seed ${seed}`, a
     findings
       .flatMap(finding => (finding[what].length === 0 ? [] : [finding.text, ...finding[what]]))
       .join('\n')
+  // On a machine that is so slow hardly anything was compared.
   expect(findings.filter(({ outcome }) => outcome === late).length).toBeLessThan(findings.length / 5)
-  expect(differing('wrong')).toBe('')
-  expect(differing('mispredicted')).toBe('')
+  expect({ toldWrong: differing('wrong'), predictedWrong: differing('mispredicted') }).toEqual({
+    toldWrong: '',
+    predictedWrong: '',
+  })
 }, 900_000)

@@ -74,7 +74,7 @@ describe('flows that were followed and saved', () => {
         replay /run/flows $form >/run/now; same
       done
       wc -l </run/flows`)
-    expect(output).toBe('same\nsame\n4\n')
+    expect(output).toBe('same\nsame\n5\n')
   })
 })
 

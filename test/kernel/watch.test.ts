@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect } from 'bun:test'
+import { watchUnit } from '../../src/space/boot/units.ts'
 import { expectOnNewHost } from '../support/host.ts'
 import { requireTool } from '../support/tools.ts'
 
 /** `natspace watch` as a process of its own, beside programs that change what spaces need. */
-const test = requireTool('ip', 'nft', 'iptables', 'sysctl', 'ping')
+const test = requireTool('ip', 'nft', 'iptables', 'sysctl', 'ping', 'nc')
 
 /** Functions of the scripts: a watch that writes to /run/log, and ways to wait for what it says, 10 s at most. */
 const tools = `
@@ -156,23 +157,26 @@ describe('who did it', () => {
   })
 
   test('is told of a rule of another firewall that comes back, where the fix was granted', () => {
-    const lines = parse(
-      expectOnNewHost(`${tools}
+    const output = expectOnNewHost(`${tools}
         iptables -P FORWARD DROP
         natspace up -q myspace $article --fix-firewall
         natspace up -q other
         watch
         ip netns exec myspace ping -c1 -W2 192.168.1.15 >/run/ping
+        kill -STOP $watcher
         iptables -F
+        status=0; natspace status myspace || status=$?; echo "status $status"
+        kill -CONT $watcher
         wait_for '"event":"repaired"'
         ip netns exec myspace ping -c1 -W2 192.168.1.15 >/run/ping
         iptables -I FORWARD -j DROP
         wait_for '"event":"repaired"' 2
         ip netns exec myspace ping -c1 -W2 192.168.1.15 >/run/ping
         ip netns exec other ping -c1 -W1 192.168.1.15 >/run/ping && exit 8
-        stop_watch; cat /run/log`),
-    )
-    const repaired = lines.filter(({ event }) => event === 'repaired')
+        stop_watch; cat /run/log`)
+    expect(output).toContain('status 3')
+    expect(output).toMatch(/differs +.*FORWARD/)
+    const repaired = parse(output).filter(({ event }) => event === 'repaired')
     expect(repaired.map(({ spaces }) => spaces)).toEqual([['myspace'], ['myspace']])
     for (const { by } of repaired) expect(by).toMatchObject([{ kind: 'process', name: 'iptables' }])
     expect(repaired[0]?.drift?.[0]?.resource).toContain('FORWARD')
@@ -201,6 +205,26 @@ describe('the way out', () => {
       before: { name: 'eth0', addresses: ['192.168.1.32/24', '192.168.1.40/24'] },
       after: { name: 'eth0', addresses: ['192.168.1.32/24'] },
     })
+  })
+
+  test('another address is told, and used from then on', () => {
+    const output = expectOnNewHost(`${tools}
+      natspace up -q myspace $article
+      watch
+      ip netns exec myspace ping -c1 -W2 192.168.1.15 | grep -o '1 received'
+      ip address flush dev eth0
+      ip address add 192.168.1.77/24 dev eth0
+      ip route add default via 192.168.1.1
+      wait_for '"after":{"name":"eth0","mtu":1500,"addresses":..192.168.1.77/24'
+      ip netns exec host2 timeout 5 nc -lvn 7000 >/run/out 2>/run/seen & listener=$!
+      for attempt in $(seq 500); do ip netns exec host2 ss -Hltn | grep -q :7000 && break; sleep 0.01; done
+      echo hello | ip netns exec myspace nc -N -w2 192.168.1.15 7000
+      wait $listener; cat /run/seen
+      natspace status myspace >/dev/null && echo healthy
+      stop_watch`)
+    expect(output).toContain('1 received')
+    expect(output).toMatch(/Connection received on 192\.168\.1\.77/)
+    expect(output).toContain('healthy')
   })
 
   test('an MTU that was asked for stays', () => {
@@ -339,6 +363,36 @@ describe('the command', () => {
     ])
     for (const line of [term, int]) expect(Number(line?.[2])).toBeLessThan(5000)
     expect(parse(output).at(-1)).toMatchObject({ type: 'end', repairs: 0, lost: 0 })
+  })
+
+  const confined = requireTool('ip', 'nft', 'setpriv')
+  confined('needs no capability but those of its unit, and names the one that is missing', () => {
+    const unit = watchUnit({ command: ['natspace'], madeFolders: [] })
+    const held = [...unit.matchAll(/^CapabilityBoundingSet=(.*)$/gm)].flatMap(match =>
+      (match[1] ?? '').split(' '),
+    )
+    const sets = held.map(name => `+${name.replace('CAP_', '').toLowerCase()}`).join(',')
+    const output = expectOnNewHost(`${tools}
+      natspace up -q myspace $article
+      held=$executable
+      executable="setpriv --no-new-privs --bounding-set -all,${sets} $held"
+      watch
+      executable=$held
+      count=0
+      for harm in 'nft flush ruleset' 'ip link del veth1' 'ip netns del myspace' \
+          'sysctl -qw net.ipv4.ip_forward=0' 'ip -n myspace route del default'; do
+        $harm
+        count=$((count + 1))
+        wait_for '"event":"repaired"' $count
+      done
+      natspace status >/dev/null && echo healthy
+      stop_watch
+      status=0
+      setpriv --bounding-set -net_broadcast $executable watch --once 2>&1 || status=$?
+      echo "status $status"`)
+    expect(output).toContain('healthy')
+    expect(output).toContain('lacks CAP_NET_BROADCAST')
+    expect(output).toContain('status 4')
   })
 
   test('--once repairs and ends; with --dry-run it tells and changes nothing', () => {

@@ -203,7 +203,9 @@ const nftables = (): Decoder[] => {
       const rule = toRule(value)
       const table = { ...emptyTable, sets }
       decompile(rule.instructions, table)
-      ask({ ...table, chains: [{ ...forward, rules: [rule] }] })
+      const named = rule.instructions.flatMap(item => (item.name === 'lookup' ? (item.data.set ?? []) : []))
+      const used = sets.filter(({ name }) => named.includes(name)).slice(0, 2)
+      ask({ ...emptyTable, sets: used, chains: [{ ...forward, rules: [rule] }] })
       for (const instruction of rule.instructions) xtText(instruction, 4)
       return ruleText(rule, contextOf(table))
     }),

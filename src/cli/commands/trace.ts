@@ -180,7 +180,7 @@ export const traceCommand = defineCommand({
     'With --json each line is an object: type event, and the last one of a flow end, in which a refusal is an answer with refused true. Where flows are followed a snapshot comes first, each line of one has its number in flow, lost says that events were missed, and summary comes last. The output of a PROGRAM then goes to stderr.',
     '--predict tells beside it, step by step, what rules, routes and settings alone say: = where it happened so, ≠ where it did not, ? where nobody could know. --dry-run tells that alone and sends nothing; it ends with status 3 where something would stop the packet or its answer, and with 4 where it depends on something that cannot be known (a limit, a random number, a program): the rule is named, the part of it, and how it would end either way.',
     '--save keeps what was observed, --replay tells it again in the same words, here or elsewhere, for any user.',
-    'Under heavy traffic packets of connections that stand are looked at only now and then, so that nothing is slowed down; how many were left out is said. Flows that begin are told, up to a thousand packets a second.',
+    'Under heavy traffic packets of connections that stand are looked at only now and then, so that nothing is slowed down; how many were left out is said. What begins and ends connections is looked at up to 2,000 packets in a second.',
     'Exit status 3 when the probe, or a flow that was told, was dropped here or lost; else that of the PROGRAM; 130 after Ctrl-C. While it runs there is a table natspace-trace-PID in nftables, here and in the space, which changes nothing and goes with the process. Rules of iptables-legacy cannot be followed; that they are there is said.',
   ],
   options: traceOptions,

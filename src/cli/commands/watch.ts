@@ -1,4 +1,5 @@
 import { LinuxKernel } from '../../linux/linux.ts'
+import { capability } from '../../linux/sys/process.ts'
 import { notFound } from '../../space/reconcile/status.ts'
 import { optionSite } from '../../space/spec/fault.ts'
 import { quote } from '../../space/spec/quote.ts'
@@ -45,7 +46,8 @@ const run = async ({
       'leave out one of them',
     ])
   const repairsInFight = parseRepairs(given.giveUpAfter)
-  requirePrivilege('watch')
+  // Without the last one the kernel tells nothing of what changes inside of spaces.
+  requirePrivilege('watch', [capability.netBroadcast])
   const paths = statePathsOf(environment)
   checkNames(paths, names)
   expectWorkOn(Number.POSITIVE_INFINITY)

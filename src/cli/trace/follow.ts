@@ -1,4 +1,5 @@
 import { FlowFollower, type FollowNews, type FollowOptions } from '../../insight/follow/flow-follower.ts'
+import type { LeftOut } from '../../insight/follow/left-out.ts'
 import type { TraceFileWriter } from '../../insight/trace/saved.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { NamespaceError } from '../../linux/sys/namespace.ts'
@@ -15,8 +16,10 @@ import { lostText, summaryLines, summaryObject } from './summary.ts'
 import { Tally } from './tally.ts'
 import type { Outcome } from './verdicts.ts'
 
-/** Longest wait for something to read, then the time in which events gather, as reading them one by one costs more. */
+/** Longest waits for something to read: while something is under way, and while nothing is. Milliseconds. */
 const slice = 20
+const idleSlice = 100
+/** Events gather for so long, as reading them one by one costs more. */
 const gathering = 2
 /** For so long the last packets are waited for when the program has ended. Milliseconds. */
 const settling = 100
@@ -58,10 +61,10 @@ export const followFlows = async (request: FollowRequest): Promise<number> => {
   while (ending === undefined) {
     ending = turn(follower, teller, isGone) ?? endingOf(teller, running, follower, signalled, isGone)
     if (ending !== undefined) break
-    follower.wait(slice)
+    follower.wait(running === undefined && follower.open === 0 ? idleSlice : slice)
     await pause(gathering)
   }
-  teller.summary(follower, ending === 'gone' ? 0 : follower.leftOut())
+  teller.summary(follower, ending === 'gone' ? { beginnings: 0, others: 0 } : follower.leftOut())
   follower[Symbol.dispose]()
   if (running !== undefined) await ended(running)
   if (ending === 'gone') throw wentDown(space.name, teller.tally)
@@ -150,10 +153,11 @@ class Teller {
 
   /** From here on flows are followed. */
   begin(): void {
-    const { output, space, program } = this.#request
+    const { output, space, program, file } = this.#request
     const { name, interface: inner, hostInterface, uplink = null } = space
-    if (output.json)
-      this.#lines([toJson({ type: 'snapshot', space: name, interface: inner, hostInterface, uplink })])
+    const snapshot = { type: 'snapshot', space: name, interface: inner, hostInterface, uplink } as const
+    saving(() => file?.write(snapshot))
+    if (output.json) this.#lines([toJson(snapshot)])
     else if (program === undefined) output.note(`following the flows of ${name}; Ctrl-C ends it`)
   }
 
@@ -178,13 +182,13 @@ class Teller {
   }
 
   /** What was told, and what was not. */
-  summary({ open, skipped }: FlowFollower, leftOut: number): void {
+  summary({ open, skipped }: FlowFollower, { beginnings, others }: LeftOut): void {
     const { output, file } = this.#request
+    const untold = { open, skipped, leftOut: beginnings + others }
     saving(() => {
-      file?.write({ type: 'summary', open, skipped, leftOut })
+      file?.write({ type: 'summary', ...untold })
       file?.finish()
     })
-    const untold = { open, skipped, leftOut }
     if (output.json) this.#lines([toJson(summaryObject(this.tally, untold))])
     else for (const text of summaryLines(this.tally, untold)) output.note(text)
   }

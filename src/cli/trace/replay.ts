@@ -26,10 +26,11 @@ export const replayTraces = (path: string, output: Output): number => {
   const tally = new Tally()
   try {
     for (const saved of readTraces(readParts(file.number)).lines) {
-      if (saved.type === 'flow') tally.add(tell(saved, output).end.outcome)
+      if (saved.type === 'flow')
+        tally.add(tell(saved, output).end.outcome, saved.flow !== undefined && saved.observation.hasGap)
       else if (saved.type === 'summary') tellSummary(tally, saved, output)
       else if (output.json) output.lines([toJson(saved)])
-      else output.messages([lostText(saved.place)])
+      else if (saved.type === 'lost') output.messages([lostText(saved.place)])
     }
   } catch (error) {
     if (error instanceof TraceFileError) throw badFile(path, error)

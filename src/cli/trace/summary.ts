@@ -21,7 +21,5 @@ export const summaryLines = (tally: Tally, { open, skipped, leftOut }: Untold): 
   tally.text,
   ...(open > 0 ? [`  ${open} ${open === 1 ? 'was' : 'were'} not over yet`] : []),
   ...(skipped > 0 ? [`  ${skipped} were not followed, as too many were at once`] : []),
-  ...(leftOut > 0
-    ? [`  about ${leftOut} packets of connections that stand were not looked at: too many`]
-    : []),
+  ...(leftOut > 0 ? [`  about ${leftOut} packets were not looked at: too many`] : []),
 ]

@@ -2,17 +2,25 @@ import type { Kernel } from '../../linux/kernel.ts'
 import { NetlinkError } from '../../linux/netlink/errors.ts'
 import { SystemError } from '../../linux/sys/errno.ts'
 import { NamespaceError } from '../../linux/sys/namespace.ts'
+import { NatspaceError } from '../../space/errors.ts'
 import type { StatePaths } from '../../space/state/records.ts'
 import type { Story } from '../trace/story.ts'
 import { checkAddresses } from './checks/addresses.ts'
+import { checkBridgePort, checkManagers } from './checks/bridge.ts'
+import { checkChecksums, checkNeighbourTable, readChecksums } from './checks/counters.ts'
+import { type AskMissing, askMissing, checkEnvironment } from './checks/environment.ts'
 import { checkForwarding } from './checks/forwarding.ts'
 import { checkIpsec } from './checks/ipsec.ts'
+import { checkLarge } from './checks/large.ts'
 import { checkLinks } from './checks/links.ts'
 import { checkNames } from './checks/names.ts'
 import { checkNamespace } from './checks/namespace.ts'
 import { checkPorts, type Inbound } from './checks/ports.ts'
+import { checkHost, checkRecords } from './checks/records.ts'
+import { checkRootless } from './checks/rootless.ts'
 import { checkRoutes } from './checks/routes.ts'
 import { checkServices } from './checks/services.ts'
+import { checkBridgeFilter, checkEcho } from './checks/settings.ts'
 import { checkSizes } from './checks/sizes.ts'
 import { checkState } from './checks/state.ts'
 import { checkPortsLeft, checkTracking, readTrackingCounters } from './checks/tracking.ts'
@@ -43,6 +51,8 @@ export type DiagnosisOptions = {
   patience?: number
   /** Called between two waits; true ends it. */
   pause?: () => Promise<boolean>
+  /** What this kernel lacks; asked of the kernel when left out. */
+  missing?: AskMissing
 }
 
 /** What was found out about one namespace. */
@@ -70,9 +80,13 @@ export const diagnose = async (
   const facts = new Facts(kernel, paths, subject, destination)
   const base = { subject, destination }
   const namespace = checkNamespace(facts)
-  if (namespace.findings.length > 0) return { ...base, story: undefined, ...conclude([namespace]) }
+  const records = attempt('the records of natspace', () => checkRecords(facts))
+  if (namespace.findings.length > 0) return { ...base, story: undefined, ...conclude([namespace, records]) }
   const still = [
     namespace,
+    records,
+    attempt('the port of the bridge', () => checkBridgePort(facts)),
+    attempt('what carries packets without root', () => checkRootless(facts)),
     attempt('links', () => checkLinks(facts)),
     attempt('addresses', () => checkAddresses(facts)),
     attempt('routes', () => checkRoutes(facts)),
@@ -84,6 +98,7 @@ export const diagnose = async (
     attempt('limits of services', () => checkServices(facts)),
   ]
   const before = readTrackingCounters(facts)
+  const checksums = options.isPassive ? undefined : readChecksums(facts)
   const story = options.isPassive ? undefined : await probeStory(facts, options)
   const probed: CheckResult =
     story === undefined
@@ -99,20 +114,51 @@ export const diagnose = async (
       : probeFindings(facts, story, options.to === undefined)
   const isAnswered = story?.end.outcome === 'answered' || story?.end.outcome === 'refused'
   const rest = isAnswered
-    ? [attempt('names', () => checkNames(facts))]
+    ? [
+        attempt('names', () => checkNames(facts)),
+        ...(story?.end.outcome === 'answered' ? [attempt('large packets', () => checkLarge(facts))] : []),
+      ]
     : [
         attempt('the translation of the source', () =>
           checkTranslation(facts, story?.end.outcome === 'dropped'),
         ),
+        ...(checksums === undefined ? [] : [attempt('checksums', () => checkChecksums(facts, checksums))]),
+        attempt('the table of neighbours', () => checkNeighbourTable(facts)),
         attempt('ports of the translation', () => checkPortsLeft(facts, before)),
+        attempt('echoes', () => checkEcho(facts)),
+        attempt('frames between ports of the bridge', () => checkBridgeFilter(facts)),
         attempt('policies of IPsec', () => checkIpsec(facts, story)),
       ]
+  const host = await attemptLater('what natspace left', () => checkHost(facts))
+  const all = [...still, probed, ...rest, attempt('sizes', () => checkSizes(facts)), host]
+  const { findings } = together(all)
+  const isMissing = findings.some(({ code }) => /^(ADR-NONE|RT-NOHOSTROUTE|LNK-NOCARRIER)$/.test(code))
   return {
     ...base,
     story,
-    ...conclude([...still, probed, ...rest, attempt('sizes', () => checkSizes(facts))]),
+    ...conclude([
+      ...all,
+      attempt('programs that manage links', () => checkManagers(facts, isMissing)),
+      attempt('the environment', () => checkEnvironment(facts, findings, options.missing ?? askMissing)),
+    ]),
   }
 }
+
+/** As `attempt`, for a check that waits. */
+const attemptLater = async (name: string, check: () => Promise<CheckResult>): Promise<CheckResult> => {
+  try {
+    return await check()
+  } catch (error) {
+    if (!isRefused(error)) throw error
+    return refused(name)
+  }
+}
+
+const refused = (name: string): CheckResult => ({
+  fine: [],
+  findings: [],
+  unchecked: [`${name}: not allowed for this user`],
+})
 
 /** A check; what this user may not look at is said, and is no reason to end. */
 const attempt = (name: string, check: () => CheckResult): CheckResult => {
@@ -120,11 +166,13 @@ const attempt = (name: string, check: () => CheckResult): CheckResult => {
     return check()
   } catch (error) {
     if (!isRefused(error)) throw error
-    return { fine: [], findings: [], unchecked: [`${name}: not allowed for this user`] }
+    return refused(name)
   }
 }
 
+/** No privilege, or a record that cannot be read, of which the records' own check speaks. */
 const isRefused = (error: unknown): boolean =>
+  (error instanceof NatspaceError && error.code === 'STATE_UNREADABLE') ||
   ((error instanceof SystemError || error instanceof NetlinkError) &&
     (error.code === 'EPERM' || error.code === 'EACCES')) ||
   (error instanceof NamespaceError && error.reason === 'no-access')

@@ -23,7 +23,7 @@ const folders = ['/run/netns', '/run/docker/netns', '/var/run/docker/netns']
 export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Subject => {
   if (word.startsWith('/')) return { name: word, path: word, space: undefined }
   const isName = /^[A-Za-z0-9][\w.-]*$/.test(word)
-  const record = isName ? readSpaceRecord(kernel, paths, word) : undefined
+  const record = isName ? recordOf(kernel, paths, word) : undefined
   if (record !== undefined) return { name: word, path: record.space.namespacePath, space: record.space }
   const folder = isName ? folders.find(item => kernel.fileStatus(`${item}/${word}`) !== undefined) : undefined
   if (folder !== undefined) return { name: word, path: `${folder}/${word}`, space: undefined }
@@ -39,6 +39,16 @@ export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Su
     evidence: [`namespaces: ${known.map(name => quote(name)).join(', ') || 'none'}`],
     fix: ['name one of those, a path such as /proc/PID/ns/net, or the number of a process in the namespace'],
   })
+}
+
+/** A record that cannot be read is a finding, and no reason to examine nothing. */
+const recordOf = (kernel: Kernel, paths: StatePaths, name: string) => {
+  try {
+    return readSpaceRecord(kernel, paths, name)
+  } catch (error) {
+    if (error instanceof NatspaceError && error.code === 'STATE_UNREADABLE') return undefined
+    throw error
+  }
 }
 
 /** What makes a space of natspace again as it should be; for others nothing is known that does. */

@@ -127,7 +127,7 @@ export class FlowBook {
   #place(place: Place, packet: TimedPacket, now: number, mayWait: boolean): boolean {
     const header = arrivedOf(packet)
     if (header === undefined || isHousekeeping(header)) return true
-    if (isIcmpError(header)) return this.#placeError(place, packet, header)
+    if (isIcmpError(header)) return this.#placeError(place, packet, header, now)
     const tuple = tupleOfHeader(asHostSees(place, packet) ?? header)
     if (tuple === undefined) return true
     const located = this.#locate(packet, tuple)
@@ -231,7 +231,7 @@ export class FlowBook {
     if (tuple !== undefined && host !== undefined && tupleKey(host) === flow.key) flow.tuple = tuple
   }
 
-  #placeError(place: Place, packet: TimedPacket, header: PacketHeader): boolean {
+  #placeError(place: Place, packet: TimedPacket, header: PacketHeader, now: number): boolean {
     const id = packet.hooks.find(({ connection }) => connection?.id !== undefined)?.connection?.id
     const entry = id === undefined ? undefined : this.#options.flows.byId(id)
     const flow =
@@ -240,7 +240,7 @@ export class FlowBook {
         : this.#open.get(tupleKey(entry.flow.original))
     // Of a flow that was told it tells nothing new.
     if (flow === undefined) return entry !== undefined
-    this.#attach(flow, place, packet, flow.begunAt)
+    this.#attach(flow, place, packet, now)
     return true
   }
 

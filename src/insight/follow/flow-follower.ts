@@ -13,7 +13,7 @@ import { legacyTables } from '../walk/legacy-tables.ts'
 import { DropEvidence } from './drop-evidence.ts'
 import { type EndedFlow, FlowBook } from './flow-book.ts'
 import { matchesFilter } from './header-filter.ts'
-import { leftOutPackets } from './left-out.ts'
+import { type LeftOut, leftOutPackets } from './left-out.ts'
 import { markingOf, watchedFlows } from './marking.ts'
 import { joinedOf, type OpenFlow } from './open-flow.ts'
 import type { Scope } from './scope.ts'
@@ -60,6 +60,7 @@ export class FlowFollower implements Disposable {
   readonly #opened: Disposable[] = []
   readonly #gaps = { inside: 0, host: 0 }
   #listedAt = performance.now()
+  #leftOut = 0
 
   /** Throws SystemError, NetlinkError, NamespaceError, BatchError (EPERM without CAP_NET_ADMIN). */
   constructor(kernel: Kernel, space: ResolvedSpace, options: FollowOptions) {
@@ -121,17 +122,21 @@ export class FlowFollower implements Disposable {
     const gaps = this.#newGaps()
     // Behind the packets: those of a flow that begins may be among the lost ones.
     if (gaps.length > 0) this.#book.noteGap()
+    const ended = this.#book.due(now)
+    // Who was not answered may have been, by a packet that was left out.
+    if (ended.some(({ progress }) => progress === 'open') && this.#hasLeftOut())
+      for (const { flow } of ended) flow.hasGap = true
     const asked = new TurnKernel(this.#kernel)
-    const ended = this.#book.due(now).flatMap(item => this.#tell(item, asked, now))
-    return [...gaps, ...ended]
+    return [...gaps, ...ended.flatMap(item => this.#tell(item, asked, now))]
   }
 
-  /** Packets of connections that stand which were not looked at, as there were too many. Throws as `Kernel.ruleset`. */
-  leftOut(): number {
-    return (
-      leftOutPackets(this.#kernel, this.#space.namespacePath, this.#inside.table) +
-      leftOutPackets(this.#kernel, undefined, this.#host.table)
-    )
+  /** Packets that were not looked at, as there were too many. Throws as `Kernel.ruleset`. */
+  leftOut(): LeftOut {
+    const [inside, host] = [
+      leftOutPackets(this.#kernel, this.#space.namespacePath, this.#inside.table),
+      leftOutPackets(this.#kernel, undefined, this.#host.table),
+    ]
+    return { beginnings: inside.beginnings + host.beginnings, others: inside.others + host.others }
   }
 
   #readFlows(): void {
@@ -140,6 +145,14 @@ export class FlowFollower implements Disposable {
     if (this.#hasEvents || now - this.#listedAt < listEvery) return
     this.#listedAt = now
     this.#flows.list()
+  }
+
+  /** Whether packets that begin or end connections were left out since somebody asked. */
+  #hasLeftOut(): boolean {
+    const { beginnings } = this.leftOut()
+    const hasMore = beginnings > this.#leftOut
+    this.#leftOut = beginnings
+    return hasMore
   }
 
   #newGaps(): FollowNews[] {

@@ -15,7 +15,7 @@ import { addressesOf, type Scope, wants } from './scope.ts'
  */
 
 /** More is not told of, however much there is. */
-const rate: MarkRate = { ends: 1000, beginnings: 300, others: 50 }
+const rate: MarkRate = { ends: 2000, beginnings: 300, others: 50 }
 
 /** What marks packets in the space, and in the host. */
 export const markingOf = (
@@ -83,10 +83,7 @@ const portMatch = (port: number | undefined): Statement[] =>
 const publishedMatch = ({ protocol, hostAddress, hostPort }: Publish): Statement[] => [
   match(meta('l4proto'), PROTOCOL_NUMBER[protocol]),
   hostAddress === undefined ? match(fib(['daddr'], 'type'), 'local') : addressMatch('daddr', hostAddress),
-  match(
-    payload('th', 'dport'),
-    hostPort.first === hostPort.last ? hostPort.first : range(hostPort.first, hostPort.last),
-  ),
+  match(payload('th', 'dport'), portsOf(hostPort)),
 ]
 
 const connectionConditions = (space: ResolvedSpace, scope: Scope): MarkConditions => {
@@ -100,9 +97,22 @@ const connectionConditions = (space: ResolvedSpace, scope: Scope): MarkCondition
         ...(from.port === undefined ? [] : [match(ct('proto-src', 'original'), from.port)]),
       ],
     ]
-  return addressesOf(space).flatMap(address => [
-    ...(wants(scope, 'out') ? [[by('original', address)]] : []),
-    // The source of the answers.
-    ...(wants(scope, 'in') ? [[by('reply', address)]] : []),
-  ])
+  return [
+    ...addressesOf(space).flatMap(address => [
+      ...(wants(scope, 'out') ? [[by('original', address)]] : []),
+      // The source of the answers.
+      ...(wants(scope, 'in') ? [[by('reply', address)]] : []),
+    ]),
+    ...(wants(scope, 'in') ? space.publish.map(takenByHost) : []),
+  ]
 }
+
+/** Answers of the host itself where a published port should have led to the space. */
+const takenByHost = ({ protocol, hostPort }: Publish): Statement[] => [
+  match(ct('direction'), 'reply'),
+  match(ct('protocol', 'original'), PROTOCOL_NUMBER[protocol]),
+  match(ct('proto-dst', 'original'), portsOf(hostPort)),
+  match(fib(['saddr'], 'type'), 'local'),
+]
+
+const portsOf = ({ first, last }: Publish['hostPort']) => (first === last ? first : range(first, last))

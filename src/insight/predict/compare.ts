@@ -109,6 +109,8 @@ const judge = (
 ): Agreement => {
   if (predicted !== undefined && observed !== undefined) {
     const agreement = eventsAgree(predicted, observed)
+    // The look-ups of a story do not know of marks.
+    if (agreement === '≠' && predicted.kind === 'routing' && before.some(isMarking)) return '?'
     // An answer of another kind than the one that was taken for granted.
     return agreement === '≠' && packet === 'reply' && story.end.outcome === 'refused' ? '?' : agreement
   }
@@ -130,6 +132,9 @@ const judge = (
   // No look-up is made for what this host answers itself.
   return didSomething(event) && event.kind !== 'routing' ? '≠' : '?'
 }
+
+const isMarking = ({ predicted }: Pair): boolean =>
+  predicted?.changes.some(({ field }) => field === 'mark') ?? false
 
 const isStop = ({ verdict, kind }: StoryEvent): boolean =>
   verdict !== undefined && verdict !== 'accept' && kind !== 'conntrack'

@@ -18,6 +18,7 @@ import type { Refusal } from './settings.ts'
 import { type Tracking, tracksConnections } from './tracking.ts'
 import { type LinksOnWay, translateWire } from './translation.ts'
 import { changed, type Wire, wireChanges } from './wire.ts'
+import { zonesSet } from './zones.ts'
 
 /**
  * Theory of operation. A packet goes through the hooks of one namespace chain by chain, in the kernel's order, so that each
@@ -62,6 +63,7 @@ export class Passage {
   readonly #packet: StoryEvent['packet']
   readonly #isTracked: boolean
   #written: ReadonlySet<string> = new Set()
+  readonly #zones: string[] = []
 
   constructor(context: PassageContext, packet: StoryEvent['packet'], wire: Wire) {
     this.#context = context
@@ -100,6 +102,8 @@ export class Passage {
     const behind = others.filter(item => item.priority >= place)
     const stop = this.#filters(hook, early, links)
     if (stop !== undefined) return stop
+    const stranger = isFirst ? this.#zoneDoubt(hook, links) : undefined
+    if (stranger !== undefined) return stranger
     if (isFirst && (before.length > 0 || !this.#restores(hook))) this.#noteTracking(hook, links, [])
     const later = this.#filters(hook, before, links)
     if (later === undefined && this.#restores(hook)) this.#noteTracking(hook, links, this.#restore(hook))
@@ -119,6 +123,21 @@ export class Passage {
       rule: changes.length === 0 ? known : `${known}, translated without a rule`,
       changes,
     })
+  }
+
+  /** An answer in another zone than the request. */
+  #zoneDoubt(hook: HookName, links: LinksOnWay): Stop | undefined {
+    const { tracking } = this.#context
+    const zone = this.#zones.at(-1) ?? ''
+    if (this.#packet === 'request') tracking.zone = zone
+    if (tracking.zone === undefined || tracking.zone === zone) return undefined
+    return {
+      type: 'doubt',
+      hook,
+      link: this.base(hook, links).interface,
+      reason: 'rules may put it into another zone of connection tracking than the request (ct zone)',
+      doubts: [],
+    }
   }
 
   /** Whether connection tracking translates an answer back at this hook. */
@@ -155,6 +174,7 @@ export class Passage {
   #filters(hook: HookName, chains: readonly BaseChain[], links: LinksOnWay): Stop | undefined {
     for (const { table, chain } of chains) {
       const outcome = this.#ask(hook, links, { chains: (one, other) => one === table && other === chain })
+      this.#zones.push(...zonesSet(this.#context.facts.ruleset, outcome, this.#packet))
       const stop = this.#stopOf(hook, outcome, links)
       const before = { wire: this.wire, mark: this.mark }
       const unknown = stop === undefined ? this.#take(hook, outcome) : undefined

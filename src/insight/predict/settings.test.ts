@@ -37,6 +37,36 @@ describe('why the kernel refuses a packet that comes in', () => {
     )
   })
 
+  test('a route of the table that a rule leads to, or the rule itself', () => {
+    const rule = (priority: number, table: number, more: object = {}) => ({
+      ...{
+        family: 4 as const,
+        priority,
+        source: 'all',
+        destination: 'all',
+        table,
+        action: 1,
+        inverted: false,
+      },
+      ...{ inputName: undefined, outputName: undefined, mark: undefined, markMask: undefined },
+      ...more,
+    })
+    const routes = [...host().routes, route('0.0.0.0/0', 0, { type: routeType.blackhole, table: 77 })]
+    const usual = [rule(0, 255), rule(32_766, 254)]
+    const marked = { ...missing('EINVAL'), question: { destination: wire.destination, mark: 7 } }
+    const led = host({}, { routes, rules: [...usual, rule(100, 77, { mark: 7 })] })
+    expect(reason(led, marked)).toBe('the route 0.0.0.0/0 is of the kind blackhole (table 77), in this host')
+    expect(reason(led, missing('EINVAL'))).not.toContain('blackhole')
+    const forbidden = host(
+      {},
+      { routes, rules: [...usual, rule(100, 0, { source: '10.0.0.0/8', action: 8 })] },
+    )
+    const asked = { ...missing('EACCES'), question: { destination: wire.destination, source: wire.source } }
+    expect(reason(forbidden, asked)).toBe(
+      'the rule of priority 100 of policy routing says prohibit, in this host',
+    )
+  })
+
   test('addresses of the loopback, unless route_localnet lets them in', () => {
     const loopback = { ...wire, destination: '127.0.0.1' }
     expect(reason(host(), missing('EINVAL', '127.0.0.1'), loopback)).toBe(

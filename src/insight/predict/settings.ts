@@ -1,8 +1,9 @@
 import { isLoopback } from '../../linux/net/ip.ts'
 import { parsePrefix, prefixContains } from '../../linux/net/prefix.ts'
-import { type Route, routeType } from '../../linux/rtnetlink/route.ts'
+import { type Route, type RouteQuery, routeType } from '../../linux/rtnetlink/route.ts'
 import { interfaceSysctl } from '../../linux/sysctl.ts'
 import type { RouteDecision } from '../walk/route-decisions.ts'
+import { type RuleQuestion, ruleApplies } from '../walk/routing-rule.ts'
 import type { PlaceFacts } from './facts.ts'
 import { addressType } from './fib.ts'
 import type { Wire } from './wire.ts'
@@ -23,8 +24,36 @@ const placeWords: Record<Whereabouts, string> = { host: 'in this host', inside: 
 
 const forbidding = ['blackhole', 'unreachable', 'prohibit'] as const
 
-/** The route with the longest prefix that fits, where that one forbids. */
-const barrier = (routes: readonly Route[], destination: string): string | undefined => {
+/**
+ * The route that forbids, in words: that with the longest prefix of the table which the rules of policy routing lead to. They
+ * are gone through as the kernel does; where one asks for what is not known, or leads elsewhere, nothing is said.
+ */
+const barrier = (
+  { routes, rules }: Pick<PlaceFacts, 'routes' | 'rules'>,
+  question: RuleQuestion,
+): string | undefined => {
+  const own = rules.filter(({ family }) => family === question.family)
+  if (own.length === 0) return barrierIn(routes, question.destination)
+  for (const rule of own.toSorted((a, b) => a.priority - b.priority)) {
+    const applies = ruleApplies(rule, question)
+    if (applies === 'unknown') return undefined
+    if (!applies) continue
+    const forbids = forbidding.find(name => actions[name] === rule.action)
+    if (forbids !== undefined)
+      return `the rule of priority ${rule.priority} of policy routing says ${forbids}`
+    if (rule.action !== actions.lookUp) return undefined
+    const there = routes.filter(
+      ({ table, destination }) => table === rule.table && prefixContains(destination, question.destination),
+    )
+    if (there.length > 0) return barrierIn(there, question.destination)
+  }
+  return undefined
+}
+
+/** FR_ACT_* of linux/fib_rules.h. */
+const actions = { lookUp: 1, blackhole: 6, unreachable: 7, prohibit: 8 } as const
+
+const barrierIn = (routes: readonly Route[], destination: string): string | undefined => {
   const length = ({ destination: prefix }: Route) => parsePrefix(prefix)?.length ?? 0
   const [best] = routes
     .filter(route => prefixContains(route.destination, destination))
@@ -34,6 +63,18 @@ const barrier = (routes: readonly Route[], destination: string): string | undefi
     ? undefined
     : `the route ${best.destination} is of the kind ${kind} (table ${best.table})`
 }
+
+/** What rules ask of the packet of a question. */
+const ruleQuestion = (
+  { links }: Pick<PlaceFacts, 'links'>,
+  { source, destination, mark, inputIndex }: RouteQuery,
+): RuleQuestion => ({
+  family: destination.includes(':') ? 6 : 4,
+  source,
+  destination,
+  input: inputIndex === undefined ? 'lo' : (links.find(({ index }) => index === inputIndex)?.name ?? ''),
+  mark,
+})
 
 /** The setting by which packets that come in by a link are not forwarded; undefined where they are. */
 export const forwardingOff = (
@@ -71,7 +112,8 @@ const routeStop = (facts: PlaceFacts, decision: RouteDecision): string | undefin
       ? `the route ${route?.destination ?? destination} is of the kind ${type} (table ${tableName})`
       : undefined
   }
-  const forbids = decision.code === 'ENETUNREACH' ? undefined : barrier(facts.routes, destination)
+  const forbids =
+    decision.code === 'ENETUNREACH' ? undefined : barrier(facts, ruleQuestion(facts, decision.question))
   return forbids ?? `no route leads to ${destination} (${decision.code})`
 }
 
@@ -92,7 +134,7 @@ export const inputRefusal = (
   if (off !== undefined && (wire.family === 6 || !decision.found))
     return { reason: `${who} does not forward what comes in by ${input.name}: ${off}`, evidence: [] }
   if (decision.found || !ambiguous.includes(decision.code)) return outputRefusal(facts, decision, where)
-  const forbids = barrier(facts.routes, wire.destination)
+  const forbids = barrier(facts, ruleQuestion(facts, decision.question))
   if (forbids !== undefined) return { reason: `${forbids}, ${placeWords[where]}`, evidence: [] }
   return (
     (wire.family === 4 ? martian(facts, wire, input.name) : undefined) ??

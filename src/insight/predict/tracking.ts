@@ -12,6 +12,8 @@ export class Tracking {
   mark: number | undefined = 0
   /** The first packet as it came to the namespace. */
   original: Wire | undefined
+  /** The zone that rules have put the first packet into, as a text to compare. */
+  zone: string | undefined
   source: TranslatedEnd | undefined
   destination: TranslatedEnd | undefined
 

@@ -33,7 +33,6 @@ const ofPlace = (
       : tables.length > 0
         ? [`the rules of ${program}${where} (${tables.join(', ')})`]
         : []),
-    ...(setsZone(ruleset) ? [`the zones of connection tracking that rules set${where}`] : []),
     ...links.flatMap(link => [
       ...(link.xdp ? [`the XDP program of ${link.name}${where}`] : []),
       ...(disciplines.some(({ index, kind }) => index === link.index && filtering.includes(kind))
@@ -46,18 +45,6 @@ const ofPlace = (
       : []),
   ]
 }
-
-/** `ct zone set`: what is in different zones is not known to be one connection. */
-const setsZone = ({ tables }: PlaceFacts['ruleset']): boolean =>
-  tables.some(({ chains }) =>
-    chains.some(({ rules }) =>
-      rules.some(({ instructions }) =>
-        instructions.some(
-          item => item.name === 'ct' && item.data.key === 'zone' && item.data.dreg === undefined,
-        ),
-      ),
-    ),
-  )
 
 const hasArp = (tables: readonly { family: string }[]): boolean =>
   tables.some(({ family }) => family === 'arp')

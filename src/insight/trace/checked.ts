@@ -45,6 +45,8 @@ export const exactly =
   (value, at) =>
     value === wanted ? wanted : refuse(at, `it is not ${wanted}`)
 
+export const nothing: Check<null> = (value, at) => (value === null ? null : refuse(at, 'it is not null'))
+
 export const number: Check<number> = (value, at) =>
   typeof value === 'number' && Number.isFinite(value) ? value : refuse(at, 'it is no number')
 

@@ -56,7 +56,7 @@ const linkOut = (packet: TimedPacket | undefined): string | undefined =>
 const noPort = ({ target: { address, port, protocol }, space }: TraceObservation): string =>
   port === undefined
     ? `${address} is an address of this host, and nothing leads from there to ${space.name}`
-    : `no port of ${space.name} is published at ${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}`
+    : `nothing leads from ${address.includes(':') ? `[${address}]` : address}:${port}/${protocol} to ${space.name}: no port is published there`
 
 /** What ended the request in the host. */
 const hostEnd = (seen: TraceObservation, joined: JoinedPackets): StoryEnd | undefined => {

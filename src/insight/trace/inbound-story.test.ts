@@ -70,7 +70,7 @@ test('a visit that a policy of others drops ends there, and where nothing is pub
   expect(storyOf(recordedTrace('unpublished')).end).toMatchObject({
     outcome: 'refused',
     at: { packet: 'request', hook: 'input' },
-    evidence: ['no port of myspace is published at 192.168.1.32:8090/tcp'],
+    evidence: ['nothing leads from 192.168.1.32:8090/tcp to myspace: no port is published there'],
   })
 })
 

@@ -1,7 +1,7 @@
 import { type FlowTuple, mirrorOf } from '../../linux/conntrack/index.ts'
 import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
 import { sightOf, tupleOfHeader } from '../walk/flow-sight.ts'
-import type { PacketHeader } from '../walk/packet-header.ts'
+import { isAbout, type PacketHeader } from '../walk/packet-header.ts'
 import type { TimedPacket, TraceObservation } from './observation.ts'
 
 /**
@@ -80,7 +80,7 @@ export const arrivedTuple = (
 
 /**
  * Whether a packet is an answer to a request that is sent with this tuple: its mirror, of the connection, or an error. An
- * error about something else is told by its connection, where the kernel says which that is.
+ * error about something else is told by its connection, where the kernel says which that is, and by what it quotes.
  */
 const answerTest = (
   { tuple, entry }: TraceObservation,
@@ -89,6 +89,7 @@ const answerTest = (
 ): ((packet: TimedPacket) => boolean) => {
   const senders = [tuple.source, request.source, entry?.flow.reply.destination]
   const connection = packet && connectionOf(packet)?.id
+  const sent = packet && arrivedOf(packet)
   const isReply = (header: PacketHeader): boolean => {
     const found = tupleOfHeader(header)
     if (found === undefined) return false
@@ -103,6 +104,7 @@ const answerTest = (
     return (
       isIcmpError(header) &&
       senders.includes(header.destination) &&
+      (sent === undefined || isAbout(header, sent) !== false) &&
       (about?.state === undefined || about.state === 'related') &&
       (about?.id === undefined || connection === undefined || about.id === connection)
     )

@@ -34,12 +34,12 @@ const outboundPoints = (seen: TraceObservation, { request, reply }: JoinedPacket
     out?.hooks[0]?.arrived,
     isHeld(seen, 'host', left?.output?.name) ? undefined : left?.left,
   ])
-  const answered = sightings([returned?.arrived, wayOut(back)?.left, reply.inside?.hooks[0]?.arrived])
+  // What the space sends to itself, or refuses itself, comes to no cable.
+  const link = began?.output?.name ?? seen.space.interface
+  const came = wayIn(reply.inside)?.input?.name === link ? wayIn(reply.inside)?.arrived : undefined
+  const answered = sightings([returned?.arrived, wayOut(back)?.left, came])
   const points = pointsOf(seen, uplink, { request: sent, reply: answered.toReversed() })
-  // What the space sends to itself comes to no cable.
-  return points.map(point =>
-    point.point === 'inside' ? { ...point, interface: began?.output?.name ?? point.interface } : point,
-  )
+  return points.map(point => (point.point === 'inside' ? { ...point, interface: link } : point))
 }
 
 const inboundPoints = (seen: TraceObservation, { request, reply }: JoinedPackets): StoryPoint[] => {

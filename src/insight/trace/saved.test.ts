@@ -54,6 +54,7 @@ describe('what was saved', () => {
 
   test('keeps what was missed, and what was not told', () => {
     const lines: SavedLine[] = [
+      { type: 'snapshot', space: 'web', interface: 'eth0', hostInterface: 'veth-web', uplink: null },
       { type: 'lost', place: 'host' },
       { type: 'summary', open: 1, skipped: 2, leftOut: 3 },
     ]

@@ -4,7 +4,18 @@ import { removeFile, renameFile, statusOf, syncFile, writeAll } from '../../linu
 import { version } from '../../version.ts'
 import type { Prediction } from '../predict/prediction.ts'
 import { predictionShape } from '../predict/prediction-shape.ts'
-import { type Check, maybe, number, object, oneOf, ShapeError, tagged, text } from './checked.ts'
+import {
+  type Check,
+  either,
+  maybe,
+  nothing,
+  number,
+  object,
+  oneOf,
+  ShapeError,
+  tagged,
+  text,
+} from './checked.ts'
 import type { TraceObservation } from './observation.ts'
 import { observation } from './saved-shapes.ts'
 
@@ -39,9 +50,13 @@ export type SavedFlow = {
   prediction?: Prediction
 }
 
-/** A line behind the first. `lost`: events were missed there; `summary`: what was not told at the end. */
+/**
+ * A line behind the first. `snapshot`: whose flows were followed; `lost`: events were missed there; `summary`: what was not
+ * told at the end.
+ */
 export type SavedLine =
   | SavedFlow
+  | { type: 'snapshot'; space: string; interface: string; hostInterface: string; uplink: string | null }
   | { type: 'lost'; place: 'inside' | 'host' }
   | { type: 'summary'; open: number; skipped: number; leftOut: number }
 
@@ -105,6 +120,16 @@ const savedLineShape = tagged<SavedLine>(
         flow: maybe(number),
         observation,
         prediction: maybe(predictionShape),
+      }),
+    ],
+    [
+      'snapshot',
+      object<LineOf<'snapshot'>>({
+        type: oneOf(['snapshot']),
+        space: text,
+        interface: text,
+        hostInterface: text,
+        uplink: either(nothing, text),
       }),
     ],
     ['lost', object<LineOf<'lost'>>({ type: oneOf(['lost']), place: oneOf(['inside', 'host']) })],

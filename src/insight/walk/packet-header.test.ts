@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { decodeHeader } from './packet-header.ts'
+import { decodeHeader, isAbout } from './packet-header.ts'
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
 
@@ -72,5 +72,47 @@ describe('the headers of a traced packet', () => {
           }
       }),
     )
+  })
+})
+
+describe('an error of ICMP', () => {
+  const error4 = (id: string, protocol: string) =>
+    decodeHeader({
+      network: hex('450000548a32400040019c700a0200020a010002'),
+      transport: hex(`0303 cb53 00000000 4500 001e ${id} 4000 3f ${protocol} 0000`),
+    }) ?? fail()
+  const error6 = (label: string, next: string) =>
+    decodeHeader({
+      network: hex('60000000 0050 3a 40 fd000000000000000000000000000002 fd000000000000000000000000000001'),
+      transport: hex(`0104 cb53 00000000 600${label} 0010 ${next} 3f fd000000`),
+    }) ?? fail()
+  const fail = () => {
+    throw new Error('no header')
+  }
+  const udp4 = { ...error4('1234', '11'), protocol: 17, ipId: 0x1234 }
+  const { ipId: _ipId, ...none } = udp4
+  const udp6 = { ...none, family: 6 as const, flowLabel: 0xabcde }
+
+  test('tells which packet it is about, as far as twelve bytes of that one do', () => {
+    expect(error4('1234', '11')).toMatchObject({ quotedMark: 0x1234, quotedProtocol: 17 })
+    expect(error6('abcde', '11')).toMatchObject({ quotedMark: 0xabcde, quotedProtocol: 17 })
+    expect(isAbout(error4('1234', '11'), udp4)).toBe(true)
+    expect(isAbout(error4('1235', '11'), udp4)).toBe(false)
+    expect(isAbout(error4('1234', '06'), udp4)).toBe(false)
+    expect(isAbout(error6('abcde', '11'), udp6)).toBe(true)
+    expect(isAbout(error6('abcdf', '11'), udp6)).toBe(false)
+  })
+
+  test('about packets without a mark of their own tells nothing', () => {
+    expect(isAbout(error4('0000', '11'), { ...udp4, ipId: 0 })).toBeUndefined()
+    expect(isAbout(error4('1234', '11'), { ...udp4, ipId: 0 })).toBeUndefined()
+  })
+
+  test('of another kind quotes nothing', () => {
+    const echo = decodeHeader({
+      network: hex('450000548a32400040019c700a0200020a010002'),
+      transport: hex('0800 cb53 00000000 4500 001e 1234 4000 3f11 0000'),
+    })
+    expect(echo).not.toHaveProperty('quotedMark')
   })
 })

@@ -25,6 +25,11 @@ export type PacketHeader = {
   dscp: number
   /** Identification of the IPv4 header. */
   ipId?: number
+  /** Flow label of the IPv6 header. */
+  flowLabel?: number
+  /** Of an error of ICMP: identification or flow label of the packet that it quotes, and its protocol. */
+  quotedMark?: number
+  quotedProtocol?: number
   /** Bytes, the network header included. */
   length: number
   /** MAC addresses of the frame it came in. */
@@ -62,6 +67,7 @@ export const decodeHeader = ({ link, network, transport }: HeaderBytes): PacketH
     ...tcpFlagsOf(bytes, start, ports?.type),
     ...(icmp === undefined ? {} : { icmpType: icmp.icmpType, icmpCode: icmp.icmpCode }),
     ...(icmp?.query === undefined ? {} : { icmpId: icmp.query.id, icmpSequence: icmp.query.sequence }),
+    ...(icmp === undefined ? {} : quotedOf(isIpv6(network) ? 6 : 4, icmp.icmpType, transport)),
     ...linkOf(link),
   }
   if (ipv4 !== undefined) {
@@ -69,7 +75,7 @@ export const decodeHeader = ({ link, network, transport }: HeaderBytes): PacketH
     return { family: 4, source, destination, protocol, ...upper, ttl, dscp, ipId: id, length: totalLength }
   }
   if (ipv6 === undefined) return undefined
-  const { source, destination, hopLimit, trafficClass, payloadLength } = ipv6
+  const { source, destination, hopLimit, trafficClass, payloadLength, flowLabel } = ipv6
   return {
     family: 6,
     source,
@@ -81,6 +87,7 @@ export const decodeHeader = ({ link, network, transport }: HeaderBytes): PacketH
     ...upper,
     ttl: hopLimit,
     dscp: trafficClass >> 2,
+    flowLabel,
     length: payloadLength + IPV6_HEADER,
   }
 }
@@ -95,6 +102,38 @@ const wholeLength = (network: Uint8Array): number => {
 
 const extensions: readonly (number | undefined)[] = [0, 43, 44, 51, 60, 135]
 const isExtension = (number: number | undefined): boolean => extensions.includes(number)
+
+/** Unreachable, time exceeded, a wrong parameter (RFC 792); of ICMPv6 all types below 128 (RFC 4443). */
+const isError = (family: 4 | 6, icmpType: number): boolean =>
+  family === 4 ? [3, 11, 12].includes(icmpType) : icmpType < 128
+
+/** The first bytes of the quoted packet stand behind eight of the error's own; its addresses are not handed out. */
+const quotedOf = (
+  family: 4 | 6,
+  icmpType: number,
+  transport: Uint8Array | undefined,
+): Pick<PacketHeader, 'quotedMark' | 'quotedProtocol'> => {
+  const quoted = transport?.subarray(8) ?? new Uint8Array()
+  const [, high = 0, middle = 0, low = 0, first = 0, second = 0, next, , , protocol] = quoted
+  if (!isError(family, icmpType) || protocol === undefined || next === undefined) return {}
+  return family === 4
+    ? { quotedMark: (first << 8) + second, quotedProtocol: protocol }
+    : { quotedMark: ((high & 0x0f) << 16) + (middle << 8) + low, quotedProtocol: next }
+}
+
+/**
+ * Whether an error of ICMP is about a packet with these headers; undefined where that cannot be told, as of a packet whose
+ * sender gives all of them the same mark. Forwarding and translation leave the mark as it is. Pure.
+ */
+export const isAbout = (
+  { quotedMark, quotedProtocol }: PacketHeader,
+  { ipId, flowLabel, protocol }: PacketHeader,
+): boolean | undefined => {
+  if (quotedProtocol === undefined || protocol === undefined) return undefined
+  if (quotedProtocol !== protocol) return false
+  const mark = ipId ?? flowLabel
+  return !mark || !quotedMark ? undefined : mark === quotedMark
+}
 
 /** Byte 13 of a TCP header (RFC 9293 section 3.1). */
 const tcpFlagsOf = (bytes: Uint8Array, at: number, type: string | undefined): { tcpFlags?: number } => {

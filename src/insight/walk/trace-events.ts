@@ -7,7 +7,8 @@ import { type Family, multicastGroups, traceMessage } from '../../linux/nftables
 import { messageTypes } from '../../linux/nftables/messages/header.ts'
 import type { Owner } from '../../space/firewall/owner.ts'
 import { EventSocket } from './event-socket.ts'
-import { decodeHeader, type PacketHeader } from './packet-header.ts'
+import { HeaderMemory } from './header-memory.ts'
+import type { PacketHeader } from './packet-header.ts'
 import { type BaseChain, type TracedRule, TraceRuleset } from './trace-ruleset.ts'
 import { entryChain, isTraceTable } from './trace-table.ts'
 
@@ -75,6 +76,7 @@ export class TraceWatcher implements Disposable {
   readonly #socket: EventSocket
   /** In which base chain each packet is. */
   readonly #places = new Map<number, BaseChain>()
+  readonly #headers = new HeaderMemory()
 
   private constructor(socket: EventSocket, rules: TraceRuleset) {
     this.#socket = socket
@@ -140,7 +142,7 @@ export class TraceWatcher implements Disposable {
       isOwn,
       version: attributes.family === NFPROTO_IPV4 ? 4 : attributes.family === NFPROTO_IPV6 ? 6 : undefined,
       mark,
-      header: decodeHeader({
+      header: this.#headers.decode(id, {
         link: attributes.linkHeader,
         network: attributes.networkHeader,
         transport: attributes.transportHeader,

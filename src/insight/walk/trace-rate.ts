@@ -29,30 +29,47 @@ export type MarkRate = {
   others: number
 }
 
-/** The rules that mark, in order; each a list of statements. `isTracked`: connection tracking has seen the packet. Pure. */
+/** A rule that marks packets, or counts those that were left out; its comment tells which. */
+export type MarkRule = { statements: Statement[]; comment?: string }
+
+/** What was left out: packets that begin or end a connection, and others. */
+export const leftOut = { beginnings: 'left out: beginnings and ends', others: 'left out' } as const
+
+/** The rules that mark, in order. `isTracked`: connection tracking has seen the packet. Pure. */
 export const marks = (
   rate: MarkRate | undefined,
   { byConnection, isTracked }: { byConnection: boolean; isTracked: boolean },
-): Statement[][] => {
-  if (rate === undefined) return [[traceOn()]]
-  const upTo = (most: number, ...conditions: Statement[]): Statement[] => [
-    ...conditions,
-    limit(most, 'second', { burst: Math.max(5, most) }),
-    traceOn(),
-    leave(),
-  ]
+): MarkRule[] => {
+  if (rate === undefined) return [{ statements: [traceOn()] }]
+  const upTo = (most: number, ...conditions: Statement[]): MarkRule => ({
+    statements: [...conditions, limit(most, 'second', { burst: Math.max(5, most) }), traceOn(), leave()],
+  })
+  const count = (comment: string, ...conditions: Statement[]): MarkRule => ({
+    statements: [...conditions, counter(), ...(conditions.length === 0 ? [] : [leave()])],
+    comment,
+  })
   const tcp = match(meta('l4proto'), PROTOCOL_NUMBER.tcp)
   const others = match(meta('l4proto'), PROTOCOL_NUMBER.tcp, '!=')
-  const ends = upTo(rate.ends, tcp, match(payload('tcp', 'flags'), ['fin', 'syn', 'rst']))
+  const ends = [tcp, match(payload('tcp', 'flags'), ['fin', 'syn', 'rst'])]
   // What is left out here is seen behind connection tracking, but for what is dropped before it.
-  if (byConnection && !isTracked) return [ends, upTo(rate.others)]
-  if (!isTracked) return [ends, upTo(rate.beginnings, others), upTo(rate.others), [counter()]]
+  if (byConnection && !isTracked) return [upTo(rate.ends, ...ends), upTo(rate.others)]
+  if (!isTracked)
+    return [
+      upTo(rate.ends, ...ends),
+      upTo(rate.beginnings, others),
+      upTo(rate.others),
+      count(leftOut.beginnings, ...ends),
+      count(leftOut.others),
+    ]
+  const isNew = match(ct('state'), ['new', 'related', 'invalid', 'untracked'])
   return [
-    ends,
-    upTo(rate.beginnings, match(ct('state'), ['new', 'related', 'invalid', 'untracked'])),
-    // An answer makes its connection established at once, and assured only when there were more.
-    upTo(rate.beginnings, match(mask(ct('status'), 'assured'), 0)),
+    upTo(rate.ends, ...ends),
+    upTo(rate.beginnings, isNew),
+    // An answer makes its connection established at once, and assured only when there were more. That of TCP has a SYN.
+    upTo(rate.beginnings, others, match(mask(ct('status'), 'assured'), 0)),
     upTo(rate.others),
-    [counter()],
+    count(leftOut.beginnings, ...ends),
+    count(leftOut.beginnings, isNew),
+    count(leftOut.others),
   ]
 }

@@ -166,11 +166,11 @@ export const traceTableCommands = (
   const chain = (spec: ChainSpec): NftCommand => ({ type: 'chain.add', ...place, chain: spec })
   const base = (hook: (typeof hooks)[number], part: string, priority: number): NftCommand =>
     chain({ name: `${hook}-${part}`, hook, type: 'filter', priority, policy: 'accept' })
-  const add = (to: string, statements: readonly Statement[]): NftCommand => ({
+  const add = (to: string, statements: readonly Statement[], comment?: string): NftCommand => ({
     type: 'rule.add',
     ...place,
     chain: to,
-    rule: rule([...statements]),
+    rule: rule([...statements], comment),
   })
   const ways = [
     { part: 'first', from: flowsChain, mark: markChain, conditions: also?.early ?? [] },
@@ -197,8 +197,8 @@ export const traceTableCommands = (
       ...hooks
         .filter(isEntrance)
         .map(hook => add(`${hook}-${part}`, [{ kind: 'verdict', verdict: 'jump', chain: from }])),
-      ...marks(rate, { byConnection, isTracked: mark === markTrackedChain }).map(statements =>
-        add(mark, statements),
+      ...marks(rate, { byConnection, isTracked: mark === markTrackedChain }).map(({ statements, comment }) =>
+        add(mark, statements, comment),
       ),
       ...conditions.map(condition => add(from, [...condition, goTo(mark)])),
     ]),

@@ -28,12 +28,16 @@ test('a connection is told by both its ends in either tuple, or by the one that 
 test('beginnings and ends are marked before all else, and what is left out is counted', () => {
   const rate = { ends: 10, beginnings: 20, others: 30 }
   const limits = (options: { byConnection: boolean; isTracked: boolean }) =>
-    texts(marks(rate, options)).map(text => text.replace(/ packets meta nftrace set 1 return$/, ''))
+    texts(marks(rate, options).map(({ statements }) => statements)).map(text =>
+      text.replace(/ packets meta nftrace set 1 return$/, ''),
+    )
   expect(limits({ byConnection: true, isTracked: true })).toEqual([
     'meta l4proto tcp tcp flags fin,syn,rst limit rate 10/second burst 10',
     'ct state new,related,invalid,untracked limit rate 20/second burst 20',
-    'ct status & assured == 0x0 limit rate 20/second burst 20',
+    'meta l4proto != tcp ct status & assured == 0x0 limit rate 20/second burst 20',
     'limit rate 30/second burst 30',
+    'meta l4proto tcp tcp flags fin,syn,rst counter packets 0 bytes 0 return',
+    'ct state new,related,invalid,untracked counter packets 0 bytes 0 return',
     'counter packets 0 bytes 0',
   ])
   // What is left out in front of connection tracking is seen behind it.
@@ -45,7 +49,9 @@ test('beginnings and ends are marked before all else, and what is left out is co
     'meta l4proto tcp tcp flags fin,syn,rst limit rate 10/second burst 10',
     'meta l4proto != tcp limit rate 20/second burst 20',
     'limit rate 30/second burst 30',
+    'meta l4proto tcp tcp flags fin,syn,rst counter packets 0 bytes 0 return',
     'counter packets 0 bytes 0',
   ])
-  expect(texts(marks(undefined, { byConnection: true, isTracked: true }))).toEqual(['meta nftrace set 1'])
+  const [all, ...more] = marks(undefined, { byConnection: true, isTracked: true })
+  expect([texts([all?.statements ?? []]), more]).toEqual([['meta nftrace set 1'], []])
 })

@@ -58,7 +58,13 @@ export const playTogether = async (context: Context, scenarios: readonly Scenari
     const subject = await connect(Object.assign({}, ...scenarios.map(({ spec }) => spec)))
     const world = newWorld(subject.space)
     for (const scenario of scenarios) scenario.inject(world)
-    const asked = { to, patience, ...(inbound === undefined ? {} : { inbound }) }
+    const lacks = pretence.missing.get('all')
+    const asked = {
+      to,
+      patience,
+      ...(inbound === undefined ? {} : { inbound }),
+      ...(lacks === undefined ? {} : { missing: () => lacks }),
+    }
     const found = await diagnose(kernel, paths, subject, asked)
     heal()
     return { found, healed: await diagnose(kernel, paths, await connect({}), { to: host2, patience }) }

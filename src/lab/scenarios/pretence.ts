@@ -1,5 +1,9 @@
 import type { Where } from '../../linux/change.ts'
 import type { FileStatus, Kernel, NamespaceState } from '../../linux/kernel.ts'
+import type { MissingFeature } from '../../linux/probe.ts'
+import type { ProgramError, ProgramName } from '../../linux/program.ts'
+import type { Link } from '../../linux/rtnetlink/link.ts'
+import type { SocketOwner } from '../../linux/sys/socket-owner.ts'
 
 /**
  * What of a host cannot be made in a lab, and so is pretended: files, settings of the whole machine, processes. Only what
@@ -9,12 +13,20 @@ export class Pretence {
   readonly files = new Map<string, string | undefined>()
   readonly sysctls = new Map<string, string | undefined>()
   readonly states = new Map<string, NamespaceState>()
+  /** The process that holds whatever socket is asked about. */
+  readonly owners = new Map<'any', SocketOwner>()
+  /** What is changed of the links of a namespace, by its path. */
+  readonly links = new Map<string, (link: Link) => Link>()
+  /** What a program ends with in the place of its output. */
+  readonly failures = new Map<ProgramName, ProgramError>()
+  /** What the kernel lacks. */
+  readonly missing = new Map<'all', MissingFeature[]>()
   /** Identities of namespaces, by path. */
   readonly identities = new Map<string, string>()
 
   /** The real kernel with what is pretended in front. */
   over(kernel: Kernel): Kernel {
-    const { files, sysctls, states, identities } = this
+    const { files, sysctls, states, identities, owners, links, failures } = this
     const key = (where: Where, name: string) => `${where ?? ''} ${name}`
     const answers: Partial<Kernel> = {
       readFile: path => (files.has(path) ? files.get(path) : kernel.readFile(path)),
@@ -28,6 +40,17 @@ export class Pretence {
       fileStatus: path => (files.has(path) ? statusOf(files.get(path)) : kernel.fileStatus(path)),
       sysctl: (where, name) =>
         sysctls.has(key(where, name)) ? sysctls.get(key(where, name)) : kernel.sysctl(where, name),
+      links: where => {
+        const change = links.get(where ?? '')
+        const found = kernel.links(where)
+        return change === undefined ? found : found.map(change)
+      },
+      programOutput: (program, words) => {
+        const failure = failures.get(program)
+        if (failure !== undefined) throw failure
+        return kernel.programOutput(program, words)
+      },
+      socketOwner: inode => owners.get('any') ?? kernel.socketOwner(inode),
       namespaceState: path => states.get(path) ?? kernel.namespaceState(path),
       namespaceIdentity: where => identities.get(where ?? '') ?? kernel.namespaceIdentity(where),
     }

@@ -18,6 +18,10 @@ export type Scenario = {
   byHand?: 'cable' | 'bridge'
   /** It is only a possibility, which the doctor tells as a note: nothing else may be named. */
   isNote?: true
+  /** Codes that are named beside a note, as it only says something about them. */
+  beside?: readonly FaultCode[]
+  /** A setting without which this kernel cannot have the fault at all. */
+  needs?: string
   /** What the space has beside the experiment's own spec. */
   spec?: RawSpec
   /** Where the doctor sends its probe; by default an echo to host2. */
@@ -30,7 +34,10 @@ export type Scenario = {
 }
 
 /** What of a diagnosis answers the question of a scenario: the causes, or, for a possibility, the note of its code. */
-export const namedBy = ({ code, isNote }: Scenario, { causes, notes }: Diagnosis): FaultCode[] => [
-  ...causes.map(cause => cause.code),
+export const namedBy = (
+  { code, isNote, beside = [] }: Scenario,
+  { causes, notes }: Diagnosis,
+): FaultCode[] => [
+  ...causes.map(cause => cause.code).filter(cause => !beside.includes(cause)),
   ...(isNote && notes.some(note => note.code === code) ? [code] : []),
 ]

@@ -5,10 +5,13 @@ import type { Request } from '../../linux/netlink/connection.ts'
 import { Connection } from '../../linux/netlink/connection.ts'
 import type { ChainSpec, NftCommand, Statement } from '../../linux/nftables/index.ts'
 import { rule } from '../../linux/nftables/index.ts'
+import type { MissingFeature } from '../../linux/probe.ts'
+import type { ProgramError } from '../../linux/program.ts'
 import { addLink, deleteLink, type Link, setLink } from '../../linux/rtnetlink/link.ts'
 import { addRoute, deleteRoute, type RouteChange } from '../../linux/rtnetlink/route.ts'
 import { NETLINK_ROUTE } from '../../linux/rtnetlink/types.ts'
 import { openNamespace } from '../../linux/sys/namespace.ts'
+import type { SocketOwner } from '../../linux/sys/socket-owner.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { carefulFirewall } from '../firewall.ts'
 import { labFailed, places } from '../places.ts'
@@ -102,7 +105,27 @@ export class World {
     if (identity !== undefined) this.#pretend(this.#pretence.identities, `/proc/${id}/ns/net`, identity)
   }
 
-  #pretend<T>(map: Map<string, T>, key: string, value: T): void {
+  /** Whoever holds a socket. */
+  pretendOwner(owner: SocketOwner): void {
+    this.#pretend(this.#pretence.owners, 'any' as const, owner)
+  }
+
+  /** Links of a namespace as the doctor finds them. */
+  pretendLinks(where: Where, change: (link: Link) => Link): void {
+    this.#pretend(this.#pretence.links, where ?? '', change)
+  }
+
+  /** A program of the host that fails. */
+  pretendFailure(failure: ProgramError): void {
+    this.#pretend(this.#pretence.failures, failure.program, failure)
+  }
+
+  /** A kernel that lacks something. */
+  pretendMissing(missing: MissingFeature[]): void {
+    this.#pretend(this.#pretence.missing, 'all' as const, missing)
+  }
+
+  #pretend<K, T>(map: Map<K, T>, key: K, value: T): void {
     map.set(key, value)
     this.later(() => map.delete(key))
   }

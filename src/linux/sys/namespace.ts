@@ -17,6 +17,8 @@ const NSFS_MAGIC = 0x6e736673
 const NS_GET_NSTYPE = 0xb703
 const MS_BIND = 4096
 const MS_REC = 16384
+const MS_RDONLY = 1
+const MS_REMOUNT = 1 << 5
 const MS_SLAVE = 1 << 19
 const MS_SHARED = 1 << 20
 const MNT_DETACH = 2
@@ -164,6 +166,13 @@ export const privateMounts = (): void => {
 export const bindMount = (source: string, target: string, below: 'alone' | 'with-below' = 'alone'): void => {
   const flags = below === 'alone' ? MS_BIND : MS_BIND | MS_REC
   if (libc().mount(cstring(source), cstring(target), cstring('none'), flags, null) !== 0)
+    throw new SystemError('mount', libc().errno(), target)
+}
+
+/** What is mounted at `target` may only be read from now on, by this mount. Equivalent to: `mount -o remount,bind,ro TARGET` */
+export const remountReadOnly = (target: string): void => {
+  const flags = MS_REMOUNT | MS_BIND | MS_RDONLY
+  if (libc().mount(cstring('none'), cstring(target), cstring('none'), flags, null) !== 0)
     throw new SystemError('mount', libc().errno(), target)
 }
 

@@ -3,7 +3,7 @@ import { readSmallFile } from './files.ts'
 import { cstring, libc } from './libc.ts'
 
 /** Capabilities that natspace needs (linux/capability.h). */
-export const capability = { netAdmin: 12, netRaw: 13, sysAdmin: 21 } as const
+export const capability = { netBroadcast: 11, netAdmin: 12, netRaw: 13, sysAdmin: 21 } as const
 
 /** Which of these capabilities this process lacks in its user namespace (CapEff of /proc/self/status). */
 export const lackingCapabilities = (bits: readonly number[]): number[] => {

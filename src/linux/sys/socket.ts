@@ -28,6 +28,12 @@ const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_ERROR = 4
 const SO_LINGER = 13
+const IPPROTO_IP = 0
+const IPPROTO_IPV6 = 41
+const IP_MTU_DISCOVER = 10
+const IPV6_MTU_DISCOVER = 23
+/** IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE (linux/in.h); those of IPv6 have the same numbers. */
+const splitting = { allowed: 0, forbidden: 3 }
 const MSG_NOSIGNAL = 0x4000
 const POLLIN = 1
 const POLLOUT = 4
@@ -136,6 +142,16 @@ export class Socket implements Disposable {
     // struct linger: int l_onoff; int l_linger, in seconds.
     const linger = new Uint8Array(new Int32Array([1, 0]).buffer)
     if (libc().setsockopt(this.descriptor, SOL_SOCKET, SO_LINGER, linger, linger.length) !== 0)
+      throw failed('setsockopt')
+  }
+
+  /**
+   * Whether what is sent may be split into fragments; where it may not, no size of a path that was learned before counts
+   * either. Throws SystemError.
+   */
+  setSplitting(choice: keyof typeof splitting, family: 4 | 6 = 4): void {
+    const [level, option] = family === 4 ? [IPPROTO_IP, IP_MTU_DISCOVER] : [IPPROTO_IPV6, IPV6_MTU_DISCOVER]
+    if (libc().setsockopt(this.descriptor, level, option, integer(splitting[choice]), 4) !== 0)
       throw failed('setsockopt')
   }
 

@@ -39,7 +39,7 @@ export type UnitSource = {
 const hardening = [
   'PrivateMounts=no',
   'NoNewPrivileges=yes',
-  'CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER',
+  'CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BROADCAST CAP_NET_RAW CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER',
   'RestrictAddressFamilies=AF_NETLINK AF_UNIX AF_INET AF_INET6 AF_PACKET',
   'RestrictNamespaces=net mnt',
   'RestrictRealtime=yes',
@@ -108,9 +108,13 @@ export const watchUnit = (source: UnitSource): string =>
     ],
     Service: [
       `ExecStart=${serviceOf(source, 'watch', '--all')}`,
+      // Ends the pauses of spaces that somebody else fights about.
+      'ExecReload=kill -HUP $MAINPID',
       'Restart=on-failure',
       'RestartSec=2',
       ...hardening,
+      // Added to those above: to hear of what changes inside of spaces.
+      'CapabilityBoundingSet=CAP_NET_BROADCAST',
     ],
     Install: ['WantedBy=multi-user.target'],
   })

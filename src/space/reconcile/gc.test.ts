@@ -252,6 +252,21 @@ describe('what was interrupted', () => {
     }
   }, 30_000)
 
+  test('comes back also where a space that it may reach is gone meanwhile', async () => {
+    const { kernel, context } = newHost()
+    const start = kernel.snapshot()
+    await up(context, [article])
+    await up(context, [spec('b', { connect: ['myspace'] })])
+    await down(context, ['myspace'])
+    const killed = killedKernel(kernel, 3)
+    await up({ ...context, kernel: killed }, [spec('b', { publish: [publish(90)] })]).catch(() => {})
+    const { warnings } = await gc(context)
+    expect(warnings.map(({ code }) => code)).toEqual(['INTERRUPTED'])
+    expect(status(context, ['b'])[0]?.publish).toEqual([])
+    await down(context, ['b'])
+    expect(kernel.snapshot()).toEqual(start)
+  })
+
   test('stays noted where it cannot be put in order, and hinders nobody else', async () => {
     const { kernel, context } = newHost()
     const start = kernel.snapshot()

@@ -1,4 +1,6 @@
+import { ChangeError } from '../../linux/change.ts'
 import { NatspaceError } from '../errors.ts'
+import { refusedChange } from '../refused-change.ts'
 import { Planner } from '../resources/resource.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import { beginWork, endWork, type Intent, type JournalFile } from '../state/journal.ts'
@@ -47,7 +49,8 @@ export const settle = (context: Context, journal: JournalFile, except: readonly 
     try {
       operations.push(...bringBack(context, spacesOf(changing)))
       for (const name of changing.keys()) evidence.push(`${name}: as it was before`)
-    } catch {
+    } catch (error) {
+      if (!(error instanceof NatspaceError)) throw error
       // One of them stands in the way; which one shows when each is tried alone.
       for (const [name, before] of changing) settleAlone(name, before)
     }
@@ -106,7 +109,7 @@ const spacesOf = (records: ReadonlyMap<string, SpaceRecord>): Map<string, Resolv
   new Map([...records].map(([name, { space }]) => [name, space]))
 
 const restoreRecords = ({ kernel, paths }: Context, records: ReadonlyMap<string, SpaceRecord>): void => {
-  kernel.change(
+  const outcomes = kernel.change(
     [...records].map(([name, record]) => ({
       type: 'file.write',
       path: recordPath(paths, name),
@@ -114,6 +117,8 @@ const restoreRecords = ({ kernel, paths }: Context, records: ReadonlyMap<string,
       mode: 0o600,
     })),
   )
+  const failure = outcomes.find(outcome => outcome instanceof ChangeError)
+  if (failure instanceof ChangeError) throw refusedChange(failure)
 }
 
 /**

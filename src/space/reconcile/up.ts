@@ -85,7 +85,8 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: Prepare
     const record = readSpaceRecord(kernel, paths, name)
     if (record !== undefined) return peerOf(record.space)
     if (!options.keepsPeers) return undefined
-    return [...previous.values()].flatMap(space => space.connect).find(known => known.name === name)
+    const all = [...known.values(), ...previous.values()]
+    return all.flatMap(space => space.connect).find(item => item.name === name)
   }
   const spaces = resolveSpecs(specs, resolveFacts(seen, specs, known, knownAddresses(seen), peer))
   checkPublished(spaces)
@@ -95,7 +96,8 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: Prepare
 
   const without = options.without ?? []
   const forwarded = without.includes(7) ? { ipv4: false, ipv6: false } : forwardedOf(spaces)
-  const host = hostRecord(context, seen, bootId, forwarded)
+  const cables = new Set([...(options.adopts?.values() ?? [])].map(space => space.hostInterface))
+  const host = hostRecord(context, seen, bootId, forwarded, cables)
   const elsewhere = elsewhereOf(spaces, previous)
   const all = [
     ...hostResources(paths, host, new Set(), forwarded),
@@ -165,6 +167,7 @@ const hostRecord = (
   seen: Observation,
   bootId: string,
   forwarded: Forwarded,
+  adopted: ReadonlySet<string>,
 ): HostRecord => {
   const earlier = readHostRecord(kernel, paths)
   const record = earlier?.bootId === bootId ? earlier : newHostRecord(bootId)
@@ -174,7 +177,7 @@ const hostRecord = (
     forwarded.ipv4 && record.forwarding === undefined && seen.sysctl(undefined, 'net.ipv4.ip_forward') !== '1'
   const links = () =>
     [...seen.links(undefined).values()].filter(
-      link => !link.loopback && spaceOfAlias(link.alias) === undefined,
+      link => !link.loopback && spaceOfAlias(link.alias) === undefined && !adopted.has(link.name),
     )
   return {
     ...record,
@@ -227,7 +230,7 @@ export const planUp = (context: Context, specs: readonly SpaceSpec[], options: P
 
 /** What would give spaces back what they had; `known` as they were. Changes nothing. Throws NatspaceError as `up` would. */
 export const planBack = (context: Context, known: ReadonlyMap<string, ResolvedSpace>): Operation[] =>
-  prepare(context, [...known.values()].map(specOf), { known }).operations
+  prepare(context, [...known.values()].map(specOf), { known, keepsPeers: true }).operations
 
 /**
  * Brings spaces up: all of them as their specs say, or everything as it was before. Does nothing at all when all is
@@ -253,7 +256,8 @@ export const upAsChosen = async (
 
 /** Gives spaces back what they had, by whoever holds the lock and the journal. Throws NatspaceError as `up` does. */
 export const bringBack = (context: Context, known: ReadonlyMap<string, ResolvedSpace>): Operation[] =>
-  repeatedly(() => attemptUp(context, [...known.values()].map(specOf), { known })).plan.operations
+  repeatedly(() => attemptUp(context, [...known.values()].map(specOf), { known, keepsPeers: true })).plan
+    .operations
 
 const repeatedly = (action: () => UpResult): UpResult => {
   for (let attempt = 1; ; attempt++) {

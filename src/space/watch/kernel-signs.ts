@@ -1,4 +1,6 @@
+import { DecodeError } from '../../linux/netlink/codec.ts'
 import { Connection } from '../../linux/netlink/connection.ts'
+import { ProtocolError } from '../../linux/netlink/errors.ts'
 import { EventSocket } from '../../linux/netlink/event-socket.ts'
 import {
   decodeGeneration,
@@ -69,15 +71,16 @@ export class KernelSigns implements SignSource {
     const lost: Channel[] = []
     const firewall = this.#firewall.read()
     for (const { payload } of firewall.events) {
-      const { processId, processName } = decodeGeneration(payload)
-      if (processId !== this.#ownId)
-        signs.push({ area: 'firewall', by: processNamed(processId, processName) })
+      const generation = unlessUnknown(() => decodeGeneration(payload), undefined)
+      if (generation === undefined) signs.push({ area: 'firewall' })
+      else if (generation.processId !== this.#ownId)
+        signs.push({ area: 'firewall', by: processNamed(generation.processId, generation.processName) })
     }
     if (firewall.lost) lost.push('nf_tables')
     const route = this.#route.read()
     const ports = new Ports()
     for (const event of route.events) {
-      const sign = routeSign(event, interest)
+      const sign = unlessUnknown(() => routeSign(event, interest), { area: 'link' as const })
       if (sign !== undefined) signs.push(ports.named(sign))
     }
     if (route.lost) lost.push('rtnetlink')
@@ -118,6 +121,16 @@ export class KernelSigns implements SignSource {
     this.#route[Symbol.dispose]()
     this.#firewall[Symbol.dispose]()
     this.#paths[Symbol.dispose]()
+  }
+}
+
+/** What a message says; where it cannot be read it may be about anything, so `otherwise` is taken for it. */
+const unlessUnknown = <T>(read: () => T, otherwise: T): T => {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof DecodeError || error instanceof ProtocolError) return otherwise
+    throw error
   }
 }
 

@@ -25,9 +25,6 @@ export type RepairOutcome =
     }
   | { type: 'locked' }
 
-/** As long as the kernel can well keep the signs that come meanwhile; in milliseconds. */
-const lockPatience = 200
-
 const settledCodes: ReadonlySet<string> = new Set(['INTERRUPTED', 'NOT_SETTLED'])
 
 /** Thrown under the lock when every space was taken down meanwhile. */
@@ -35,10 +32,14 @@ class AllGone extends Error {}
 
 /**
  * Brings spaces to what their records say, as `up` does: all of them, or none. The records are read under the lock, so a
- * space that was taken down meanwhile stays down. Waits for another natspace for a moment only. Throws NatspaceError as
- * `up` does.
+ * space that was taken down meanwhile stays down. Waits so many milliseconds for another natspace. Throws NatspaceError
+ * as `up` does.
  */
-export const repair = async (context: Context, names: readonly string[]): Promise<RepairOutcome> => {
+export const repair = async (
+  context: Context,
+  names: readonly string[],
+  lockPatience: number,
+): Promise<RepairOutcome> => {
   const records = new Map<string, SpaceRecord>()
   const choose = () => {
     const specs = names.flatMap(name => {

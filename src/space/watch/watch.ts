@@ -7,6 +7,9 @@ const latest = 15
 /** The longest wait at one go: a signal that comes just before it must not be late by more. */
 const slice = 1000
 
+/** How long a single look waits for another natspace, and tries again. */
+const oncePatience = 10_000
+
 export type WatchOptions = WatcherOptions & {
   /** Whether to look once and end. */
   once?: boolean
@@ -27,12 +30,13 @@ export const watch = async (options: WatchOptions): Promise<boolean> => {
   const now = options.now ?? Date.now
   const watcher = new Watcher(options)
   watcher.begin()
+  const patience = now() + oncePatience
   let lookTook = 0
   for (;;) {
     const start = now()
     await watcher.check()
     lookTook = now() - start
-    if (options.once && watcher.due > now()) break
+    if (options.once && (!watcher.isPending || now() > patience)) break
     // At most half of the time is spent looking, however many signs there are.
     if (lookTook > 0 && !shouldEnd()) await wait([], Math.min(lookTook, slice))
     if (!(await nextReason())) break

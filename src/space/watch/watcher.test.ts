@@ -473,6 +473,6 @@ describe('trouble', () => {
       },
     })
     fails = true
-    expect(watcher.check()).rejects.toThrow(TypeError)
+    await expect(watcher.check()).rejects.toThrow(TypeError)
   })
 })

@@ -1,6 +1,5 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
-import type { Drift } from '../reconcile/operation.ts'
 import type { Context } from '../reconcile/types.ts'
 import { readSpaceRecord, recordText, type SpaceRecord, type StatePaths } from '../state/records.ts'
 import { Attempts, type Held } from './attempts.ts'
@@ -31,6 +30,8 @@ export type WatcherOptions = {
   names?: ReadonlySet<string> | undefined
   dryRun?: boolean
   limits?: Limits
+  /** Milliseconds that a repair waits for another natspace; meanwhile nothing is read. */
+  lockPatience?: number
   report: (report: WatchReport) => void
   /** Milliseconds; a test has its own. */
   now?: () => number
@@ -38,6 +39,8 @@ export type WatcherOptions = {
 
 /** The longest time between two looks: some changes have no sign, such as those by iptables-legacy. */
 const safetyNet = 60_000
+/** How long a repair waits for another natspace: as long as the kernel can well keep the signs that come meanwhile. */
+const lockPatience = 200
 /** How soon it is tried again to get the lock that another natspace holds. */
 const lockPause = { first: 10, longest: 200 }
 /** How soon it is tried again when a look fails; longer each time. */
@@ -64,6 +67,7 @@ export class Watcher {
   #noticed: number | undefined
   #due = 0
   #lockPause = lockPause.first
+  #pending = false
   /** Looks in a row that failed. */
   #troubles = 0
   #repairs = 0
@@ -80,8 +84,14 @@ export class Watcher {
     return this.#due
   }
 
+  /** Whether the last look left something to be tried again soon, of which nothing was told yet. */
+  get isPending(): boolean {
+    return this.#pending
+  }
+
   /** Whether everything is as asked for, as far as the last look saw. */
   get isContent(): boolean {
+    if (this.#pending) return false
     return this.#troubles === 0 && this.#told.names.length === 0 && this.#toldLacking.names.length === 0
   }
 
@@ -121,6 +131,7 @@ export class Watcher {
 
   /** Looks at everything, and repairs what differs. What the kernel refuses is told and tried again. */
   async check(): Promise<void> {
+    this.#pending = false
     try {
       await this.#check()
       this.#troubles = 0
@@ -129,6 +140,7 @@ export class Watcher {
       const again = Math.min(firstTrouble * 2 ** this.#troubles++, safetyNet)
       this.#due = this.#now() + again
       // The first may be a moment of many changes.
+      this.#pending = this.#troubles === 1
       if (this.#troubles === 2) this.#tell({ event: 'trouble', message: error.message, again })
     }
   }
@@ -250,6 +262,7 @@ export class Watcher {
   }
 
   #waitForLock(): void {
+    this.#pending = true
     this.#dueAt(this.#now() + this.#lockPause)
     this.#lockPause = Math.min(this.#lockPause * 2, lockPause.longest)
   }
@@ -266,7 +279,7 @@ export class Watcher {
     }
     let outcome: Awaited<ReturnType<typeof repair>>
     try {
-      outcome = await repair(context, names)
+      outcome = await repair(context, names, this.#options.lockPatience ?? lockPatience)
     } catch (error) {
       if (!(error instanceof NatspaceError)) throw error
       // One that cannot be repaired must not keep the others from being: each is tried by itself.
@@ -306,7 +319,10 @@ export class Watcher {
     const { again, first } = this.#attempts.failed(name, isOfTheMoment(error), this.#now())
     this.#dueAt(this.#now() + again)
     // The first failure is often a moment of somebody else's work.
-    if (first) return
+    if (first) {
+      this.#pending = true
+      return
+    }
     const told = { spaces: [name], drift: mendable(seen, name), by: this.#culprits() }
     if (this.#told.isNews([name], [error.code, error.message]))
       this.#tell({ event: 'failed', ...told, error, again })

@@ -65,6 +65,7 @@ export const judgeVisit = (visit: Visit, space: StagedSpace, seen: Evidence): Ju
     connection,
     walked,
     captured,
+    knowsErrors: true,
     ...endOf(walked, captured),
   }
 }

@@ -33,6 +33,8 @@ export type Judged = {
   guilty: Guilty | undefined
   /** Where no rule stopped it: routing, or what tells nothing. */
   where: string
+  /** Whether an error of ICMP that came to no link could have been told from those about other flows. */
+  knowsErrors: boolean
 }
 
 export const isOf = (header: NftHeader, ends: Ends): boolean =>
@@ -89,10 +91,10 @@ export const errorMarks = (...links: readonly (readonly [readonly Frame[], Ends]
 
 /**
  * Finds the answer to a packet among those of one namespace: with the mirror of one of the tuples, or an error. nft does not print
- * what an error is about; those that came to a link are known by their marks, and of others there is only one at a time.
+ * what an error is about; those that came to a link are known by their marks. Others are only told where a flow was alone.
  */
 export const answersIn =
-  (marks: ReadonlySet<number>) =>
+  (marks: ReadonlySet<number>, isAlone = true) =>
   (
     list: readonly NftPacket[],
     first: NftPacket | undefined,
@@ -110,11 +112,18 @@ export const answersIn =
             isOf(packet.header, mirrored(way)) ||
             (isError(packet.header) &&
               packet.header.destination === way.source &&
-              (marks.size === 0 || marks.has(packet.header.mark))),
+              ((isAlone && marks.size === 0) || marks.has(packet.header.mark))),
         ),
     )
 
-export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evidence): Judged => {
+/** `isAlone`: no other flow was followed at the same time. */
+export const judge = (
+  flow: Flow,
+  source: string,
+  space: StagedSpace,
+  seen: Evidence,
+  isAlone = true,
+): Judged => {
   const sent = tupleOf(flow, source)
   const tracked = (place: string, tuple: Ends) =>
     seen.tracked.get(place)?.find(({ original }) => endsText(original) === endsText(tuple))
@@ -153,7 +162,8 @@ export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evid
       reply: onUplink.find(frame => isReply(frame, gone)),
     },
   }
-  const answerOf = answersIn(errorMarks([onInner, left], [onInner, sent], [onCable, left], [onUplink, gone]))
+  const marks = errorMarks([onInner, left], [onInner, sent], [onCable, left], [onUplink, gone])
+  const answerOf = answersIn(marks, isAlone)
   const walked: Walked = {
     request: { inside: requestInside, host: requestHost },
     reply: {
@@ -163,7 +173,8 @@ export const judge = (flow: Flow, source: string, space: StagedSpace, seen: Evid
         answerOf(host, requestHost, ({ input }) => input === undefined, left, gone),
     },
   }
-  return { tuples, connection, walked, captured, ...endOf(walked, captured) }
+  const knowsErrors = isAlone || marks.size > 0
+  return { tuples, connection, walked, captured, knowsErrors, ...endOf(walked, captured) }
 }
 
 export type End = Pick<Judged, 'outcomes' | 'packet' | 'guilty' | 'where'>

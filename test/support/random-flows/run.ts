@@ -169,7 +169,7 @@ const followCrowd = async (
         text: `in a crowd ${space} to ${target.protocol} ${target.address} ${target.port ?? ''} from ${sourcePort}`,
         story,
         prediction: undefined,
-        judge: evidence => judge(flow, story?.tuple.source ?? own, staged, evidence),
+        judge: evidence => judge(flow, story?.tuple.source ?? own, staged, evidence, false),
       }
     })
   } finally {

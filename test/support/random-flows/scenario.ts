@@ -62,8 +62,9 @@ const settings = (random: Random, cable: string): Obstacle => {
   ] as const)
   return {
     place: 'host',
-    make: `sysctl -n ${key} >/run/flows-was; sysctl -qw ${key}=0`,
-    undo: `sysctl -qw ${key}=$(cat /run/flows-was)`,
+    // One switch may turn others.
+    make: `sysctl -a -r '^net\\.ipv[46]\\.(ip_forward$|conf\\..*\\.(force_)?forwarding$)' >/run/flows-was; sysctl -qw ${key}=0`,
+    undo: 'sysctl -qp /run/flows-was',
     stops: ({ destination, input }) =>
       input !== undefined && (link ?? input) === input && destination.includes(':') === (version === 6)
         ? new RegExp(`does not forward what comes in by ${input}: .*forward`)

@@ -3,7 +3,7 @@ import { fault } from './entry.ts'
 const below = ['ENV-', 'NS-', 'LNK-', 'ADR-', 'RT-', 'SYS-', 'UP-NONE']
 
 /** What is led the wrong way comes to rules that are not meant for it. */
-const astray = ['RT-', 'LNK-', 'ADR-NONE']
+const astray = ['RT-', 'LNK-', 'ADR-NONE', 'SYS-BRNF']
 
 /** Firewalls, translation, connection tracking. */
 export const packetFaults = {
@@ -119,6 +119,7 @@ export const packetFaults = {
     'Somebody flushed the ruleset: nothing is translated, and nothing guards the space.',
     'natspace gc or up puts it back; natspace watch does it by itself.',
     'no table inet natspace',
+    ['ENV-MODGONE', 'ENV-KCONFIG', 'ST-HALF'],
   ),
   'NAT-NONE': fault(
     'error',

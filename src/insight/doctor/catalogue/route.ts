@@ -76,6 +76,7 @@ export const routeFaults = {
     'What this host cannot reach, no namespace behind it reaches.',
     'Bring the uplink of the host up: link, address, default route.',
     'no route of the host to the destination, or its link is down or without a carrier',
+    ['RT-V6-RALOST'],
   ),
   'UP-SILENT': fault(
     'notice',
@@ -106,7 +107,7 @@ export const routeFaults = {
     'A Linux host drops packets for others unless forwarding is on; many tools set it back.',
     'Switch forwarding on.',
     'net.ipv4.ip_forward = 0; drop reason IP_INADDRERRORS; counter InAddrErrors',
-    ['SYS-FWD-RESET'],
+    ['ENV-RO-SYS', 'SYS-FWD-RESET'],
   ),
   'SYS-FWD-RESET': fault(
     'error',
@@ -114,6 +115,7 @@ export const routeFaults = {
     'natspace had switched it on for its spaces; a file of sysctl.d or a tool set it back.',
     'Switch it on again, and keep whoever did it from doing it again.',
     'the record says that it was switched on, and it is 0',
+    ['ENV-RO-SYS'],
   ),
   'SYS-FWD-IF0': fault(
     'error',
@@ -121,7 +123,7 @@ export const routeFaults = {
     'Each link has a switch of its own beside the general one.',
     'Switch forwarding of the link on.',
     'net.ipv4.conf.LINK.forwarding = 0 while ip_forward = 1',
-    ['SYS-FWD0', 'SYS-FWD-RESET'],
+    ['ENV-RO-SYS', 'SYS-FWD0', 'SYS-FWD-RESET'],
   ),
   'SYS-V6FWD0': fault(
     'error',
@@ -129,13 +131,29 @@ export const routeFaults = {
     'For IPv6 the switch of one link is not enough before Linux 6.17: all.forwarding decides.',
     'Set net.ipv6.conf.all.forwarding, or force_forwarding of the cable and the uplink.',
     'all.forwarding = 0 and force_forwarding missing or 0',
-    ['SYS-FWD-RESET'],
+    ['ENV-RO-SYS', 'SYS-FWD-RESET'],
   ),
   'SYS-BRNF': fault(
-    'warning',
+    'error',
     'Bridged frames go through iptables',
     'With bridge-nf-call-iptables = 1 what passes between two ports of a bridge is filtered and translated as if it were forwarded.',
     'Set it to 0 unless a container engine needs it.',
-    'net.bridge.bridge-nf-call-iptables = 1 and the cable is a port of a bridge',
+    'net.bridge.bridge-nf-call-iptables = 1, the destination is at another port of the same bridge, and no answer came',
+    ['LNK-', 'ADR-', 'RT-', 'NGH-'],
+  ),
+  'SYS-PING': fault(
+    'warning',
+    'Only ping fails',
+    'A host that ignores echoes looks dead to ping, and is not.',
+    'Use another probe (--to HOST:PORT), or have echoes answered.',
+    'net.ipv4.icmp_echo_ignore_all = 1',
+  ),
+  'SYS-PRIVPORT': fault(
+    'warning',
+    'The program may not take the port',
+    'Ports below ip_unprivileged_port_start are for programs with CAP_NET_BIND_SERVICE alone.',
+    'Have the program listen at a higher port and publish that, or lower ip_unprivileged_port_start inside.',
+    'nobody listens at the port, it is below net.ipv4.ip_unprivileged_port_start, and a program inside lacks the capability',
+    ['NS-'],
   ),
 } as const

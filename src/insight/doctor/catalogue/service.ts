@@ -10,7 +10,7 @@ export const serviceFaults = {
     'The packet arrives and is refused by the kernel itself.',
     'Start the program, or publish the port at which it listens.',
     'no listener at the port (inet_diag)',
-    ['ENV-', 'NS-', 'PUB-LISTENLO'],
+    ['ENV-', 'NS-', 'PUB-LISTENLO', 'SYS-PRIVPORT'],
   ),
   'PUB-LISTENLO': fault(
     'error',
@@ -109,6 +109,22 @@ export const serviceFaults = {
     'Make both ends of the cable equal.',
     'MTU of the host end below that of the inner end',
   ),
+  'MTU-BLACKHOLE': fault(
+    'warning',
+    'Large packets vanish without a word',
+    'Who cannot pass a packet on has to say so (ICMP "fragmentation needed"); where that is filtered connections hang as soon as they carry more than a few bytes.',
+    'Lower the MTU of the cable to what passes; or have the segments of TCP clamped.',
+    'a small echo is answered, one of the full size that may not be split is not, and nobody refuses it',
+    ['MTU-EGRESS', 'MTU-INGRESS'],
+  ),
+  'MTU-FRAG': fault(
+    'warning',
+    'Fragments are lost',
+    'A datagram that is larger than a packet goes in pieces; where one of them is dropped, or there is no room to put them together, all are lost.',
+    'Send smaller datagrams; give reassembly room (ipfrag_high_thresh).',
+    'an echo of the full size is answered, a larger one in fragments is not; counter ReasmFails',
+    ['MTU-EGRESS', 'MTU-INGRESS', 'MTU-BLACKHOLE'],
+  ),
   'DNS-STUB': fault(
     'error',
     'The resolver is one of the host alone',
@@ -123,6 +139,21 @@ export const serviceFaults = {
     '/etc/netns/NAME/resolv.conf is seen only by what `ip netns exec` starts.',
     'Start programs by ip netns exec or natspace exec, or bind the file in the unit.',
     'the file exists, and processes of the namespace do not have it mounted',
+  ),
+  'DNS-NSSLEAK': fault(
+    'notice',
+    'Names may be looked up by a program of the host',
+    'nss-resolve, nscd and others ask a daemon by a socket in the file system, which lives in the namespace of the host: names then work, and are asked by another way than all else.',
+    'Give the program an nsswitch.conf of its own with "hosts: files dns", and hide the socket; natspace exec does so.',
+    'nsswitch.conf asks such a daemon before dns, and its socket is there',
+  ),
+  'DNS-5S': fault(
+    'warning',
+    'One of two questions at once is lost',
+    'Programs ask for IPv4 and IPv6 at the same time from one port; where translation loses one of them the program waits five seconds and asks again.',
+    'options single-request-reopen in resolv.conf; random ports of the translation (fully-random).',
+    'of two questions from one port only one is answered, twice, while each alone is answered; insert_failed of connection tracking',
+    below,
   ),
   'DNS-UPSTREAM': fault(
     'error',

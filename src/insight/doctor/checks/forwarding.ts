@@ -1,14 +1,14 @@
 import { interfaceSysctl } from '../../../linux/sysctl.ts'
 import { readHostRecord } from '../../../space/state/records.ts'
 import type { Facts } from '../facts.ts'
-import { type CheckResult, type Finding, resultOf, together } from '../finding.ts'
+import { type CheckResult, type Finding, resultOf } from '../finding.ts'
 
 /** Settings without which the kernel passes nothing on. */
 export const checkForwarding = (facts: Facts): CheckResult => {
   // What is for the host itself is not forwarded.
   const own = facts.route(undefined, { destination: facts.destination.address })
   if (own.found && own.type === 'local') return resultOf([])
-  return together([facts.destination.family === 4 ? checkIpv4(facts) : checkIpv6(facts), checkBridge(facts)])
+  return facts.destination.family === 4 ? checkIpv4(facts) : checkIpv6(facts)
 }
 
 const off = (code: Finding['code'], key: string, evidence: string[], what: string): Finding => ({
@@ -113,23 +113,4 @@ const readable = (read: () => string | undefined): string | undefined => {
     // A file that this user may not read gives no evidence.
     return undefined
   }
-}
-
-const checkBridge = (facts: Facts): CheckResult => {
-  const key =
-    facts.destination.family === 4
-      ? 'net.bridge.bridge-nf-call-iptables'
-      : 'net.bridge.bridge-nf-call-ip6tables'
-  if (facts.cable.bridge === undefined || facts.sysctl(undefined, key) !== '1') return resultOf([])
-  // Between two ports of the bridge only; what is routed passes the chains once in any case.
-  const to = facts.route(undefined, { destination: facts.destination.address })
-  if (!to.found || to.device?.index !== facts.cable.bridge.index) return resultOf([])
-  return resultOf([
-    {
-      code: 'SYS-BRNF',
-      what: `frames that ${facts.cable.bridge.name} passes between its ports go through iptables`,
-      evidence: [`${key} = 1`],
-      fix: { commands: [`sysctl -w ${key}=0`], undo: [`sysctl -w ${key}=1`] },
-    },
-  ])
 }

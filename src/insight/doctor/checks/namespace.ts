@@ -1,8 +1,10 @@
-import { currentBoot, readSpaceRecord } from '../../../space/state/records.ts'
+import { NatspaceError } from '../../../space/errors.ts'
+import { currentBoot, readSpaceRecord, type SpaceRecord } from '../../../space/state/records.ts'
 import { quoteShell } from '../../../space/text/quote-shell.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf } from '../finding.ts'
 import { againFix } from '../subject.ts'
+import { accessFindings } from './environment.ts'
 
 /** Whether the namespace is there, is one, and may be entered. Nothing else can be looked at where it is not. */
 export const checkNamespace = (facts: Facts): CheckResult => {
@@ -13,17 +15,13 @@ export const checkNamespace = (facts: Facts): CheckResult => {
   if (state === 'no-access')
     return {
       fine: [],
-      findings: [
-        {
-          code: 'ENV-CAP',
-          what: `${path} may not be entered by this user`,
-          evidence: ['setns: EPERM'],
-          fix: { commands: [`sudo natspace doctor ${quoteShell(name)}`], undo: [] },
-        },
-      ],
+      findings: accessFindings(facts, {
+        commands: [`sudo natspace doctor ${quoteShell(name)}`],
+        undo: [],
+      }),
       unchecked: ['everything inside the namespace'],
     }
-  const record = space === undefined ? undefined : readSpaceRecord(kernel, paths, space.name)
+  const record = space === undefined ? undefined : readableRecord(facts, space.name)
   const isOfOtherBoot = record !== undefined && record.bootId !== currentBoot(kernel)
   if (state === 'missing' && isOfOtherBoot)
     return resultOf([
@@ -52,6 +50,16 @@ export const checkNamespace = (facts: Facts): CheckResult => {
       },
     ])
   return resultOf([staleFinding(facts, path)])
+}
+
+/** What cannot be read is told elsewhere. */
+const readableRecord = ({ kernel, paths }: Facts, name: string): SpaceRecord | undefined => {
+  try {
+    return readSpaceRecord(kernel, paths, name)
+  } catch (error) {
+    if (error instanceof NatspaceError && error.code === 'STATE_UNREADABLE') return undefined
+    throw error
+  }
 }
 
 /** A plain file: is it a mount that another process sees? */

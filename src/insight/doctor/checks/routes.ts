@@ -1,6 +1,7 @@
 import type { Where } from '../../../linux/change.ts'
 import { routeProtocol, routeTable } from '../../../linux/rtnetlink/route.ts'
 import { interfaceSysctl } from '../../../linux/sysctl.ts'
+import { defaultUplink } from '../../../space/reconcile/facts.ts'
 import { decisionText } from '../../trace/route-text.ts'
 import type { RouteDecision } from '../../walk/route-decisions.ts'
 import type { Facts } from '../facts.ts'
@@ -259,11 +260,15 @@ const checkAdvertised = (facts: Facts): CheckResult => {
     .filter(
       ({ family, destination, table }) => family === 6 && destination === '::/0' && table === routeTable.main,
     )
-  if (!isForwarding || defaults.length > 0) return resultOf([])
+  const own = facts.route(undefined, { destination: facts.destination.address })
+  if (!isForwarding || defaults.length > 0 || own.found) return resultOf([])
   return resultOf(
     facts
       .links(undefined)
-      .filter(link => !link.loopback && link.kind !== 'veth' && link.up)
+      .filter(
+        link =>
+          !link.loopback && link.up && (link.kind !== 'veth' || link.name === defaultUplink(facts.seen)),
+      )
       .filter(link => facts.sysctl(undefined, interfaceSysctl('ipv6', link.name, 'accept_ra')) === '1')
       .slice(0, 1)
       .map(({ name }) => {

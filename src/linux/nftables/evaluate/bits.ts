@@ -16,10 +16,13 @@ export const knownBits = (value: Uint8Array): Bits => ({
   known: new Uint8Array(value.length).fill(255),
 })
 
-/** So many bytes of which nothing is known. */
+/** More than any instruction takes at once: the length of a part of the packet is one byte. */
+const mostBytes = 256
+
+/** So many bytes of which nothing is known; a number that no kernel has is cut. */
 export const unknownBits = (length: number): Bits => ({
-  value: new Uint8Array(length),
-  known: new Uint8Array(length),
+  value: new Uint8Array(Math.min(length, mostBytes)),
+  known: new Uint8Array(Math.min(length, mostBytes)),
 })
 
 /** An unsigned integer in so many bytes; of undefined nothing is known. */

@@ -77,10 +77,14 @@ export const evaluateByteorder = (
 ): Step => {
   const { length = 0, size = 1 } = data
   const source = registers.load(data.sreg, length)
+  if (size < 1) {
+    registers.store(data.dreg, unknownBits(length))
+    return goOn(state)
+  }
   const turn = (bytes: Uint8Array): Uint8Array => {
     if (!littleEndian) return bytes
     const turned = bytes.slice()
-    for (let at = 0; at + size <= length; at += size) turned.subarray(at, at + size).reverse()
+    for (let at = 0; at + size <= turned.length; at += size) turned.subarray(at, at + size).reverse()
     return turned
   }
   registers.store(data.dreg, { value: turn(source.value), known: turn(source.known) })
