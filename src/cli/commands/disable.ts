@@ -1,4 +1,4 @@
-import { disable, specFileOf } from '../../space/boot/enable.ts'
+import { disable, enabledNames, isWatchEnabled, specFileOf } from '../../space/boot/enable.ts'
 import { isBooted, systemctl } from '../../space/boot/systemd.ts'
 import { SettingsTree, type TreeChange } from '../../space/boot/tree.ts'
 import { instanceOf, unitNames } from '../../space/boot/units.ts'
@@ -39,8 +39,7 @@ const run = async ({
   const tree = new SettingsTree(root)
   const isLive = root === '/' && isBooted()
   // The unit must still be there when systemd is to stop it.
-  const stopped = options.now && isLive ? names : []
-  for (const name of stopped) systemctl('stop', instanceOf(unitNames.spaces, name))
+  if (options.now && isLive) systemctl('stop', ...unitsToStop(tree, names))
   const spaces = (await Promise.all(names.map(name => spacesOf(tree, name)))).flat()
   const changes = await changesOf(names, tree, async () =>
     root === '/'
@@ -62,6 +61,15 @@ const run = async ({
   })
   await heedSignals()
   return 0
+}
+
+/** With the last instance whoever watches ends too, and first: it is not to repair what is taken down. */
+const unitsToStop = (tree: SettingsTree, names: readonly string[]): string[] => {
+  const isLast = enabledNames(tree).every(name => names.includes(name))
+  return [
+    ...(isLast && isWatchEnabled(tree) ? [unitNames.watch] : []),
+    ...names.map(name => instanceOf(unitNames.spaces, name)),
+  ]
 }
 
 /** The spaces of an instance: those of its file, or that of its name. */

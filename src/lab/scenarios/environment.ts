@@ -1,4 +1,4 @@
-import { match, meta, payload, reject, set } from '../../linux/nftables/index.ts'
+import { ip, match, meta, reject, set } from '../../linux/nftables/index.ts'
 import { ProgramError } from '../../linux/program.ts'
 import { deleteAddress } from '../../linux/rtnetlink/address.ts'
 import { setBridgePort } from '../../linux/rtnetlink/bridge-port.ts'
@@ -175,20 +175,19 @@ export const environmentScenarios: readonly Scenario[] = [
   },
   {
     code: 'LNK-CSUM',
-    title: 'what the space sends to its host comes with a wrong checksum',
-    to: { family: 4, protocol: 'icmp', address: space.gateway },
+    title: 'answers come into the space with a wrong checksum',
     inject: world =>
       world.table(undefined, {
-        family: 'inet',
+        family: 'ip',
         table: 'careless',
         chains: [
           {
-            name: 'early',
-            hook: 'prerouting',
+            name: 'late',
+            hook: 'forward',
             type: 'filter',
-            priority: -150,
+            priority: 10,
             policy: 'accept',
-            rules: [[match(payload('icmp', 'type'), 'echo-request'), set(payload('icmp', 'checksum'), 1)]],
+            rules: [[match(meta('oifname'), space.hostInterface), set(ip('checksum'), 1)]],
           },
         ],
       }),

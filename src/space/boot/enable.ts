@@ -102,6 +102,9 @@ export const disable = (tree: SettingsTree, name: string): BootResult =>
 export const enabledNames = (tree: SettingsTree): string[] =>
   tree.names(bootFolder).flatMap(name => /^natspace@(.+)\.service$/.exec(name)?.[1] ?? [])
 
+/** Whether the watch is linked into the boot. */
+export const isWatchEnabled = (tree: SettingsTree): boolean => isLink(tree, watchLink.path, watchLink.target)
+
 /** Whether natspace enable wrote it. */
 export const isMarked = (text: string): boolean => text.startsWith(`${fileMark}\n`)
 

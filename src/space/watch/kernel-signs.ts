@@ -11,7 +11,7 @@ import {
 } from '../../linux/nftables/index.ts'
 import { NETLINK_ROUTE, routeGroups } from '../../linux/rtnetlink/types.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
-import { PathWatch } from '../../linux/sys/inotify.ts'
+import { PathWatch, type Watched } from '../../linux/sys/inotify.ts'
 import { type Process, processAtPort, processNamed } from './culprit.ts'
 import { routeSign } from './route-sign.ts'
 import type { Channel, Interest, Sign, SignSource } from './sign.ts'
@@ -97,7 +97,7 @@ export class KernelSigns implements SignSource {
   }
 
   follow({ files, folders, links }: Interest): boolean {
-    for (const path of folders.keys()) this.#paths.add(path, 'folder')
+    for (const path of folders.keys()) this.#add(path, 'folder')
     // With a new link of the same name come new files of the same names.
     const key = JSON.stringify([files, [...links], [...folders.keys()]])
     if (key === this.#followed) return false
@@ -105,16 +105,19 @@ export class KernelSigns implements SignSource {
     this.#files = new Set(files.slice(0, mostFiles))
     for (const path of this.#paths.paths)
       if (!folders.has(path) && !this.#files.has(path)) this.#paths.remove(path)
-    for (const path of this.#files) {
-      try {
-        this.#paths.add(path, 'file')
-      } catch (error) {
-        // The user has no more watches: what cannot be watched is looked at from time to time.
-        if (error instanceof SystemError && error.errno === errno.ENOSPC) break
-        throw error
-      }
-    }
+    for (const path of this.#files) if (!this.#add(path, 'file')) break
     return true
+  }
+
+  /** Returns false where the user has no more watches: what cannot be watched is looked at from time to time. */
+  #add(path: string, watched: Watched): boolean {
+    try {
+      this.#paths.add(path, watched)
+      return true
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === errno.ENOSPC) return false
+      throw error
+    }
   }
 
   [Symbol.dispose](): void {

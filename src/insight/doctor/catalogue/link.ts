@@ -127,7 +127,7 @@ export const linkFaults = {
     'A packet needs the link address of the next hop (ARP, neighbour discovery); nobody answered for it.',
     'Find out who should have that address: a wrong gateway, a host that is off, or a filter of ARP.',
     'a neighbour entry in the state FAILED or INCOMPLETE; drop reason NEIGH_FAILED',
-    ['LNK-', 'ADR-', 'NGH-STALEMAC', 'RT-'],
+    ['LNK-', 'ADR-', 'NGH-STALEMAC', 'NGH-OVERFLOW', 'RT-'],
   ),
   'NGH-STALEMAC': fault(
     'error',

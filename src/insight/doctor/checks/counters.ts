@@ -8,6 +8,7 @@ import { type CheckResult, type Finding, noFix, nothing, resultOf } from '../fin
 export type Checksums = Readonly<Record<'inside' | 'host', number>>
 
 const names = [
+  'IpExt.InCsumErrors',
   'Icmp.InCsumErrors',
   'Tcp.InCsumErrors',
   'Udp.InCsumErrors',

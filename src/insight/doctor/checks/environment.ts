@@ -3,6 +3,7 @@ import { ProgramError } from '../../../linux/program.ts'
 import { capability } from '../../../linux/sys/process.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, nothing, resultOf, severityOf, together } from '../finding.ts'
+import { unlessGone } from '../processes.ts'
 
 /** What the kernel certainly lacks of what a connection by a cable with translation needs. */
 export type AskMissing = () => MissingFeature[]
@@ -143,7 +144,7 @@ export const accessFindings = (facts: Facts, fix: Finding['fix']): Finding[] => 
   const held = BigInt(`0x${field('CapEff')}`)
   const isCapable = ((held >> BigInt(capability.sysAdmin)) & 1n) === 1n
   const isFirst = /^\s*0\s+0\s+4294967295\s*$/m.test(kernel.readFile('/proc/self/uid_map') ?? '')
-  const label = (kernel.readFile('/proc/self/attr/current') ?? '').trim()
+  const label = (unlessGone(() => kernel.readFile('/proc/self/attr/current')) ?? '').trim()
   const what = `${subject.path} may not be entered`
   const evidence = ['setns: EPERM', `CapEff: ${field('CapEff')}`]
   if (isCapable && isFirst && field('Seccomp') === '2')
