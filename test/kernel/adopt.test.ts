@@ -5,6 +5,11 @@ import { requireTool } from '../support/tools.ts'
 /** Namespaces that were connected by hand, and what natspace adopt makes of them. */
 const test = requireTool('ip', 'nft', 'iptables', 'iptables-save', 'sysctl', 'ping', 'nc')
 
+/** An address that a link gives itself would appear at some moment of its own. */
+const calm = `
+sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+`
+
 /** Steps 1 to 7 of the article, with names and addresses of one's own choice. */
 const cable = (
   host = 'veth1',
@@ -14,6 +19,8 @@ const cable = (
   length = 24,
 ) => `
 ip netns add myspace
+[ "$(sysctl -n net.ipv6.conf.default.disable_ipv6)" = 0 ] ||
+  ip netns exec myspace sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 ip link add ${host} type veth peer name ${inner}
 ip link set ${inner} netns myspace
 ip address add ${gateway}/${length} dev ${host}; ip link set ${host} up
@@ -114,7 +121,7 @@ describe("the article's nine commands", () => {
   })
 
   test('change nothing until --yes, and then go on as they did', () => {
-    const output = expectOnNewHost(`${article}${traffic}
+    const output = expectOnNewHost(`${calm}${article}${traffic}
       snapshot >/run/before
       natspace adopt myspace >/dev/null; natspace adopt myspace --dry-run --replace >/dev/null
       snapshot >/run/after; diff /run/before /run/after && echo UNCHANGED
@@ -147,7 +154,7 @@ describe("the article's nine commands", () => {
   })
 
   test('are replaced without breaking a connection, and the way back is told', () => {
-    const output = expectOnNewHost(`${article}${traffic}
+    const output = expectOnNewHost(`${calm}${article}${traffic}
       rules >/run/rules-before
       mkfifo /run/in; sleep 30 >/run/in & keeper=$!
       ip netns exec host2 timeout 20 nc -ln 7000 >/run/heard & server=$!
@@ -180,7 +187,7 @@ describe("the article's nine commands", () => {
   })
 
   test('leave everything as it was when something fails', () => {
-    const output = expectOnNewHost(`${article}
+    const output = expectOnNewHost(`${calm}${article}
       snapshot >/run/before
       mkdir -m 700 /run/natspace; mkdir /run/natspace/host.json
       natspace adopt myspace --yes >/dev/null 2>&1 || echo failed
@@ -307,15 +314,19 @@ describe('what is not adopted', () => {
     ],
     [
       'one with IPv6 of its own',
-      `${article} ip address add fd00::1/64 dev veth1; ip -n myspace address add fd00::2/64 dev veth2`,
+      `${article} ip address add fd00::1/64 dev veth1 nodad; ip -n myspace address add fd00::2/64 dev veth2 nodad
+      for attempt in $(seq 100); do ip -6 address | grep -q tentative || break; sleep 0.1; done
+      for attempt in $(seq 100); do ip -n myspace -6 address | grep -q tentative || break; sleep 0.1; done`,
       'ADOPT_IPV6',
     ],
   ]
   test('is said why, and nothing is changed', () => {
     for (const [title, script, code] of cases) {
-      const { stdout, stderr } = onNewHost(`${script}
+      const { stdout, stderr } = onNewHost(`${code === 'ADOPT_IPV6' ? '' : calm}${script}
         ${traffic}
-        seen() { ip -br link; ip -br address; ip route; ip -n myspace -br address 2>&1 || true; nft list ruleset; rules
+        # A link tells of its carrier at some moment of its own.
+        seen() { ip -br link | awk '{ print $1, $3 }'; ip -o address | awk '{ print $2, $4 }'
+          ip route | sed 's/ linkdown//'; ip -n myspace -o address 2>&1 | awk '{ print $2, $4 }'; nft list ruleset; rules
           sysctl -a -r '^net.ipv[46].conf' 2>/dev/null; ls /run/natspace 2>&1 || true; }
         seen >/run/before; status=0; natspace adopt myspace --yes || status=$?
         seen >/run/after; diff /run/before /run/after >/run/diff && echo EQUAL $status; cat /run/diff`)

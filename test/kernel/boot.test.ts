@@ -6,6 +6,8 @@ import { requireTool } from '../support/tools.ts'
 const test = requireTool('ip', 'nft', 'iptables-save', 'sysctl')
 
 const ownEtc = `
+# An address that a link gives itself would appear at some moment of its own.
+sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 mount -t tmpfs -o mode=755 etc /etc
 mkdir -p /etc/systemd/system/multi-user.target.wants
 contents() { find /etc | sort | while read -r path; do stat -c '%n %F %a %u' "$path"; readlink "$path" || cat "$path" 2>/dev/null || true; done; }
@@ -72,7 +74,7 @@ describe('a space that is enabled', () => {
       mount -t overlay overlay -o lowerdir=/usr/sbin,upperdir=/run/upper,workdir=/run/work /usr/sbin
       printf '#!/bin/sh\\necho "$*" >>/run/asked\\n' >/usr/sbin/systemctl; chmod 755 /usr/sbin/systemctl
       natspace up -q web
-      natspace enable web --now
+      natspace enable web --now --watch
       natspace enable web
       natspace disable web --now
       cat /run/asked`)
@@ -81,7 +83,13 @@ describe('a space that is enabled', () => {
         .slice(output.lastIndexOf('any more') + 9)
         .trim()
         .split('\n'),
-    ).toEqual(['daemon-reload', 'start natspace@web.service', 'stop natspace@web.service', 'daemon-reload'])
+    ).toEqual([
+      'daemon-reload',
+      'start natspace@web.service',
+      'start natspace-watch.service',
+      'stop natspace-watch.service natspace@web.service',
+      'daemon-reload',
+    ])
   })
 })
 

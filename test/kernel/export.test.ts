@@ -6,6 +6,9 @@ import { requireTool } from '../support/tools.ts'
 /** What natspace export prints, carried out by others: it must give a space that works, and nothing of natspace. */
 const test = requireTool('ip', 'tc', 'nft', 'iptables-save', 'sysctl', 'ping', 'nc')
 
+/** An address that a link gives itself would appear at some moment of its own. */
+const calm = 'sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1'
+
 /** Traffic both ways through the article's space, whoever made it. */
 const traffic = `
 traffic() {
@@ -41,6 +44,7 @@ describe('what is exported', () => {
 
   test('changes nothing', () => {
     const output = expectOnNewHost(`
+      ${calm}
       natspace up -q myspace $article
       snapshot >/run/before
       for form in yaml shell systemd networkd cni; do natspace export myspace --as $form >/dev/null 2>&1; done
@@ -50,6 +54,7 @@ describe('what is exported', () => {
 
   test('systemd: the commands of the unit make the space without natspace, and take it back', () => {
     const output = expectOnNewHost(`${traffic}
+      ${calm}
       snapshot >/run/before
       natspace up -q myspace $article
       mkdir /run/root

@@ -428,6 +428,18 @@ test('a ring is used again and again, and what finds no room in it is counted', 
   expect(capture.statistics()).toEqual({ seen: 7000, dropped: 3000 - 1024 })
   send(1)
   expect(numbers()).toEqual([7000])
+  // What is held leaves room for others, and is read first.
+  for (let turn = 0; turn < 3; turn++) {
+    send(1000)
+    expect(capture.hold(Number.POSITIVE_INFINITY)).toBe((turn + 1) * 1000 * 256)
+  }
+  send(10)
+  expect(capture.hold(1)).toBe(3000 * 256)
+  expect(capture.readBatch(700).length).toBe(700)
+  expect(capture.hold(0)).toBe(2300 * 256)
+  expect(numbers()).toEqual(Array.from({ length: 2310 }, (_, index) => 7701 + index))
+  expect(capture.hold(0)).toBe(0)
+  expect(capture.statistics().dropped).toBe(3000 - 1024)
 })
 
 test('a ring tells of an interface that goes down, and gives its memory back', () => {

@@ -147,3 +147,20 @@ describe('a space that translates by rules of its own', () => {
     ])
   })
 })
+
+describe('routing by marks', () => {
+  test('asks with the mark that rules gave to the packet', () => {
+    const [stopped, elsewhere] = tracesOnNewHost(`
+      ip route add unreachable default table 78; ip rule add fwmark 0x2 lookup 78 priority 55
+      ${table('table ip x { chain before { type filter hook prerouting priority -150; icmp type echo-request meta mark set 2; }; }')}
+      trace --to 192.168.1.15 --timeout 0.5
+      ip route replace default via 192.168.1.15 dev eth0 table 78
+      trace --to 192.168.1.15`)
+    expect(stopped?.end).toMatchObject({ outcome: 'dropped', at: { packet: 'request', hook: 'routing' } })
+    expect(stopped?.end.reason).toContain('of the kind unreachable (table 78)')
+    const routes = elsewhere?.events.filter(
+      ({ packet, hook, point }) => packet === 'request' && hook === 'routing' && point === 'cable',
+    )
+    expect(routes?.map(({ rule }) => rule)).toEqual(['default via 192.168.1.15 dev eth0 (table 78)'])
+  })
+})

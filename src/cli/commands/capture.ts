@@ -120,7 +120,7 @@ const follow = async ({ capture, format, streams, seconds, output, name }: Follo
         )
     } else slow.wait(left)
     for (const stream of streams) stream.flush()
-    await pause(gathering)
+    await pause(capture.isBehind ? 0 : gathering)
     ending = capture.isFull
       ? 'count'
       : signals.count > 0

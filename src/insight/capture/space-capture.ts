@@ -13,11 +13,16 @@ import { type AddedPoint, type CapturePoint, capturePoints } from './points.ts'
  * that none has to wait for the others. The time at which a turn began is the watermark: by then every packet that is older
  * has been read, unless a point was left with packets, and then it is the time of the last one read there. Connection
  * tracking is asked after the packets, so that it has told of every flow they belong to.
+ *
+ * What the kernel holds for a point is limited, and to link packets takes longer than to fetch them. So a turn begins by
+ * fetching all there is, as far as memory is set aside for it, and looks at part of it.
  */
 
 const batchSize = 512
 /** Batches of one point in one turn. */
 const mostBatches = 8
+/** Bytes that are fetched for one point before they are looked at: 131,072 packets with the usual snapshot length. */
+const mostHeld = 32 * 1024 * 1024
 /**
  * Nanoseconds between a packet's time and its place in the queue or ring, where two processors may change the order of two
  * packets, and the grain of the clock that is asked.
@@ -69,6 +74,7 @@ export class SpaceCapture implements Disposable {
   readonly #linker: PacketLinker
   #lookedAt = Number.NEGATIVE_INFINITY
   #isGone = false
+  #isBehind = false
 
   private constructor(
     kernel: Kernel,
@@ -140,8 +146,14 @@ export class SpaceCapture implements Disposable {
     return this.#linker.count
   }
 
+  /** Whether packets were fetched that have not been looked at: there is no need to wait for others. */
+  get isBehind(): boolean {
+    return this.#isBehind
+  }
+
   /** Waits for packets, for at most so many milliseconds. The thread stands still meanwhile. Throws SystemError. */
   wait(milliseconds: number): void {
+    if (this.#isBehind) return
     waitReadable(
       this.#places.map(({ capture }) => capture.descriptor),
       milliseconds,
@@ -186,6 +198,8 @@ export class SpaceCapture implements Disposable {
   /** Reads every point; returns the time up to which it has everything, at most `until`. */
   #read(until: bigint): bigint {
     let watermark = until
+    this.#isBehind = false
+    for (const { capture } of this.#places) capture.hold(mostHeld)
     for (const [index, { capture, select }] of this.#places.entries())
       for (let batch = 1; ; batch++) {
         const packets = capture.readBatch(batchSize)
@@ -194,6 +208,7 @@ export class SpaceCapture implements Disposable {
         if (batch < mostBatches) continue
         const last = (packets.at(-1)?.time ?? until) - margin
         if (last < watermark) watermark = last
+        this.#isBehind = true
         break
       }
     return watermark

@@ -1,7 +1,4 @@
 import type { Kernel } from '../../linux/kernel.ts'
-import { NetlinkError } from '../../linux/netlink/errors.ts'
-import { SystemError } from '../../linux/sys/errno.ts'
-import { NamespaceError } from '../../linux/sys/namespace.ts'
 import { NatspaceError } from '../../space/errors.ts'
 import type { StatePaths } from '../../space/state/records.ts'
 import type { Story } from '../trace/story.ts'
@@ -15,6 +12,7 @@ import { checkLarge } from './checks/large.ts'
 import { checkLinks } from './checks/links.ts'
 import { checkNames } from './checks/names.ts'
 import { checkNamespace } from './checks/namespace.ts'
+import { checkOutside } from './checks/outside.ts'
 import { checkPorts, type Inbound } from './checks/ports.ts'
 import { checkHost, checkRecords } from './checks/records.ts'
 import { checkRootless } from './checks/rootless.ts'
@@ -30,6 +28,7 @@ import { type CheckResult, type Finding, together } from './finding.ts'
 import { probeFindings } from './probe-findings.ts'
 import { probeStory } from './probing.ts'
 import { type Cause, rank } from './rank.ts'
+import { isForbidden } from './refusal.ts'
 import type { Subject } from './subject.ts'
 import { chooseDestination } from './target.ts'
 
@@ -81,7 +80,11 @@ export const diagnose = async (
   const base = { subject, destination }
   const namespace = checkNamespace(facts)
   const records = attempt('the records of natspace', () => checkRecords(facts))
-  if (namespace.findings.length > 0) return { ...base, story: undefined, ...conclude([namespace, records]) }
+  if (namespace.findings.length > 0) {
+    const isThere = facts.seen.namespace(subject.path) === 'present'
+    const outside = isThere ? [attempt('what is outside of the namespace', () => checkOutside(facts))] : []
+    return { ...base, story: undefined, ...conclude([namespace, records, ...outside]) }
+  }
   const still = [
     namespace,
     records,
@@ -172,10 +175,7 @@ const attempt = (name: string, check: () => CheckResult): CheckResult => {
 
 /** No privilege, or a record that cannot be read, of which the records' own check speaks. */
 const isRefused = (error: unknown): boolean =>
-  (error instanceof NatspaceError && error.code === 'STATE_UNREADABLE') ||
-  ((error instanceof SystemError || error instanceof NetlinkError) &&
-    (error.code === 'EPERM' || error.code === 'EACCES')) ||
-  (error instanceof NamespaceError && error.reason === 'no-access')
+  (error instanceof NatspaceError && error.code === 'STATE_UNREADABLE') || isForbidden(error)
 
 const conclude = (
   results: readonly CheckResult[],

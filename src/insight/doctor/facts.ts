@@ -11,6 +11,7 @@ import { defaultUplink } from '../../space/reconcile/facts.ts'
 import { Observation } from '../../space/reconcile/observation.ts'
 import type { StatePaths } from '../../space/state/records.ts'
 import { decideRoute, type RouteDecision } from '../walk/route-decisions.ts'
+import { isForbidden } from './refusal.ts'
 import type { Subject } from './subject.ts'
 
 /** The cable of a namespace as it is found: what the spec says where there is one, else what routes and peers tell. */
@@ -84,6 +85,19 @@ export class Facts {
     return this.seen.sysctl(where, key)
   }
 
+  /** Whether this user may look inside: who may open the file of a namespace may still not enter it. */
+  get mayEnter(): boolean {
+    return this.#keep('mayEnter', () => {
+      try {
+        this.links(this.inside)
+        return true
+      } catch (error) {
+        if (isForbidden(error)) return false
+        throw error
+      }
+    })
+  }
+
   get cable(): Cable {
     return this.#keep('cable', () => cableOf(this))
   }
@@ -128,6 +142,7 @@ export class Facts {
 
 const cableOf = (facts: Facts): Cable => {
   const { subject, inside, seen } = facts
+  if (!facts.mayEnter) return { inner: undefined, host: undefined, bridge: undefined }
   const links = facts.links(inside).filter(link => !link.loopback)
   const named = subject.space && links.find(({ name }) => name === subject.space?.interface)
   const inner = named ?? linkOfDefault(facts, links) ?? links.find(({ kind }) => kind === 'veth') ?? links[0]

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../linux/net/ip.ts'
 import { neighbourState } from '../../linux/rtnetlink/neighbour.ts'
 import type { StoryEvent } from '../trace/events.ts'
 import type { Story } from '../trace/story.ts'
@@ -200,11 +201,31 @@ const endFinding = (facts: Facts, story: Story): Finding => {
       fix: noFix,
     }
   if (/iptables-legacy has tables/.test(text)) return legacyFinding(facts, reason, evidence)
-  if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(text))
-    return { code: 'RT-MARTIAN', what: reason, evidence, fix: noFix }
+  const martian = martianSource(facts, story)
+  if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(text) || martian !== undefined)
+    return {
+      code: 'RT-MARTIAN',
+      what:
+        martian === undefined
+          ? reason
+          : `it came with the source ${martian}, which is one of this host itself`,
+      evidence: martian === undefined ? evidence : [reason, ...evidence],
+      fix: noFix,
+    }
   if (/nf_conntrack: table full|CT_FULL/.test(text))
     return { code: 'CT-FULL', what: reason, evidence, fix: noFix }
   return { code: 'LOST', what: reason, evidence, fix: noFix }
+}
+
+/** A source of this host itself, which a rule inside gave the packet: the kernel looks no route up for it (EINVAL). */
+const martianSource = (facts: Facts, { end, events }: Story): string | undefined => {
+  if (!/\((EINVAL|EXDEV)\)/.test(end.reason)) return undefined
+  const own = facts.links(undefined).flatMap(link => facts.addressesOf(undefined, link))
+  return events
+    .flatMap(({ changes }) => changes)
+    .filter(({ field }) => field === 'source')
+    .map(({ after }) => String(after))
+    .find(address => isLoopback(address) || own.some(item => item.address === address))
 }
 
 const legacyFinding = ({ router, destination }: Facts, reason: string, evidence: string[]): Finding => {

@@ -17,15 +17,15 @@ export const rank = (findings: readonly Finding[]): Ranked => {
   const parentOf = (finding: Finding): Finding | undefined =>
     serious.find(other => other.code !== finding.code && follows(finding, other))
   const rootOf = (finding: Finding): Finding => {
-    const seen = new Set<Finding>()
-    let at = finding
-    for (let next = parentOf(at); next !== undefined && !seen.has(next); next = parentOf(at)) {
-      seen.add(at)
-      at = next
+    const way = [finding]
+    for (let next = parentOf(finding); next !== undefined; next = parentOf(next)) {
+      // Of those that follow from each other the first has to be mended first.
+      if (way.includes(next)) return earliest(way.slice(way.indexOf(next)))
+      way.push(next)
     }
-    return at
+    return way.at(-1) as Finding
   }
-  const roots = serious.filter(finding => parentOf(finding) === undefined)
+  const roots = serious.filter(finding => rootOf(finding) === finding)
   return {
     causes: roots.map(root => ({
       ...root,
@@ -36,6 +36,9 @@ export const rank = (findings: readonly Finding[]): Ranked => {
 }
 
 const placeOf = ({ code }: Finding): number => faultCodes.indexOf(code)
+
+const earliest = (findings: readonly Finding[]): Finding =>
+  findings.toSorted((a, b) => placeOf(a) - placeOf(b))[0] as Finding
 
 const follows = (finding: Finding, other: Finding): boolean =>
   faultOf(finding.code).dependsOn.some(name =>

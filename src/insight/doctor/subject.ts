@@ -5,6 +5,7 @@ import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { readSpaceRecord, recordedNames, type StatePaths } from '../../space/state/records.ts'
 import { quoteShell } from '../../space/text/quote-shell.ts'
 import { upCommandOf } from '../../space/text/up-command.ts'
+import { isForbidden } from './refusal.ts'
 
 /** What is examined: a namespace, and the spec where natspace made it. */
 export type Subject = {
@@ -30,7 +31,7 @@ export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Su
   const process = `/proc/${word}`
   if (/^\d+$/.test(word) && kernel.fileStatus(process) !== undefined)
     return { name: `process ${word}`, path: `${process}/ns/net`, space: undefined }
-  const known = [...new Set([...recordedNames(kernel, paths), ...kernel.namespaceNames()])]
+  const known = knownNames(kernel, paths)
   throw new NatspaceError({
     code: 'NOT_FOUND',
     exit: 1,
@@ -41,12 +42,23 @@ export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Su
   })
 }
 
-/** A record that cannot be read is a finding, and no reason to examine nothing. */
+/** A record that cannot be read, or not by this user, is a finding, and no reason to examine nothing. */
 const recordOf = (kernel: Kernel, paths: StatePaths, name: string) => {
   try {
     return readSpaceRecord(kernel, paths, name)
   } catch (error) {
     if (error instanceof NatspaceError && error.code === 'STATE_UNREADABLE') return undefined
+    if (isForbidden(error)) return undefined
+    throw error
+  }
+}
+
+/** Names that this user may list; the records of natspace may be closed to all but root. */
+const knownNames = (kernel: Kernel, paths: StatePaths): string[] => {
+  try {
+    return [...new Set([...recordedNames(kernel, paths), ...kernel.namespaceNames()])]
+  } catch (error) {
+    if (isForbidden(error)) return kernel.namespaceNames()
     throw error
   }
 }

@@ -206,6 +206,7 @@ export class FlowFollower implements Disposable {
         entry,
         family,
         request: request.host,
+        reply: reply.host,
       }),
       ...this.#evidence.between(flow.begunAt, now, progress === 'answered' || progress === 'refused'),
       legacy: progress === 'answered' ? { 4: [], 6: [] } : legacyTables(undefined),

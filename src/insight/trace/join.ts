@@ -18,11 +18,14 @@ export type JoinedPackets = {
   reply: { inside: TimedPacket | undefined; host: TimedPacket | undefined }
 }
 
+/** What of an observation packets are told by. */
+export type Watched = Pick<TraceObservation, 'direction' | 'tuple' | 'entry' | 'inside' | 'host' | 'space'>
+
 /** Finds the packets of the flow among all that were traced. Pure. */
-export const joinPackets = (seen: TraceObservation): JoinedPackets =>
+export const joinPackets = (seen: Watched): JoinedPackets =>
   seen.direction === 'out' ? joinOutbound(seen) : joinInbound(seen)
 
-const joinOutbound = (seen: TraceObservation): JoinedPackets => {
+const joinOutbound = (seen: Watched): JoinedPackets => {
   const { inside, host, space } = seen
   const sent = sentPacket(seen)
   const left = leftTuple(seen)
@@ -50,7 +53,7 @@ export const leftTuple = (seen: Sent): FlowTuple => {
   return (header && tupleOfHeader(header)) ?? seen.tuple
 }
 
-const joinInbound = (seen: TraceObservation): JoinedPackets => {
+const joinInbound = (seen: Watched): JoinedPackets => {
   const { tuple, inside, host } = seen
   const request = host.find(packet => hasTuple(arrivedOf(packet), tuple))
   const arrived = arrivedTuple(seen, request)
@@ -83,7 +86,7 @@ export const arrivedTuple = (
  * error about something else is told by its connection, where the kernel says which that is, and by what it quotes.
  */
 const answerTest = (
-  { tuple, entry }: TraceObservation,
+  { tuple, entry }: Watched,
   request: FlowTuple,
   packet: TimedPacket | undefined,
 ): ((packet: TimedPacket) => boolean) => {

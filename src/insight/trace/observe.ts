@@ -8,7 +8,7 @@ import { DropWatcher, type KernelDrop } from '../walk/drop-reasons.ts'
 import { legacyTables } from '../walk/legacy-tables.ts'
 import { TracingUnavailableError } from '../walk/trace-instance.ts'
 import type { TracedFlow } from '../walk/traced-flow.ts'
-import { arrivedOf, hasTuple, leftTuple } from './join.ts'
+import { joinPackets, leftTuple } from './join.ts'
 import type { TimedPacket, TraceObservation } from './observation.ts'
 import { isDropped, PlaceObserver } from './place-observer.ts'
 import { Probe, type ProbeOptions, type ProbeTarget } from './probe.ts'
@@ -45,9 +45,9 @@ export const observeProbe = async (
 ): Promise<TraceObservation | undefined> => {
   const { namespacePath: path } = space
   using probe = Probe.open(path, target, ownAddress(space, target.family), options)
-  const traced = hostFlow(probe.tuple, target.family)
+  const watched = hostFlow(probe.tuple, target.family)
   const isTranslating = translatesInside(kernel, path)
-  const flowsOfHost = [traced, ...(isTranslating ? [anyOf(traced)] : [])]
+  const flowsOfHost = [watched, ...(isTranslating ? [anyOf(watched)] : [])]
   using flows = FlowWatcher.open(kernel, undefined, flowsOfHost)
   using drops = openDrops(space, target.family)
   const before = { inside: readCounters(path), host: readCounters(undefined) }
@@ -87,16 +87,18 @@ export const observeProbe = async (
   const found = flows.find(left)?.entry
   const entry = found && { flow: found.flow, translations: found.translations }
   const flow = { direction: 'out', tuple: probe.tuple, entry } as const
-  const request = packets.host.find(packet => hasTuple(arrivedOf(packet), left))
+  const traced = tracedSpace(kernel, space)
+  const { request, reply } = joinPackets({ ...flow, ...packets, space: traced })
   const asked = surroundingsOf(kernel, space, {
     ...flow,
     tuple: left,
     sent: probe.tuple,
     family: target.family,
-    request,
+    request: request.host,
+    reply: reply.host,
   })
   return {
-    space: tracedSpace(kernel, space),
+    space: traced,
     ...flow,
     target,
     isOld: false,

@@ -25,8 +25,9 @@ export type AskedFlow = Pick<TraceObservation, 'direction' | 'tuple' | 'entry'> 
   family: 4 | 6
   /** How it was sent, where the space translates what leaves it: `tuple` is how it came to the host. */
   sent?: FlowTuple
-  /** Its request in the host. */
+  /** Its request in the host, and the answer there. */
   request: TimedPacket | undefined
+  reply: TimedPacket | undefined
 }
 
 /** All that is asked. Throws what the questions to `Kernel` throw. */
@@ -54,11 +55,12 @@ const indexOf = (kernel: AskedKernel, where: Where, name: string): number | unde
 const decisionsOf = (
   kernel: AskedKernel,
   { namespacePath: space, interface: inner, hostInterface }: ResolvedSpace,
-  { direction, tuple, sent, entry, request }: AskedFlow,
+  { direction, tuple, sent, entry, request, reply: answer }: AskedFlow,
 ): WayDecision[] => {
   const [innerIndex, hostIndex] = [indexOf(kernel, space, inner), indexOf(kernel, undefined, hostInterface)]
   if (innerIndex === undefined || hostIndex === undefined) return []
-  const way = { space, host: undefined, innerIndex, hostIndex }
+  const marks = { request: markAtRouting(request), reply: markAtRouting(answer) }
+  const way = { space, host: undefined, innerIndex, hostIndex, marks }
   // What has no connection was translated as far as it came.
   const reply = mirrorOf(arrivedTuple({ tuple, entry }, request))
   if (direction === 'out') return outboundDecisions(kernel, way, tuple, reply, sent)
@@ -70,6 +72,9 @@ const decisionsOf = (
     reply,
   )
 }
+
+const markAtRouting = (packet: TimedPacket | undefined): number | undefined =>
+  packet?.hooks.find(({ hook }) => hook === 'prerouting')?.mark
 
 /** Where a decision sends a packet next. */
 const nextHop = ({

@@ -134,6 +134,8 @@ export type RoutedWay = {
   hostIndex: number
   /** Where a packet from outside comes in; for one from the space, where the host's own routing sends it. */
   uplinkIndex?: number
+  /** The marks that rules gave to request and reply before the host decides: `ip rule` may ask for them. */
+  marks?: { request?: number | undefined; reply?: number | undefined }
 }
 
 /** One look-up on a packet's way, in the order of the way. */
@@ -158,7 +160,11 @@ export const outboundDecisions = (
 ): WayDecision[] => {
   const { space, host, innerIndex, hostIndex } = way
   const answer = mirrorOf(reply)
-  const forward = decideRoute(kernel, host, { ...packetOf(original, answer), inputIndex: hostIndex })
+  const forward = decideRoute(kernel, host, {
+    ...packetOf(original, answer),
+    inputIndex: hostIndex,
+    ...markOf(way.marks?.request),
+  })
   const uplink = way.uplinkIndex ?? (forward.found ? forward.device?.index : undefined)
   const ask = asker(kernel)
   const back = mirrorOf(original)
@@ -168,7 +174,13 @@ export const outboundDecisions = (
     // Nothing comes back where nothing goes out.
     ...(uplink === undefined
       ? []
-      : [ask('host-forward-reply', host, { ...packetOf(reply, back), inputIndex: uplink })]),
+      : [
+          ask('host-forward-reply', host, {
+            ...packetOf(reply, back),
+            inputIndex: uplink,
+            ...markOf(way.marks?.reply),
+          }),
+        ]),
     ask('space-delivery', space, { ...packetOf(back, back), inputIndex: innerIndex }),
   ]
 }
@@ -179,7 +191,7 @@ export const outboundDecisions = (
  */
 export const inboundDecisions = (
   kernel: RoutedKernel,
-  { space, host, innerIndex, hostIndex, uplinkIndex }: RoutedWay,
+  { space, host, innerIndex, hostIndex, uplinkIndex, marks }: RoutedWay,
   original: FlowTuple,
   reply: FlowTuple = mirrorOf(original),
 ): WayDecision[] => {
@@ -189,12 +201,24 @@ export const inboundDecisions = (
   return [
     ...(uplinkIndex === undefined
       ? []
-      : [ask('host-forward', host, { ...packetOf(original, arrived), inputIndex: uplinkIndex })]),
+      : [
+          ask('host-forward', host, {
+            ...packetOf(original, arrived),
+            inputIndex: uplinkIndex,
+            ...markOf(marks?.request),
+          }),
+        ]),
     ask('space-delivery', space, { ...packetOf(arrived, arrived), inputIndex: innerIndex }),
     ask('space-output', space, packetOf(reply, reply)),
-    ask('host-forward-reply', host, { ...packetOf(reply, mirrorOf(original)), inputIndex: hostIndex }),
+    ask('host-forward-reply', host, {
+      ...packetOf(reply, mirrorOf(original)),
+      inputIndex: hostIndex,
+      ...markOf(marks?.reply),
+    }),
   ]
 }
+
+const markOf = (mark: number | undefined): Pick<RouteQuery, 'mark'> => (mark ? { mark } : {})
 
 const asker =
   (kernel: RoutedKernel) =>

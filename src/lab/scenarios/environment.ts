@@ -1,4 +1,5 @@
 import { ip, match, meta, reject, set } from '../../linux/nftables/index.ts'
+import { features, type MissingFeature } from '../../linux/probe.ts'
 import { ProgramError } from '../../linux/program.ts'
 import { deleteAddress } from '../../linux/rtnetlink/address.ts'
 import { setBridgePort } from '../../linux/rtnetlink/bridge-port.ts'
@@ -10,14 +11,11 @@ import type { World } from './world.ts'
 
 const { space, host1 } = network
 const settings = '/proc/sys'
-const cable = [
-  {
-    feature: 'veth',
-    purpose: 'cables between namespaces',
-    option: 'CONFIG_VETH',
-    evidence: 'RTM_NEWLINK: EOPNOTSUPP',
-  },
-] as const
+/** What a kernel without veth answers. */
+const withoutCables = (): MissingFeature[] => {
+  const { purpose, option = '' } = features().veth
+  return [{ feature: 'veth', purpose, option, evidence: 'RTM_NEWLINK: EOPNOTSUPP' }]
+}
 
 const loseCable = (world: World): void => world.route(undefined, deleteLink(world.host.index))
 
@@ -77,7 +75,7 @@ export const environmentScenarios: readonly Scenario[] = [
     title: 'the kernel was updated, and veth cannot be loaded any more',
     inject: world => {
       world.pretend('/lib/modules/0.0.1-another/modules.dep', '')
-      world.pretendMissing([...cable])
+      world.pretendMissing(withoutCables())
       world.pretendSetting(undefined, 'kernel.osrelease', '0.0.0-gone')
       loseCable(world)
     },
@@ -87,7 +85,7 @@ export const environmentScenarios: readonly Scenario[] = [
     title: 'the kernel was built without veth',
     inject: world => {
       world.pretend('/lib/modules/0.0.0-small/modules.dep', '')
-      world.pretendMissing([...cable])
+      world.pretendMissing(withoutCables())
       world.pretendSetting(undefined, 'kernel.osrelease', '0.0.0-small')
       loseCable(world)
     },
@@ -169,9 +167,9 @@ export const environmentScenarios: readonly Scenario[] = [
   },
   {
     code: 'LNK-BRPORT',
-    title: 'the port of the bridge is blocked',
+    title: 'the port of the bridge is disabled',
     byHand: 'bridge',
-    inject: world => world.route(undefined, setBridgePort(world.host.index, 'blocking')),
+    inject: world => world.route(undefined, setBridgePort(world.host.index, 'disabled')),
   },
   {
     code: 'LNK-CSUM',
@@ -196,6 +194,7 @@ export const environmentScenarios: readonly Scenario[] = [
     code: 'NGH-OVERFLOW',
     title: 'the table of neighbours is full, and the next hop finds no room',
     inject: world => {
+      world.askAnew()
       world.pretend('/proc/net/stat/arp_cache', 'entries, allocs\n00000400 00000400\n')
       world.pretendSetting(undefined, 'net.ipv4.neigh.default.gc_thresh3', '1024')
       world.set(undefined, `net.ipv4.conf.${space.hostInterface}.arp_ignore`, '8')

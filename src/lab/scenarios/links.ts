@@ -120,7 +120,10 @@ export const linkScenarios: readonly Scenario[] = [
   {
     code: 'NGH-FAILED',
     title: 'the host end answers no question for its link address',
-    inject: world => world.set(undefined, `net.ipv4.conf.${space.hostInterface}.arp_ignore`, '8'),
+    inject: world => {
+      world.askAnew()
+      world.set(undefined, `net.ipv4.conf.${space.hostInterface}.arp_ignore`, '8')
+    },
   },
   {
     code: 'NGH-STALEMAC',

@@ -8,6 +8,7 @@ import { rule } from '../../linux/nftables/index.ts'
 import type { MissingFeature } from '../../linux/probe.ts'
 import type { ProgramError } from '../../linux/program.ts'
 import { addLink, deleteLink, type Link, setLink } from '../../linux/rtnetlink/link.ts'
+import { deleteNeighbour } from '../../linux/rtnetlink/neighbour.ts'
 import { addRoute, deleteRoute, type RouteChange } from '../../linux/rtnetlink/route.ts'
 import { NETLINK_ROUTE } from '../../linux/rtnetlink/types.ts'
 import { openNamespace } from '../../linux/sys/namespace.ts'
@@ -154,6 +155,20 @@ export class World {
   deleteRoute(where: Where, change: RouteChange): void {
     this.route(where, deleteRoute(change))
     this.later(() => this.#try(() => this.route(where, addRoute(change))))
+  }
+
+  /** Once it is taken back, the space asks for the link address of its gateway anew, and at once. */
+  askAnew(): void {
+    const { index } = this.inner
+    const { gateway: address } = this.space
+    this.later(() =>
+      this.#try(() =>
+        this.route(
+          this.inside,
+          deleteNeighbour({ index, family: 4, address, linkAddress: '00:00:00:00:00:00' }),
+        ),
+      ),
+    )
   }
 
   /** A link up or down; it comes back as it was. */

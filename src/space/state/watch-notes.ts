@@ -1,6 +1,7 @@
 import { ChangeError } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
-import { statusOf } from '../../linux/sys/files.ts'
+import { SystemError } from '../../linux/sys/errno.ts'
+import { readSmallFile } from '../../linux/sys/files.ts'
 import { refusedChange } from '../refused-change.ts'
 import type { Culprit } from '../watch/sign.ts'
 import { currentBoot, parseState, readState, type StatePaths } from './records.ts'
@@ -24,8 +25,9 @@ export type WatchNote = {
 type NotesFile = {
   schemaVersion: 1
   bootId: string
-  /** Who wrote it. */
+  /** Who wrote it, and when that began: its number may be somebody else's by now. */
   process: number
+  started: string
   /** By the name of the space. */
   notes: Record<string, WatchNote>
 }
@@ -49,6 +51,7 @@ export const writeWatchNotes = (
     schemaVersion: 1,
     bootId: currentBoot(kernel),
     process: process.pid,
+    started: startOf(process.pid) ?? '',
     notes: Object.fromEntries(notes),
   }
   const text = `${JSON.stringify(file, undefined, 2)}\n`
@@ -63,6 +66,18 @@ export const readWatchNotes = (kernel: Kernel, paths: StatePaths): ReadonlyMap<s
   const text = readState(kernel, path)
   if (text === undefined) return new Map()
   const file = parseState<NotesFile>(path, text, ({ notes }) => typeof notes === 'object' && notes !== null)
-  const counts = file.bootId === currentBoot(kernel) && statusOf(`/proc/${file.process}`) !== undefined
+  const counts = file.bootId === currentBoot(kernel) && startOf(file.process) === file.started
   return new Map(counts ? Object.entries(file.notes) : [])
+}
+
+/** When a process began, in ticks since the boot (field 22 of /proc/PID/stat); undefined when there is none. */
+const startOf = (pid: number): string | undefined => {
+  try {
+    const stat = readSmallFile(`/proc/${pid}/stat`)
+    // The name in parentheses may hold anything.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  } catch (error) {
+    if (error instanceof SystemError) return undefined
+    throw error
+  }
 }

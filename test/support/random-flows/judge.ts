@@ -91,7 +91,8 @@ export const errorMarks = (...links: readonly (readonly [readonly Frame[], Ends]
 
 /**
  * Finds the answer to a packet among those of one namespace: with the mirror of one of the tuples, or an error. nft does not print
- * what an error is about; those that came to a link are known by their marks. Others are only told where a flow was alone.
+ * what an error is about; those that came to a link are known by their marks. Others are only told where a flow was alone,
+ * and so are those of which several bear the same mark.
  */
 export const answersIn =
   (marks: ReadonlySet<number>, isAlone = true) =>
@@ -100,21 +101,21 @@ export const answersIn =
     first: NftPacket | undefined,
     isFrom: (header: NftHeader) => boolean,
     ...ways: Ends[]
-  ): NftPacket | undefined =>
-    first &&
-    list.find(
-      packet =>
-        packet.tracer === first.tracer &&
-        packet !== first &&
-        isFrom(packet.header) &&
-        ways.some(
-          way =>
-            isOf(packet.header, mirrored(way)) ||
-            (isError(packet.header) &&
-              packet.header.destination === way.source &&
-              ((isAlone && marks.size === 0) || marks.has(packet.header.mark))),
-        ),
+  ): NftPacket | undefined => {
+    if (first === undefined) return undefined
+    const others = list.filter(
+      packet => packet.tracer === first.tracer && packet !== first && isFrom(packet.header),
     )
+    const answer = others.find(({ header }) => ways.some(way => isOf(header, mirrored(way))))
+    if (answer !== undefined) return answer
+    const errors = others.filter(
+      ({ header }) =>
+        isError(header) &&
+        ways.some(({ source }) => source === header.destination) &&
+        ((isAlone && marks.size === 0) || marks.has(header.mark)),
+    )
+    return isAlone || errors.length === 1 ? errors[0] : undefined
+  }
 
 /** `isAlone`: no other flow was followed at the same time. */
 export const judge = (
@@ -173,7 +174,7 @@ export const judge = (
         answerOf(host, requestHost, ({ input }) => input === undefined, left, gone),
     },
   }
-  const knowsErrors = isAlone || marks.size > 0
+  const knowsErrors = isAlone || (marks.size > 0 && walked.reply.host !== undefined)
   return { tuples, connection, walked, captured, knowsErrors, ...endOf(walked, captured) }
 }
 

@@ -43,6 +43,8 @@ export type NftPacket = {
   visits: NftVisit[]
   hooks: string[]
   last: NftHeader
+  /** The mark that it had when it left prerouting. */
+  routedMark: number
   isEnded: boolean
 }
 
@@ -77,7 +79,16 @@ const takeOwn = (
   const header = rest.startsWith('packet: ') ? headerOf(rest) : undefined
   if ((chain === 'traced' || chain === 'recognised') && header !== undefined) {
     const hook = header.input === undefined ? 'output' : 'prerouting'
-    const packet = { id, tracer: table, header, visits: [], hooks: [hook], last: header, isEnded: false }
+    const packet = {
+      id,
+      tracer: table,
+      header,
+      visits: [],
+      hooks: [hook],
+      last: header,
+      routedMark: 0,
+      isEnded: false,
+    }
     latest.set(id, packet)
     packets.push(packet)
     return
@@ -87,6 +98,7 @@ const takeOwn = (
   if (open === undefined || end === undefined) return
   if (header !== undefined) open.last = header
   if (!open.hooks.includes(hook)) open.hooks.push(hook)
+  if (chain === 'prerouting-last') open.routedMark = Number(/ meta mark (0x\w+)/.exec(rest)?.[1] ?? 0)
   if (end === 'last' && (hook === 'input' || hook === 'postrouting') && rest.startsWith('policy'))
     open.isEnded = true
 }

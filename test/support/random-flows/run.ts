@@ -210,9 +210,10 @@ const routeDifferences = (
   { where, packet, walked }: Judged,
   obstacles: readonly Obstacle[],
 ): string[] => {
-  const header = walked[packet].host?.last
-  if (where !== 'routing' || header === undefined) return []
-  const routed = { destination: header.destination, input: header.input }
+  const stopped = walked[packet].host
+  if (where !== 'routing' || stopped === undefined) return []
+  const { last: header, routedMark: mark } = stopped
+  const routed = { destination: header.destination, input: header.input, mark }
   const reasons = obstacles
     .filter(({ place }) => place === 'host')
     .flatMap(({ stops }) => stops(routed) ?? [])

@@ -5,8 +5,8 @@ import { ruleTexts } from './nft-trace.ts'
 import { type Made, randomRulesets } from './rulesets.ts'
 import { addresses, type FlowStage, type SpaceName, spaceNames } from './stage.ts'
 
-/** A packet where it is routed: to where, and the link that it came in by; none in the space that sends it. */
-export type Routed = { destination: string; input: string | undefined }
+/** A packet where it is routed: to where, with which mark, and the link that it came in by; none in the space that sends it. */
+export type Routed = { destination: string; input: string | undefined; mark: number }
 
 /** Something that is done in a namespace and undone afterwards. `stops`: what a story says of a packet that it stops. */
 export type Obstacle = {
@@ -72,6 +72,22 @@ const settings = (random: Random, cable: string): Obstacle => {
   }
 }
 
+/** What others do with marks: a table of its own for some packets, as programs of private networks have it. */
+const byMark = (random: Random): Obstacle => {
+  const version = random.of([4, 4, 6] as const)
+  const flag = version === 4 ? '' : '-6 '
+  const kind = random.of(['unreachable', 'prohibit'])
+  return {
+    place: 'host',
+    make: `ip ${flag}route add ${kind} default table 78; ip ${flag}rule add fwmark 0x2 lookup 78 priority 55`,
+    undo: `ip ${flag}rule del priority 55; ip ${flag}route del ${kind} default table 78`,
+    stops: ({ destination, mark }) =>
+      mark === 2 && destination.includes(':') === (version === 6)
+        ? new RegExp(`of the kind ${kind} \\(table 78\\)|no route leads to ${destination}`)
+        : undefined,
+  }
+}
+
 const absentRoute: Obstacle = {
   place: 'host',
   make: `ip route del default; ip -6 route del default`,
@@ -89,6 +105,7 @@ export const randomScenario = (random: Random, name: string, stage: FlowStage): 
     ...(random.chance(0.15) ? [routes(random, random.of(spaceNames))] : []),
     ...(random.chance(0.08) ? [settings(random, random.of(cables))] : []),
     ...(random.chance(0.05) ? [absentRoute] : []),
+    ...(random.chance(0.15) ? [byMark(random)] : []),
   ]
   const inside = (space: SpaceName) => {
     const { address, ipv6, interface: link } = stage.space(space)

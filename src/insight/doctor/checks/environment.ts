@@ -108,7 +108,7 @@ const readOnlyMount = ({ kernel }: Facts): { point: string; line: string } | und
     return point !== undefined && /^\/proc(\/sys(\/net)?)?$/.test(point) ? [{ line, point, options }] : []
   })
   const [innermost] = mounts.toReversed().toSorted((a, b) => b.point.length - a.point.length)
-  return innermost !== undefined && innermost.options.split(',').includes('ro') ? innermost : undefined
+  return innermost?.options.split(',').includes('ro') ? innermost : undefined
 }
 
 /** Fixes in nft's language need an nft that can read what is there. */
@@ -165,7 +165,9 @@ export const accessFindings = (facts: Facts, fix: Finding['fix']): Finding[] => 
         fix: noFix,
       },
     ]
-  return [{ code: 'ENV-CAP', what: `${what} by this user`, evidence, fix }, ...userNamespaces(facts)]
+  // Who has the privilege already gains none by sudo.
+  const remedy = isCapable ? noFix : fix
+  return [{ code: 'ENV-CAP', what: `${what} by this user`, evidence, fix: remedy }, ...userNamespaces(facts)]
 }
 
 /** Settings by which natspace lab, which needs no root elsewhere, is refused too. */

@@ -8,15 +8,16 @@ import { accessFindings } from './environment.ts'
 
 /** Whether the namespace is there, is one, and may be entered. Nothing else can be looked at where it is not. */
 export const checkNamespace = (facts: Facts): CheckResult => {
-  const { kernel, paths, subject } = facts
+  const { kernel, subject } = facts
   const { path, name, space } = subject
   const state = facts.seen.namespace(path)
-  if (state === 'present') return resultOf([], `the namespace ${name} is there (${path})`)
-  if (state === 'no-access')
+  const isThere = `the namespace ${name} is there (${path})`
+  if (state === 'present' && facts.mayEnter) return resultOf([], isThere)
+  if (state === 'present' || state === 'no-access')
     return {
-      fine: [],
+      fine: state === 'present' ? [isThere] : [],
       findings: accessFindings(facts, {
-        commands: [`sudo natspace doctor ${quoteShell(name)}`],
+        commands: [`sudo natspace doctor ${quoteShell(space === undefined ? path : name)}`],
         undo: [],
       }),
       unchecked: ['everything inside the namespace'],
@@ -90,9 +91,13 @@ const staleFinding = ({ kernel }: Facts, path: string): Finding => {
     code: 'NS-STALE',
     what: `${path} is a plain file, and no namespace`,
     evidence: [`the file at ${path} is not of the file system nsfs`],
-    fix: { commands: [`rm ${quoteShell(path)}`], undo: [] },
+    // Elsewhere the path may be a mistake, and the file somebody's.
+    fix: namesOnly.test(path) ? { commands: [`rm ${quoteShell(path)}`], undo: [] } : noFix,
   }
 }
+
+/** Folders that hold nothing but names of namespaces. */
+const namesOnly = /^\/(var\/)?run\/(docker\/)?netns\/[^/]+$/
 
 /** A line of mountinfo (proc(5)). */
 type Mount = { device: string; point: string; type: string }

@@ -134,6 +134,11 @@ export class PacketCapture implements PacketSource {
     return (this.#stamp[0] ?? 0n) * 1_000_000_000n + (this.#stamp[1] ?? 0n)
   }
 
+  /** They wait in the queue of the socket, which is larger. */
+  hold(): number {
+    return 0
+  }
+
   statistics(): CaptureStatistics {
     return this.#socket.statistics()
   }

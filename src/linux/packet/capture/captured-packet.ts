@@ -48,6 +48,11 @@ export type PacketSource = Disposable & {
    * SystemError.
    */
   readBatch(most?: number): CapturedPacket[]
+  /**
+   * Takes what the kernel holds into memory of this process, so that there is room for more while nobody reads; `readBatch`
+   * begins with it. Stops at so many bytes, and returns how many it holds now. Of captures that hold nothing it is 0.
+   */
+  hold(most: number): number
   /** Throws SystemError. Equivalent to the lines at the end of tcpdump(8): `packets received by filter`, `dropped by kernel`. */
   statistics(): CaptureStatistics
   close(): void

@@ -20,6 +20,8 @@ import { frameOverhead, Ring } from './ring.ts'
 const ENETDOWN = 100
 const defaultBufferSize = 16 * 1024 * 1024
 const batchSize = 512
+/** Frames that are taken out of the ring at once. */
+const holdSize = 4096
 /** Smaller ones would gain nothing. */
 const leastFrame = 256
 /** Of the largest, 16 MiB hold 8192: a tenth of a second of a fast link. */
@@ -39,6 +41,9 @@ const frameSizeFor = (snapLength: number): number => {
   return size
 }
 
+/** A copy of frames that lay side by side. */
+type Frames = { readonly bytes: Uint8Array; readonly view: DataView }
+
 /** A capture as `PacketCapture`, of at most `ringSnapLength` bytes of each packet, for many packets. */
 export class RingCapture implements PacketSource {
   readonly #socket: PacketSocket
@@ -46,6 +51,10 @@ export class RingCapture implements PacketSource {
   readonly #frameSize: number
   readonly #snapLength: number
   #wentDown = false
+  /** Frames that are not in the ring any more, and have not been read: the oldest first, from `#at` on. */
+  #held: Frames[] = []
+  #at = 0
+  #heldSize = 0
 
   private constructor(socket: PacketSocket, ring: Ring, frameSize: number, snapLength: number) {
     this.#socket = socket
@@ -86,15 +95,32 @@ export class RingCapture implements PacketSource {
 
   readBatch(most = batchSize): CapturedPacket[] {
     const packets: CapturedPacket[] = []
-    // Twice where the frames at hand are the last ones and the first ones of the ring.
-    for (let turn = 0; turn < 2 && packets.length < most; turn++) {
-      const frames = this.#ring.take(most - packets.length)
-      const view = new DataView(frames.buffer)
-      for (let frame = 0; frame < frames.length; frame += this.#frameSize)
-        packets.push(this.#packet(frames, view, frame))
+    while (packets.length < most) {
+      if (this.#held.length === 0 && !this.#takeFrames(most - packets.length)) break
+      const { bytes, view } = this.#held[0] as Frames
+      const end = Math.min(bytes.length, this.#at + (most - packets.length) * this.#frameSize)
+      for (let frame = this.#at; frame < end; frame += this.#frameSize)
+        packets.push(this.#packet(bytes, view, frame))
+      this.#heldSize -= end - this.#at
+      this.#at = end < bytes.length ? end : 0
+      if (end === bytes.length) this.#held.shift()
     }
     if (packets.length === 0) this.#look()
     return packets
+  }
+
+  hold(most: number): number {
+    while (this.#heldSize < most && this.#takeFrames(holdSize));
+    return this.#heldSize
+  }
+
+  /** Moves at most so many frames out of the ring; whether there were any. */
+  #takeFrames(most: number): boolean {
+    const bytes = this.#ring.take(most)
+    if (bytes.length === 0) return false
+    this.#held.push({ bytes, view: new DataView(bytes.buffer) })
+    this.#heldSize += bytes.length
+    return true
   }
 
   #packet(frames: Uint8Array, view: DataView, frame: number): CapturedPacket {
@@ -124,6 +150,9 @@ export class RingCapture implements PacketSource {
   }
 
   close(): void {
+    this.#held = []
+    this.#at = 0
+    this.#heldSize = 0
     this.#ring.close()
     this.#socket.close()
   }
