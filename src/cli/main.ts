@@ -1,8 +1,15 @@
 import { processSink } from './output.ts'
 import { run } from './run.ts'
 
+/** Whether a container runtime has started the executable as its plugin: it says so, and gives no arguments. */
+const isPlugin = process.env.CNI_COMMAND !== undefined && process.argv.length === 2
+
+const work = isPlugin
+  ? import('./plugin.ts').then(({ runAsPlugin }) => runAsPlugin(process.env))
+  : run(process.argv.slice(2), process.env, processSink)
+
 /** The command `natspace`. No top-level await: the executable is built as bytecode, which has none. */
-void run(process.argv.slice(2), process.env, processSink).then(status => {
+void work.then(status => {
   // At once: everything is written, and nothing that is still loaded has to be taken down in order.
   process.exit(status)
 })

@@ -2,7 +2,7 @@ import { faultOf } from '../insight/doctor/catalogue.ts'
 import { prove } from './proof.ts'
 import { openLab } from './run.ts'
 import { playScenario } from './scenarios/play.ts'
-import type { Scenario } from './scenarios/scenario.ts'
+import { isPossible, namedBy, type Scenario } from './scenarios/scenario.ts'
 import type { Screen } from './screen.ts'
 import type { LabResult } from './stage.ts'
 import type { Teller } from './teller.ts'
@@ -24,10 +24,14 @@ export const runScenarios = async (
     const { code, title } = scenario
     screen.heading(`${code}: ${title}`)
     screen.text(faultOf(code).why)
+    if (!isPossible(scenario, context.kernel)) {
+      screen.text(`Left out: this kernel has no ${scenario.needs}.`)
+      continue
+    }
     const { found, healed } = await playScenario(context, scenario)
     screen.say('', ...teller.diagnosis(found, screen.colours, screen.verbose), '')
     const named = prove(`the doctor names ${code}, and nothing else`, code, () => {
-      const seen = found.causes.map(cause => cause.code).join(', ') || 'nothing'
+      const seen = namedBy(scenario, found).join(', ') || 'nothing'
       return { ok: seen === code, seen }
     })
     const clean = prove('once it is taken back, nothing is found', 'nothing', () => {

@@ -113,6 +113,10 @@ export class FakeKernel implements Kernel {
     return this.machine.namespace(where)?.identity
   }
 
+  namespaceId(where: Where, other: string): number | undefined {
+    return this.#namespace(where).idOf(this.#namespace(other))
+  }
+
   links(where: Where): Link[] {
     return [...this.#namespace(where).links.values()].sort((a, b) => a.index - b.index).map(linkOf)
   }

@@ -34,6 +34,8 @@ export interface Kernel extends Disposable {
   namespaceState(path: string): NamespaceState
   /** Tells two paths of one namespace from paths of two: device and inode. Undefined when there is no namespace. */
   namespaceIdentity(where: Where): string | undefined
+  /** The number by which one namespace names another, as `peerNamespaceId` of its links does. Equivalent to: `ip netns list-id` */
+  namespaceId(where: Where, other: string): number | undefined
   /** Equivalent to: `ip -d -s link show` */
   links(where: Where): Link[]
   /** Equivalent to: `ip address show` */

@@ -31,6 +31,7 @@ import {
   toAddress,
 } from './rtnetlink/address.ts'
 import { addVeth, deleteLink, type Link, linkMessage, listLinks, setLink, toLink } from './rtnetlink/link.ts'
+import { readNamespaceId } from './rtnetlink/namespace-id.ts'
 import { listNeighbours, type Neighbour, neighbourMessage, toNeighbour } from './rtnetlink/neighbour.ts'
 import {
   deleteDiscipline,
@@ -112,6 +113,10 @@ export class LinuxKernel implements Kernel {
   namespaceIdentity(where: Where): string | undefined {
     const status = statusOf(where ?? ownNamespacePath, true)
     return status && `${status.device}:${status.inode}`
+  }
+
+  namespaceId(where: Where, other: string): number | undefined {
+    return readNamespaceId(this.#namespaces.at(where).route, this.#namespaces.at(other).descriptor)
   }
 
   links(where: Where): Link[] {

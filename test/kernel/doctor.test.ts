@@ -10,7 +10,7 @@ import { requireSandbox } from '../support/sandbox.ts'
 
 requireSandbox()
 
-type Played = { named: string[]; found: Told; healed: Told; left: boolean }
+type Played = { impossible?: true; named: string[]; found: Told; healed: Told; left: boolean }
 
 describe('one fault', () => {
   let played: Played[] = []
@@ -18,15 +18,24 @@ describe('one fault', () => {
     played = await inDoctorLabs<Played>(
       scenarios.length,
       `const scenario = scenarios[place]
+      if (!isPossible(scenario, kernel)) {
+        tell({ impossible: true })
+        continue
+      }
       const { found, healed } = await playScenario(context, scenario)
       const left = kernel.links(undefined).some(({ alias }) => alias?.startsWith('natspace'))
       tell({ named: namedBy(scenario, found), found: told(found), healed: told(healed), left })`,
     )
   }, 240_000)
 
-  for (const [place, { code, title }] of scenarios.entries())
+  for (const [place, { code, title, needs }] of scenarios.entries())
     test(`${code}: ${title}`, () => {
-      const { named, found, healed, left } = played[place] as Played
+      const { impossible, named, found, healed, left } = played[place] as Played
+      if (impossible) {
+        expect(needs).toBeString()
+        console.warn(`${code} is left out: this kernel has no ${needs}`)
+        return
+      }
       expect({ named, what: found.what }).toEqual({ named: [code], what: found.what })
       expect({ causes: healed.causes, what: healed.what }).toEqual({ causes: [], what: [] })
       expect(left).toBe(false)

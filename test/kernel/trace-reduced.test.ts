@@ -163,4 +163,21 @@ describe('routing by marks', () => {
     )
     expect(routes?.map(({ rule }) => rule)).toEqual(['default via 192.168.1.15 dev eth0 (table 78)'])
   })
+
+  test('names the rule that forbids, and no route of a table that no rule leads to', () => {
+    const [ruled, none] = tracesOnNewHost(`
+      ip route add prohibit default table 78; ip rule add fwmark 0x2 lookup 78 priority 55
+      ip rule add to 203.0.113.7 blackhole priority 60
+      trace --to 203.0.113.7 --timeout 0.5
+      ip rule del priority 60; ip route del default
+      trace --to 203.0.113.7 --timeout 0.5`)
+    expect([ruled, none].map(run => [run?.end.outcome, run?.end.at.hook, run?.end.reason])).toEqual([
+      [
+        'dropped',
+        'routing',
+        'the rule of policy routing with priority 60 is of the kind blackhole: no route leads to 203.0.113.7, in this host',
+      ],
+      ['dropped', 'routing', 'no route leads to 203.0.113.7 (ENETUNREACH), in this host'],
+    ])
+  })
 })

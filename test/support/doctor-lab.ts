@@ -10,7 +10,7 @@ const prelude = `
   import { statePaths } from ${source('space/state/records.ts')}
   import { buildTopology } from ${source('lab/topology.ts')}
   import { scenarios } from ${source('lab/scenarios/index.ts')}
-  import { namedBy } from ${source('lab/scenarios/scenario.ts')}
+  import { isPossible, namedBy } from ${source('lab/scenarios/scenario.ts')}
   import { playScenario, playTogether } from ${source('lab/scenarios/play.ts')}
   mountFileSystem('tmpfs', '/run', 'mode=755')
   const kernel = new LinuxKernel()

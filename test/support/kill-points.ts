@@ -12,7 +12,13 @@ import { join } from 'node:path'
 const executable = join(import.meta.dirname, '../../dist/natspace')
 
 /** A system call that changes something: the n-th of that name in the run. */
-export type KillPoint = { name: string; nth: number; text: string }
+export type KillPoint = {
+  name: string
+  nth: number
+  text: string
+  /** The how many-th that reads so. */
+  occurrence: number
+}
 
 const calls = [
   ...['openat', 'write', 'sendto', 'sendmsg', 'mount', 'umount2', 'unshare'],
@@ -41,7 +47,7 @@ const isMutation = (name: string, line: string): boolean => {
       return /O_CREAT|O_TRUNC/.test(line)
     case 'write':
       // Wake-ups of the runtime's own threads are no files, nor is what the command prints.
-      return !/^write\([0-9]+<(?:anon_inode|pipe|socket|\/dev\/)/.test(line)
+      return /^write\([0-9]+<\/(?!dev\/)/.test(line)
     case 'sendto':
     case 'sendmsg':
       return changing.test(line)
@@ -65,34 +71,45 @@ export const killPointsOf = (args: readonly string[]): KillPoint[] => {
   )
   if (status !== 0) throw new Error(`natspace ${args.join(' ')} ended with ${status}: ${stderr}`)
   const counts = new Map<string, number>()
+  const alike = new Map<string, number>()
   const points: KillPoint[] = []
   for (const line of trace.split('\n')) {
     const name = /^(\w+)\(/.exec(line)?.[1]
     if (name === undefined) continue
     const nth = (counts.get(name) ?? 0) + 1
     counts.set(name, nth)
-    if (isMutation(name, line)) points.push({ name, nth, text: essence(line) })
+    const text = essence(line)
+    const occurrence = (alike.get(text) ?? 0) + 1
+    alike.set(text, occurrence)
+    if (isMutation(name, line)) points.push({ name, nth, text, occurrence })
   }
   return points
 }
 
+/** Where a command was killed; `by`: how many calls of that name off the one that is meant is, as far as can be told. */
+export type Killed = { there: true } | { there: false; killed: boolean; by: number }
+
 /**
- * Runs the command and kills it as it enters that call, or the one that comes `by` calls of the name later. Returns whether
- * it is the one that is meant: the runtime now and then reads how much memory it uses, and that is a call too. Throws when
- * it was not killed.
+ * Runs the command and kills it as it enters that call, or the one that comes `by` calls of the name later. It may be
+ * another than is meant, or none: the runtime makes calls of its own now and then, such as to read how much memory it uses.
+ * Throws when the command failed.
  */
-export const killAt = ({ name, nth, text }: KillPoint, args: readonly string[], by = 0): boolean => {
+export const killAt = (
+  { name, nth, text, occurrence }: KillPoint,
+  args: readonly string[],
+  by = 0,
+): Killed => {
   const { trace, signal, status, stderr } = underStrace(
     ['-s', '40', '-e', `trace=${name}`, '-e', `inject=${name}:signal=SIGKILL:when=${nth + by}`],
     args,
   )
-  const last =
-    trace
-      .split('\n')
-      .filter(line => line.startsWith(`${name}(`))
-      .at(-1) ?? ''
-  if (signal !== 'SIGKILL') throw new Error(`not killed at ${text}: status ${status}\n${stderr}`)
-  return essence(last) === text
+  const killed = signal === 'SIGKILL'
+  if (!killed && status !== 0) throw new Error(`not killed at ${text}: status ${status}\n${stderr}`)
+  const made = trace.split('\n').filter(line => line.startsWith(`${name}(`))
+  const places = made.flatMap((line, index) => (essence(line) === text ? [index + 1] : []))
+  const place = places[occurrence - 1]
+  if (killed && place === made.length) return { there: true }
+  return { there: false, killed, by: place === undefined ? by + 1 : place - nth }
 }
 
 /**

@@ -84,7 +84,15 @@ const nameOf = ({ positionals }: Input<typeof adoptOptions>): string => {
       'one namespace is adopted at a time',
       ['leave it out'],
     )
-  return parseName(name.replace(/^\/(var\/)?run\/netns\//, ''), optionSite(['name']))
+  const known = name.replace(/^\/(var\/)?run\/netns\//, '')
+  if (known.includes('/'))
+    throw usageError(
+      'BAD_NAME',
+      `Cannot adopt ${quote(name)}`,
+      'a namespace is adopted by its name below /run/netns',
+      ['give it one: ip netns attach NAME PID'],
+    )
+  return parseName(known, optionSite(['name']))
 }
 
 const statusOf = ({ findings }: HandMade): number =>

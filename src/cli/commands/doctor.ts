@@ -1,13 +1,13 @@
 import { type Diagnosis, type DiagnosisOptions, diagnose } from '../../insight/doctor/diagnose.ts'
+import { isForbidden } from '../../insight/doctor/refusal.ts'
 import { findSubject, type Subject } from '../../insight/doctor/subject.ts'
 import { parsePort } from '../../linux/net/port.ts'
-import { SystemError } from '../../linux/sys/errno.ts'
 import type { Context } from '../../space/reconcile/types.ts'
 import { quote } from '../../space/spec/quote.ts'
 import { recordedNames } from '../../space/state/records.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
-import { applyFixes, parseWanted } from '../doctor/fix.ts'
+import { type Fixed, mend, parseWanted } from '../doctor/fix.ts'
 import { diagnosisData, findingObjects } from '../doctor/json.ts'
 import { diagnosisLines } from '../doctor/text.ts'
 import { heedSignals } from '../interrupt.ts'
@@ -52,36 +52,55 @@ const run = async ({ options: given, positionals, output, environment }: Input<t
   const context = openContext(environment)
   using _kernel = context.kernel
   const subjects = subjectsOf(context, positionals)
+  if (subjects === undefined) {
+    output.note('the spaces of natspace may not be listed by this user: name a namespace')
+    if (output.json) output.object('doctor', [])
+    return couldNotTell
+  }
   if (subjects.length === 0) output.note('no space is up: name a namespace')
-  const found: Diagnosis[] = []
+  const found: { diagnosis: Diagnosis; fixed: Fixed[] }[] = []
   for (const subject of subjects) {
+    let fixed: Fixed[] = []
     let diagnosis = await examine(context, subject, { ...asked, pause })
     const show = () => {
       const gap = found.length === 0 ? [] : ['']
       if (!output.json) output.lines([...gap, ...diagnosisLines(diagnosis, output.style, output.verbose)])
     }
     if (signal() !== undefined) return signal() as number
+    show()
     if (wanted !== undefined) {
-      show()
-      if (applyFixes(diagnosis, wanted, given.yes ?? false, output)) {
-        output.note('looking again:')
+      fixed = await mend(diagnosis, { wanted, isSure: given.yes ?? false, output }, async () => {
+        if (signal() !== undefined) return undefined
         diagnosis = await examine(context, subject, { ...asked, pause })
+        if (signal() !== undefined) return undefined
         show()
-      }
-    } else show()
-    if (signal() !== undefined) return signal() as number
-    found.push(diagnosis)
+        return diagnosis
+      })
+      if (signal() !== undefined) return signal() as number
+    }
+    found.push({ diagnosis, fixed })
   }
   if (output.json) {
-    const data = found.map(diagnosisData)
-    output.object('doctor', positionals.length === 1 ? data[0] : data, found.flatMap(findingObjects))
+    const data = found.map(({ diagnosis, fixed }) => diagnosisData(diagnosis, fixed))
+    const findings = found.flatMap(({ diagnosis }) => findingObjects(diagnosis))
+    output.object('doctor', positionals.length === 1 ? data[0] : data, findings)
   }
-  if (found.some(({ causes }) => causes.some(({ code }) => code !== 'ENV-CAP'))) return foundSomething
-  return found.some(({ causes, story }) => causes.length > 0 || story === undefined) ? couldNotTell : 0
+  const diagnoses = found.map(({ diagnosis }) => diagnosis)
+  if (diagnoses.some(({ causes }) => causes.some(({ code }) => code !== 'ENV-CAP'))) return foundSomething
+  return diagnoses.some(({ causes, story }) => causes.length > 0 || story === undefined) ? couldNotTell : 0
 }
 
-const subjectsOf = ({ kernel, paths }: Context, words: readonly string[]): Subject[] =>
-  (words.length === 0 ? recordedNames(kernel, paths) : words).map(word => findSubject(kernel, paths, word))
+/** Undefined where this user may not see which spaces there are. */
+const subjectsOf = ({ kernel, paths }: Context, words: readonly string[]): Subject[] | undefined => {
+  try {
+    return (words.length === 0 ? recordedNames(kernel, paths) : words).map(word =>
+      findSubject(kernel, paths, word),
+    )
+  } catch (error) {
+    if (words.length === 0 && isForbidden(error)) return undefined
+    throw error
+  }
+}
 
 /** Without the privilege to trace, what is read without it is told. */
 const examine = async (
@@ -92,7 +111,7 @@ const examine = async (
   try {
     return await diagnose(kernel, paths, subject, options)
   } catch (error) {
-    if (error instanceof SystemError && error.code === 'EPERM')
+    if (isForbidden(error) && options.isPassive !== true)
       return diagnose(kernel, paths, subject, { ...options, isPassive: true })
     throw error
   }

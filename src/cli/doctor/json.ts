@@ -2,6 +2,7 @@ import { faultOf } from '../../insight/doctor/catalogue.ts'
 import type { Diagnosis } from '../../insight/doctor/diagnose.ts'
 import { type Finding as Found, severityOf } from '../../insight/doctor/finding.ts'
 import type { Finding } from '../output.ts'
+import type { Fixed } from './fix.ts'
 
 /** The findings of --json, the root causes first; notices behind them. */
 export const findingObjects = ({ causes, notes }: Diagnosis): Finding[] => [
@@ -22,8 +23,11 @@ const findingObject = (finding: Found, hides: readonly Found[]): Finding => {
   }
 }
 
-/** What was examined, and what of it is fine. */
-export const diagnosisData = ({ subject, destination, fine, unchecked, story }: Diagnosis) => ({
+/** What was examined, what of it is fine, and what --fix did. */
+export const diagnosisData = (
+  { subject, destination, fine, unchecked, story }: Diagnosis,
+  fixed: readonly Fixed[],
+) => ({
   name: subject.name,
   namespace: subject.path,
   isSpace: subject.space !== undefined,
@@ -31,4 +35,5 @@ export const diagnosisData = ({ subject, destination, fine, unchecked, story }: 
   fine,
   unchecked,
   probe: story === undefined ? null : { outcome: story.end.outcome, reason: story.end.reason },
+  fixed,
 })

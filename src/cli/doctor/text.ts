@@ -17,16 +17,25 @@ export const diagnosisLines = (
     `${bold(printable(subject.name))}: to ${destination.address}${port}`,
     ...(verbose || causes.length === 0
       ? fine.map(line => `${green('✓')} ${printable(line)}`)
-      : [countLine(fine, style)]),
+      : countLines(fine, style)),
+    ...(causes.length > 1 ? ['', `${causes.length} causes, to be mended in this order:`] : []),
     ...causes.flatMap(cause => ['', ...causeLines(cause, style)]),
     ...notes.flatMap(note => ['', ...noteLines(note, style)]),
+    ...(unchecked.length === 0 ? [] : ['']),
     ...unchecked.map(line => `${dim('not checked:')} ${printable(line)}`),
     ...(causes.length === 0 ? ['', green('nothing is wrong that could be seen')] : []),
   ]
 }
 
-const countLine = (fine: readonly string[], { green, dim }: Style): string =>
-  `${green('✓')} ${fine.length} things are as they should be ${dim('(-v shows them)')}`
+const countLines = ({ length }: readonly string[], { green, dim }: Style): string[] =>
+  length === 0
+    ? []
+    : [
+        `${green('✓')} ${length === 1 ? '1 thing is as it' : `${length} things are as they`} should be ${dim('(-v shows them)')}`,
+      ]
+
+/** Of what only follows from a cause so many are told. */
+const hiddenShown = 5
 
 const causeLines = (cause: Cause, style: Style): string[] => {
   const { red, bold, dim } = style
@@ -34,11 +43,12 @@ const causeLines = (cause: Cause, style: Style): string[] => {
   return [
     `${red('✗')} ${bold(title)}: ${printable(cause.what)}`,
     ...detailLines(cause, why, style),
-    ...(cause.hides.length === 0
-      ? []
-      : [
-          `  ${dim('behind it')}  ${cause.hides.map(item => `${item.code} (${printable(item.what)})`).join('; ')}`,
-        ]),
+    ...cause.hides
+      .slice(0, hiddenShown)
+      .map(item => `  ${dim('behind it')}  ${item.code}: ${printable(item.what)}`),
+    ...(cause.hides.length > hiddenShown
+      ? [`  ${dim('behind it')}  and ${cause.hides.length - hiddenShown} more that follow from it`]
+      : []),
     `  ${dim('code')}       ${cause.code} (natspace explain ${cause.code})`,
   ]
 }
@@ -47,7 +57,7 @@ const detailLines = ({ evidence, fix, code }: Finding, why: string, { dim }: Sty
   `  ${dim('why')}        ${why}`,
   ...evidence.map(line => `  ${dim('saw')}        ${printable(line)}`),
   ...(fix.commands.length === 0
-    ? [`  ${dim('fix')}        ${faultOf(code).remedy}`]
+    ? [`  ${dim('advice')}     ${faultOf(code).remedy}`]
     : fix.commands.map(line => `  ${dim('fix')}        ${visible(line)}`)),
   ...fix.undo.map(line => `  ${dim('undo')}       ${visible(line)}`),
 ]

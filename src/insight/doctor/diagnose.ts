@@ -29,6 +29,7 @@ import { probeFindings } from './probe-findings.ts'
 import { probeStory } from './probing.ts'
 import { type Cause, rank } from './rank.ts'
 import { isForbidden } from './refusal.ts'
+import { withSafeFixes } from './safe-fix.ts'
 import type { Subject } from './subject.ts'
 import { chooseDestination } from './target.ts'
 
@@ -81,9 +82,9 @@ export const diagnose = async (
   const namespace = checkNamespace(facts)
   const records = attempt('the records of natspace', () => checkRecords(facts))
   if (namespace.findings.length > 0) {
-    const isThere = facts.seen.namespace(subject.path) === 'present'
-    const outside = isThere ? [attempt('what is outside of the namespace', () => checkOutside(facts))] : []
-    return { ...base, story: undefined, ...conclude([namespace, records, ...outside]) }
+    const isClosed = facts.seen.namespace(subject.path) === 'present' && !facts.mayEnter
+    const outside = isClosed ? [attempt('what is outside of the namespace', () => checkOutside(facts))] : []
+    return { ...base, story: undefined, ...conclude(facts, [namespace, records, ...outside]) }
   }
   const still = [
     namespace,
@@ -139,7 +140,7 @@ export const diagnose = async (
   return {
     ...base,
     story,
-    ...conclude([
+    ...conclude(facts, [
       ...all,
       attempt('programs that manage links', () => checkManagers(facts, isMissing)),
       attempt('the environment', () => checkEnvironment(facts, findings, options.missing ?? askMissing)),
@@ -178,8 +179,9 @@ const isRefused = (error: unknown): boolean =>
   (error instanceof NatspaceError && error.code === 'STATE_UNREADABLE') || isForbidden(error)
 
 const conclude = (
+  facts: Facts,
   results: readonly CheckResult[],
 ): Pick<Diagnosis, 'fine' | 'causes' | 'notes' | 'unchecked'> => {
   const { fine, findings, unchecked } = together(results)
-  return { fine, unchecked, ...rank(findings) }
+  return { fine, unchecked, ...rank(withSafeFixes(facts, findings)) }
 }

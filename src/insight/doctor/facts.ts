@@ -147,7 +147,7 @@ const cableOf = (facts: Facts): Cable => {
   const named = subject.space && links.find(({ name }) => name === subject.space?.interface)
   const inner = named ?? linkOfDefault(facts, links) ?? links.find(({ kind }) => kind === 'veth') ?? links[0]
   const host =
-    (inner && facts.links(undefined).find(link => arePeers(inner, link))) ??
+    (inner && facts.links(undefined).find(link => arePeers(inner, link) && isPlugged(facts, link))) ??
     (subject.space && seen.link(undefined, subject.space.hostInterface))
   const bridge =
     host?.master === undefined ? undefined : facts.links(undefined).find(({ index }) => index === host.master)
@@ -157,6 +157,12 @@ const cableOf = (facts: Facts): Cable => {
 /** Each end of a veth names the index of the other. */
 const arePeers = (one: Link, other: Link): boolean =>
   one.kind === 'veth' && other.kind === 'veth' && one.peer === other.index && other.peer === one.index
+
+/** Indexes are those of a namespace, so links of two others may look as if they were the ends of one cable. */
+const isPlugged = ({ kernel, inside }: Facts, { peerNamespaceId }: Link): boolean =>
+  peerNamespaceId === undefined
+    ? kernel.namespaceIdentity(inside) === kernel.namespaceIdentity(undefined)
+    : peerNamespaceId === kernel.namespaceId(undefined, inside)
 
 const linkOfDefault = ({ inside, seen }: Facts, links: readonly Link[]): Link | undefined => {
   const route = seen

@@ -41,7 +41,7 @@ export const ruleFinding = (facts: Facts, story: Told, stop: StoryEvent, packet:
   const isOwn = chain?.program === 'natspace' && chain.table === 'natspace'
   return {
     code: clash === undefined ? codeOf(facts, story, stop) : 'NAT-MARKCLASH',
-    what: `${packet} stopped at ${stop.interface ?? 'the hook'}: ${story.end.reason}`,
+    what: `${packet} stopped at ${stop.interface ?? 'the hook'}${byWhat(story.end.reason)}`,
     evidence: [
       decidedBy === 'policy' ? `the policy of ${name}` : `${name}: ${rule ?? 'a rule that is gone'}`,
       ...(clash ?? []),
@@ -49,6 +49,12 @@ export const ruleFinding = (facts: Facts, story: Told, stop: StoryEvent, packet:
     ],
     fix: isOwn || clash !== undefined ? noFix : acceptFix(facts, stop),
   }
+}
+
+/** 'it was stopped by the policy of …' without what is said in front of it. */
+const byWhat = (reason: string): string => {
+  const by = /^it (?:was|would be) stopped (by .*)$/s.exec(reason)?.[1]
+  return by === undefined ? `: ${reason}` : ` ${by}`
 }
 
 const vpn = /wireguard|wg-quick|tailscale|nordvpn|mullvad|protonvpn|openvpn|vpn/i
@@ -108,7 +114,7 @@ const acceptFix = (facts: Facts, stop: StoryEvent): Finding['fix'] => {
     }
   }
   const where = `${chain.family} ${chain.table} ${chain.name}`
-  const comment = 'natspace doctor'
+  const comment = `natspace doctor ${router.name}`
   return {
     commands: linkMatches(stop, router.name, ['iifname', 'oifname']).map(match =>
       run(`nft 'insert rule ${where} ${match} accept comment "${comment}"'`),
@@ -189,9 +195,13 @@ const endFinding = (facts: Facts, story: Story): Finding => {
   const { outcome, reason } = story.end
   const evidence = sayings(story)
   const text = `${reason} ${evidence.join(' ')}`
+  // Drops that the kernel tells of meanwhile may be those of other packets: where it ended at a hook, that is certain.
+  const isUnseen = /stopped it that tells no events/.test(reason)
+  const isVague = outcome === 'lost' || /could not send it on/.test(reason)
   if (outcome === 'refused') return { code: 'REFUSED', what: reason, evidence, fix: noFix }
   if (outcome === 'delivered') return { code: 'NOT-ANSWERED', what: reason, evidence, fix: noFix }
-  if (/asked for in vain|NEIGH_FAILED/.test(text))
+  if (isUnseen && legacyTables.test(text)) return legacyFinding(facts, reason, evidence)
+  if (!isUnseen && /asked for in vain|NEIGH_FAILED/.test(isVague ? text : reason))
     return { code: 'NGH-FAILED', what: reason, evidence, fix: noFix }
   if (/BPF_CGROUP|(sendto|connect) failed with EPERM/.test(text))
     return {
@@ -200,7 +210,7 @@ const endFinding = (facts: Facts, story: Story): Finding => {
       evidence,
       fix: noFix,
     }
-  if (/iptables-legacy has tables/.test(text)) return legacyFinding(facts, reason, evidence)
+  if (legacyTables.test(text)) return legacyFinding(facts, reason, evidence)
   const martian = martianSource(facts, story)
   if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(text) || martian !== undefined)
     return {
@@ -227,6 +237,8 @@ const martianSource = (facts: Facts, { end, events }: Story): string | undefined
     .map(({ after }) => String(after))
     .find(address => isLoopback(address) || own.some(item => item.address === address))
 }
+
+const legacyTables = /iptables-legacy has tables/
 
 const legacyFinding = ({ router, destination }: Facts, reason: string, evidence: string[]): Finding => {
   const program = destination.family === 4 ? 'iptables-legacy' : 'ip6tables-legacy'

@@ -14,8 +14,17 @@ export type Inhabitant = {
   controlGroup: string
 }
 
+/** Read once for each examination. */
+const known = new WeakMap<Facts, Inhabitant[]>()
+
 /** The processes of a namespace; those that may not be looked into are left out. Equivalent to: `ip netns pids NAME` */
 export const inhabitantsOf = (facts: Facts): Inhabitant[] => {
+  const found = known.get(facts) ?? readInhabitants(facts)
+  known.set(facts, found)
+  return found
+}
+
+const readInhabitants = (facts: Facts): Inhabitant[] => {
   const { kernel, subject } = facts
   const own = kernel.namespaceIdentity(subject.path)
   if (own === undefined) return []

@@ -22,11 +22,21 @@ const folders = ['/run/netns', '/run/docker/netns', '/var/run/docker/netns']
  * the number of a process. Whether it can be entered is a matter of the checks. Throws NatspaceError NOT_FOUND (exit 1).
  */
 export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Subject => {
-  if (word.startsWith('/')) return { name: word, path: word, space: undefined }
-  const isName = /^[A-Za-z0-9][\w.-]*$/.test(word)
-  const record = isName ? recordOf(kernel, paths, word) : undefined
+  if (word.startsWith('/')) {
+    // The path of a space means the space: more is known of it.
+    const name = word.slice(word.lastIndexOf('/') + 1)
+    const space = isName(name) ? recordOf(kernel, paths, name)?.space : undefined
+    if (space?.namespacePath === word) return { name, path: word, space }
+    const state = kernel.namespaceState(word)
+    if (state === 'another-kind' || (state === 'not-a-namespace' && !isNamePath(word)))
+      throw noNamespace(word)
+    return { name: word, path: word, space: undefined }
+  }
+  const record = isName(word) ? recordOf(kernel, paths, word) : undefined
   if (record !== undefined) return { name: word, path: record.space.namespacePath, space: record.space }
-  const folder = isName ? folders.find(item => kernel.fileStatus(`${item}/${word}`) !== undefined) : undefined
+  const folder = isName(word)
+    ? folders.find(item => kernel.fileStatus(`${item}/${word}`) !== undefined)
+    : undefined
   if (folder !== undefined) return { name: word, path: `${folder}/${word}`, space: undefined }
   const process = `/proc/${word}`
   if (/^\d+$/.test(word) && kernel.fileStatus(process) !== undefined)
@@ -41,6 +51,21 @@ export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Su
     fix: ['name one of those, a path such as /proc/PID/ns/net, or the number of a process in the namespace'],
   })
 }
+
+/** Whether a path is one in a folder that holds nothing but names of namespaces. */
+export const isNamePath = (path: string): boolean => /\/netns\/[^/]+$/.test(path)
+
+/** A path that was mistaken, not a namespace that is ill. */
+const noNamespace = (path: string): NatspaceError =>
+  new NatspaceError({
+    code: 'NOT_FOUND',
+    exit: 1,
+    what: `cannot examine ${quote(path)}`,
+    why: 'it is no network namespace',
+    fix: ['give a name in /run/netns, a path such as /proc/PID/ns/net, or the number of a process'],
+  })
+
+const isName = (word: string): boolean => /^[A-Za-z0-9][\w.-]*$/.test(word)
 
 /** A record that cannot be read, or not by this user, is a finding, and no reason to examine nothing. */
 const recordOf = (kernel: Kernel, paths: StatePaths, name: string) => {

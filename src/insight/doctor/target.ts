@@ -2,6 +2,7 @@ import type { Kernel } from '../../linux/kernel.ts'
 import { isLinkLocal, isLoopback } from '../../linux/net/ip.ts'
 import { type Route, routeTable } from '../../linux/rtnetlink/route.ts'
 import type { Destination } from './facts.ts'
+import { isForbidden } from './refusal.ts'
 import type { Subject } from './subject.ts'
 
 /**
@@ -32,4 +33,14 @@ const isDefault = ({ destination, table, gateway }: Route): boolean =>
   table === routeTable.main && destination.endsWith('/0') && gateway !== undefined
 
 const insideGateway = (kernel: Kernel, path: string): string | undefined =>
-  kernel.namespaceState(path) === 'present' ? kernel.routes(path).find(isDefault)?.gateway : undefined
+  kernel.namespaceState(path) === 'present' ? routesOf(kernel, path).find(isDefault)?.gateway : undefined
+
+/** None where this user may not enter, of which the checks speak. */
+const routesOf = (kernel: Kernel, path: string): Route[] => {
+  try {
+    return kernel.routes(path)
+  } catch (error) {
+    if (isForbidden(error)) return []
+    throw error
+  }
+}

@@ -192,7 +192,8 @@ export class FlowBook {
       isOld,
       begunAt: now,
       sentAt: packet.time,
-      dueAt: now + this.#options.timeout,
+      // Sooner nobody knows whether it has vanished.
+      dueAt: now + Math.max(this.#options.timeout, vanishing),
       isEnding: false,
       hasGap: false,
       entry,
@@ -218,8 +219,10 @@ export class FlowBook {
     const progress = progressOf(flow, joined)
     if (progress === 'open' || flow.isEnding) return
     flow.isEnding = true
-    // Who refuses has seen the request: where this host has not, it is still to come.
-    const isIncomplete = progress === 'refused' && joined.request.host === undefined
+    // Who refuses has seen the request, though the refusal itself be dropped: where this host has not, it is still to come.
+    const { inside: sent, host: came } = joined.request
+    const isBegun = came !== undefined || (sent !== undefined && isStopped(sent))
+    const isIncomplete = progress !== 'answered' && !isBegun
     flow.dueAt = Math.min(flow.dueAt, now + (isIncomplete ? vanishing : settling[progress]))
   }
 

@@ -115,7 +115,7 @@ const judge = (
     return agreement === '≠' && packet === 'reply' && story.end.outcome === 'refused' ? '?' : agreement
   }
   const event = (predicted ?? observed) as StoryEvent
-  if (event.hook === 'ingress' || event.hook === 'egress') return '?'
+  if (event.hook === 'ingress' || event.hook === 'egress' || isUnobserved(event)) return '?'
   // One of the two had come to its end by then.
   const isStopped = ({ predicted: one, observed: other }: Pair): boolean =>
     [one, other].some(item => item !== undefined && isStop(item))
@@ -132,6 +132,9 @@ const judge = (
   // No look-up is made for what this host answers itself.
   return didSomething(event) && event.kind !== 'routing' ? '≠' : '?'
 }
+
+/** A trace marks packets at the priority -500: what is in front of that is not told by it. */
+const isUnobserved = ({ kind, stage }: StoryEvent): boolean => kind === 'chain' && Number(stage) < -500
 
 const isMarking = ({ predicted }: Pair): boolean =>
   predicted?.changes.some(({ field }) => field === 'mark') ?? false
@@ -158,7 +161,12 @@ const isPortLike = ({ field }: HeaderChange): boolean =>
 
 const changesAgree = (predicted: readonly HeaderChange[], observed: readonly HeaderChange[]): Agreement => {
   const marks = [...predicted, ...observed].map((change): Agreement => {
-    const [one, other] = [predicted, observed].map(list => list.find(({ field }) => field === change.field))
+    // Rules of one chain may change a field one after the other.
+    const [one, other] = [predicted, observed].map(list =>
+      list.findLast(({ field }) => field === change.field),
+    )
+    // It depends on something that nobody knows beforehand, such as the TTL of an answer.
+    if (one?.after === 'unknown') return '?'
     if (one !== undefined && other !== undefined)
       return one.after === chosenLater || one.after === other.after ? '=' : '≠'
     // A port that would be kept was not free; one that was chosen happened to be the old one.

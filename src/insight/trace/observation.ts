@@ -31,8 +31,14 @@ export type TracedSpace = {
 /** A next hop, or the end of the cable, that did not answer for its address. */
 export type SilentNeighbour = { at: 'inside' | 'host'; interface: string; address: string }
 
-/** A route that fits the destination and forbids to go there. */
-export type Barrier = { at: 'inside' | 'host'; kind: string; destination: string; table: number }
+/** A route that fits the destination and forbids to go there; with a `priority` it is a rule of policy routing that does. */
+export type Barrier = {
+  at: 'inside' | 'host'
+  kind: string
+  destination: string
+  table: number
+  priority?: number
+}
 
 /** A link that is not as it has to be; `state` is missing, down, or without a carrier. */
 export type LinkTrouble = {

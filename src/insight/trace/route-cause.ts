@@ -19,6 +19,8 @@ export const stopsAt = (
     `the route ${to} is of the kind ${kind} (table ${table})`
   if (!decision.found) {
     const barrier = barriers.find(({ at }) => at === place)
+    if (barrier?.priority !== undefined)
+      return `the rule of policy routing with priority ${barrier.priority} is of the kind ${barrier.kind}: no route leads to ${destination}`
     return barrier === undefined || decision.code === 'ENETUNREACH'
       ? `no route leads to ${destination} (${decision.code})`
       : text(barrier.kind, barrier.destination, barrier.table)

@@ -330,7 +330,15 @@ export const observation: Check<TraceObservation> = object<TraceObservation>({
   entry: maybe(object<NonNullable<TraceObservation['entry']>>({ flow, translations: list(headerChange) })),
   decisions: list(wayDecision),
   settings: texts,
-  barriers: list(object<Barrier>({ at: placeNames, kind: text, destination: text, table: number })),
+  barriers: list(
+    object<Barrier>({
+      at: placeNames,
+      kind: text,
+      destination: text,
+      table: number,
+      priority: maybe(number),
+    }),
+  ),
   silent: list(object<SilentNeighbour>({ at: placeNames, interface: text, address })),
   links: list(
     object<LinkTrouble>({

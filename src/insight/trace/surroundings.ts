@@ -1,9 +1,7 @@
 import type { Where } from '../../linux/change.ts'
 import { type FlowTuple, mirrorOf } from '../../linux/conntrack/index.ts'
 import type { Kernel } from '../../linux/kernel.ts'
-import { prefixContains } from '../../linux/net/prefix.ts'
 import { neighbourState } from '../../linux/rtnetlink/neighbour.ts'
-import { routeType } from '../../linux/rtnetlink/route.ts'
 import { interfaceSysctl } from '../../linux/sysctl.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import {
@@ -12,8 +10,9 @@ import {
   type RoutedKernel,
   type WayDecision,
 } from '../walk/route-decisions.ts'
+import { barriersOf } from './barriers.ts'
 import { arrivedTuple } from './join.ts'
-import type { Barrier, LinkTrouble, SilentNeighbour, TimedPacket, TraceObservation } from './observation.ts'
+import type { LinkTrouble, SilentNeighbour, TimedPacket, TraceObservation } from './observation.ts'
 
 /** What decides about packets beside rules: routes, neighbours, links, settings. Asked once the packet's way is over. */
 
@@ -113,22 +112,6 @@ const silentNeighbours = (
         known !== undefined && (known.state & (neighbourState.incomplete | neighbourState.failed)) !== 0
       return isSilent ? [{ at, interface: hop.device, address: hop.address }] : []
     })
-
-const forbidding = ['blackhole', 'unreachable', 'prohibit'] as const
-
-/** The kernel refuses to answer where a route forbids, and does not tell which. */
-const barriersOf = (kernel: AskedKernel, space: string, decisions: readonly WayDecision[]): Barrier[] =>
-  decisions
-    .filter(({ decision }) => !decision.found)
-    .flatMap(({ where, decision }) =>
-      kernel.routes(where).flatMap((route): Barrier[] => {
-        const kind = forbidding.find(name => routeType[name] === route.type)
-        const fits = prefixContains(route.destination, decision.question.destination)
-        if (kind === undefined || !fits) return []
-        const place = where === space ? 'inside' : 'host'
-        return [{ at: place, kind, destination: route.destination, table: route.table }]
-      }),
-    )
 
 /** Links of the way that nothing passes. */
 const linkTroubles = (

@@ -1,3 +1,4 @@
+import { faultCodes } from '../../insight/doctor/catalogue.ts'
 import { environmentScenarios } from './environment.ts'
 import { filterScenarios } from './filters.ts'
 import { firewallScenarios } from './firewalls.ts'
@@ -20,4 +21,4 @@ export const scenarios: readonly Scenario[] = [
   ...environmentScenarios,
   ...stateScenarios,
   ...serviceScenarios,
-]
+].toSorted((a, b) => faultCodes.indexOf(a.code) - faultCodes.indexOf(b.code))

@@ -1,4 +1,5 @@
 import type { Where } from '../../linux/change.ts'
+import { type Flow, matchesFlow } from '../../linux/conntrack/index.ts'
 import type { FileStatus, Kernel, NamespaceState } from '../../linux/kernel.ts'
 import type { MissingFeature } from '../../linux/probe.ts'
 import type { ProgramError, ProgramName } from '../../linux/program.ts'
@@ -19,6 +20,8 @@ export class Pretence {
   readonly links = new Map<string, (link: Link) => Link>()
   /** What a program ends with in the place of its output. */
   readonly failures = new Map<ProgramName, ProgramError>()
+  /** Flows that connection tracking of the host knows beside the real ones. */
+  readonly flows = new Map<'all', Flow[]>()
   /** What the kernel lacks. */
   readonly missing = new Map<'all', MissingFeature[]>()
   /** Identities of namespaces, by path. */
@@ -26,7 +29,7 @@ export class Pretence {
 
   /** The real kernel with what is pretended in front. */
   over(kernel: Kernel): Kernel {
-    const { files, sysctls, states, identities, owners, links, failures } = this
+    const { files, sysctls, states, identities, owners, links, failures, flows } = this
     const key = (where: Where, name: string) => `${where ?? ''} ${name}`
     const answers: Partial<Kernel> = {
       readFile: path => (files.has(path) ? files.get(path) : kernel.readFile(path)),
@@ -45,6 +48,10 @@ export class Pretence {
         const found = kernel.links(where)
         return change === undefined ? found : found.map(change)
       },
+      flows: (where, filter = {}) => [
+        ...kernel.flows(where, filter),
+        ...(where === undefined ? (flows.get('all') ?? []) : []).filter(flow => matchesFlow(filter, flow)),
+      ],
       programOutput: (program, words) => {
         const failure = failures.get(program)
         if (failure !== undefined) throw failure

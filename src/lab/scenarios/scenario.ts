@@ -2,6 +2,7 @@ import type { FaultCode } from '../../insight/doctor/catalogue.ts'
 import type { Inbound } from '../../insight/doctor/checks/ports.ts'
 import type { Diagnosis } from '../../insight/doctor/diagnose.ts'
 import type { Destination } from '../../insight/doctor/facts.ts'
+import type { Kernel } from '../../linux/kernel.ts'
 import type { RawSpec } from '../../space/spec/types.ts'
 import type { World } from './world.ts'
 
@@ -32,6 +33,10 @@ export type Scenario = {
   /** Makes the fault, in the living space. */
   inject(world: World): void
 }
+
+/** Whether this kernel can have the fault. */
+export const isPossible = ({ needs }: Scenario, kernel: Pick<Kernel, 'sysctl'>): boolean =>
+  needs === undefined || kernel.sysctl(undefined, needs) !== undefined
 
 /** What of a diagnosis answers the question of a scenario: the causes, or, for a possibility, the note of its code. */
 export const namedBy = (

@@ -1,13 +1,13 @@
 import { ip, match, meta, snat } from '../../linux/nftables/index.ts'
 import { setLink } from '../../linux/rtnetlink/link.ts'
-import { aliasOf } from '../../space/marks.ts'
+import { aliasOf, tableName } from '../../space/marks.ts'
 import { beginWork } from '../../space/state/journal.ts'
 import { readSpaceRecord, recordPath, recordText, statePaths } from '../../space/state/records.ts'
 import { labFailed, network } from '../places.ts'
 import type { Scenario } from './scenario.ts'
 import type { World } from './world.ts'
 
-const { space, host1 } = network
+const { space, host1, host2 } = network
 const paths = statePaths()
 
 const recordOf = (world: World) => {
@@ -49,6 +49,24 @@ export const stateScenarios: readonly Scenario[] = [
           },
         ],
       }),
+  },
+  {
+    code: 'RT-WRONGWAY',
+    title: 'a route inside leads host2 into the loopback',
+    inject: world => world.addRoute(world.inside, { destination: `${host2}/32`, outputIndex: 1 }),
+  },
+  {
+    code: 'REFUSED',
+    title: 'nobody listens at the port of host2',
+    isNote: true,
+    to: { family: 4, protocol: 'tcp', address: host2, port: 9 },
+    inject: () => {},
+  },
+  {
+    code: 'ST-DRIFT',
+    title: 'a chain of natspace is emptied that no packet of the probe needs',
+    inject: world =>
+      world.nft(undefined, { type: 'chain.flush', family: 'inet', table: tableName, chain: 'redirects' }),
   },
   {
     code: 'ST-HALF',

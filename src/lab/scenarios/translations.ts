@@ -1,3 +1,5 @@
+import { flowStatus } from '../../linux/conntrack/index.ts'
+import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
 import {
   dnat,
   ip,
@@ -135,6 +137,28 @@ export const translationScenarios: readonly Scenario[] = [
       socket.send(new Uint8Array(1), { address: host1, port: 5353 })
       world.nft(undefined, { type: 'table.delete', family: 'ip', table: 'earlier' })
     },
+  },
+  {
+    code: 'CT-FLOWOFFLOAD',
+    title: 'a flowtable carries a connection with an address that the host had before',
+    inject: world =>
+      world.pretendFlow({
+        original: {
+          source: space.address,
+          destination: host2,
+          protocol: PROTOCOL_NUMBER.tcp,
+          sourcePort: 40_001,
+          destinationPort: 443,
+        },
+        reply: {
+          source: host2,
+          destination: '192.168.1.99',
+          protocol: PROTOCOL_NUMBER.tcp,
+          sourcePort: 443,
+          destinationPort: 40_001,
+        },
+        status: flowStatus.confirmed | flowStatus.sourceNat | flowStatus.offloaded,
+      }),
   },
   {
     code: 'CT-HELPER',

@@ -1,5 +1,6 @@
 import type { Change, Where } from '../../linux/change.ts'
 import { ChangeError } from '../../linux/change.ts'
+import { type FlowFacts, newFlow } from '../../linux/conntrack/new-flow.ts'
 import type { Kernel, NamespaceState } from '../../linux/kernel.ts'
 import type { Request } from '../../linux/netlink/connection.ts'
 import { Connection } from '../../linux/netlink/connection.ts'
@@ -119,6 +120,11 @@ export class World {
   /** A program of the host that fails. */
   pretendFailure(failure: ProgramError): void {
     this.#pretend(this.#pretence.failures, failure.program, failure)
+  }
+
+  /** A flow that connection tracking of the host knows. */
+  pretendFlow(flow: FlowFacts): void {
+    this.#pretend(this.#pretence.flows, 'all' as const, [newFlow(flow, 1)])
   }
 
   /** A kernel that lacks something. */

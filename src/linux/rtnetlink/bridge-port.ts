@@ -1,4 +1,3 @@
-import type { Where } from '../change.ts'
 import { attributes, struct } from '../netlink/composite.ts'
 import { Connection, type Request, request } from '../netlink/connection.ts'
 import { message } from '../netlink/message.ts'
@@ -43,7 +42,7 @@ export const setBridgePort = (index: number, state: keyof typeof portState): Req
   })
 
 /** The ports of all bridges of a namespace. Throws NetlinkError, NamespaceError. Equivalent to: `bridge -d link show` */
-export const bridgePorts = (where: Where): BridgePort[] => {
+export const bridgePorts = (where: string | undefined): BridgePort[] => {
   using namespace = where === undefined ? undefined : openNamespace(where)
   using connection = Connection.open(
     NETLINK_ROUTE,

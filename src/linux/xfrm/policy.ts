@@ -1,4 +1,3 @@
-import type { Where } from '../change.ts'
 import { formatIp, parseIp } from '../net/ip.ts'
 import { parsePrefix, prefixContains } from '../net/prefix.ts'
 import { type Codec, DecodeError } from '../netlink/codec.ts'
@@ -120,13 +119,13 @@ const listPolicies = (): Request =>
     attributes: {},
   })
 
-const connect = (where: Where): Connection => {
+const connect = (where: string | undefined): Connection => {
   using namespace = where === undefined ? undefined : openNamespace(where)
   return Connection.open(NETLINK_XFRM, namespace === undefined ? {} : { namespace: namespace.number })
 }
 
 /** Sends requests to a namespace. Throws NetlinkError, SystemError. */
-export const changeXfrm = (where: Where, requests: readonly Request[]): void => {
+export const changeXfrm = (where: string | undefined, requests: readonly Request[]): void => {
   using connection = connect(where)
   connection.execute(requests)
 }
@@ -135,7 +134,7 @@ export const changeXfrm = (where: Where, requests: readonly Request[]): void => 
  * All policies of a namespace; [] where the kernel has no IPsec. Throws NetlinkError (EPERM without CAP_NET_ADMIN),
  * NamespaceError. Equivalent to: `ip xfrm policy`
  */
-export const xfrmPolicies = (where: Where): XfrmPolicy[] => {
+export const xfrmPolicies = (where: string | undefined): XfrmPolicy[] => {
   try {
     using connection = connect(where)
     return connection

@@ -125,9 +125,9 @@ describe('what is enabled', () => {
     enableIn('web')
     const changed = enableIn('web', { command: ['/opt/natspace'], specText: `${fileMark}\nspaces: {}\n` })
     expect(changed.map(({ action, path }) => `${action} ${relative(root, path)}`)).toEqual([
-      'write etc/natspace/web.yaml',
       'write etc/systemd/system/natspace@.service',
       'write etc/systemd/system/natspace-rules@.service',
+      'write etc/natspace/web.yaml',
     ])
     disableIn('web')
     expect(Object.keys(contents())).toEqual(['etc', 'etc/systemd', 'etc/systemd/system'])
@@ -203,6 +203,43 @@ describe('what is refused, and leaves everything as it was', () => {
   })
 })
 
+describe('whoever is killed at it', () => {
+  const kill = (at: number, work: (tree: SettingsTree) => unknown): boolean => {
+    try {
+      work(new KilledTree(root, at))
+      return false
+    } catch {
+      // Killed, as it was to be.
+      return true
+    }
+  }
+  const enableKilled = (at: number) => kill(at, tree => enable(tree, request('web', { watch: true })))
+  const disableKilled = (at: number) => kill(at, tree => disable(tree, 'web'))
+
+  test('is completed by the next enable, and taken back by the next disable', () => {
+    const before = contents()
+    enableIn('web', { watch: true })
+    const whole = contents()
+    disableIn('web')
+    let points = 0
+    for (; enableKilled(points); points++) {
+      if (points % 2 === 0) {
+        enableIn('web', { watch: true })
+        expect({ points, state: contents() }).toEqual({ points, state: whole })
+      }
+      disableIn('web')
+      expect({ points, state: contents() }).toEqual({ points, state: before })
+    }
+    expect(points).toBeGreaterThan(8)
+    for (points = 0; disableKilled(points); points++) {
+      disableIn('web')
+      expect({ points, state: contents() }).toEqual({ points, state: before })
+      enableIn('web', { watch: true })
+    }
+    expect(points).toBeGreaterThan(8)
+  })
+})
+
 /** Fails at one of its changes. */
 class FailingTree extends SettingsTree {
   #left: number
@@ -232,5 +269,12 @@ class FailingTree extends SettingsTree {
   override removeFolder(path: string): void {
     if (this.look(path).type === 'folder' && this.names(path).length === 0) this.#count()
     super.removeFolder(path)
+  }
+}
+
+/** Fails, and cannot even take back what was done. */
+class KilledTree extends FailingTree {
+  override rollBack(): string[] {
+    return []
   }
 }

@@ -62,17 +62,20 @@ export const enable = (tree: SettingsTree, request: EnableRequest): BootResult =
     const spec = specText === undefined ? undefined : ourFile(tree, specFileOf(name))
     for (const { path, target } of links) checkLink(tree, path, target)
 
-    const folders = [specFolder, unitFolder, bootFolder, ...firewallFolders]
-    const made = folders.flatMap(folder => tree.makeFolder(folder))
-    const madeFolders = [...new Set([...earlier.flatMap(text => madeFoldersOf(text ?? '')), ...made])]
-    if (specText !== undefined && specText !== spec) tree.write(specFileOf(name), specText)
+    const folders = [unitFolder, specFolder, bootFolder, ...firewallFolders]
+    const missing = missingFolders(tree, folders)
+    const madeFolders = [...new Set([...earlier.flatMap(text => madeFoldersOf(text ?? '')), ...missing])]
     const texts = {
       [unitNames.spaces]: spacesUnit({ command, madeFolders }),
       [unitNames.rules]: rulesUnit({ command, madeFolders: [] }),
       [unitNames.watch]: watchUnit({ command, madeFolders: [] }),
     }
+    // The unit that says which folders were made comes first, so that they are known whatever happens.
+    tree.makeFolder(unitFolder)
     for (const [index, unit] of units.entries())
       if (texts[unit] !== earlier[index]) tree.write(`${unitFolder}/${unit}`, texts[unit])
+    for (const folder of folders) tree.makeFolder(folder)
+    if (specText !== undefined && specText !== spec) tree.write(specFileOf(name), specText)
     for (const { path, target } of links) if (tree.look(path).type === 'missing') tree.link(path, target)
   })
 
@@ -89,14 +92,29 @@ export const disable = (tree: SettingsTree, name: string): BootResult =>
     const made = tree.look(`${unitFolder}/${unitNames.spaces}`)
     const folders = made.type === 'file' ? madeFoldersOf(made.text) : []
     if (isLink(tree, watchLink.path, watchLink.target)) tree.remove(watchLink.path)
-    for (const unit of Object.values(unitNames)) {
-      const file = tree.look(`${unitFolder}/${unit}`)
-      if (file.type === 'file' && isMarked(file.text)) tree.remove(`${unitFolder}/${unit}`)
-    }
+    for (const unit of [unitNames.watch, unitNames.rules]) removeUnit(tree, unit)
     // Only those that natspace itself could have made: the text of a unit may have been edited.
-    const ours = new Set(['/etc', '/etc/systemd', specFolder, unitFolder, bootFolder, ...firewallFolders])
+    const above = ['/etc', '/etc/systemd', unitFolder]
+    const ours = new Set([specFolder, bootFolder, ...firewallFolders])
     for (const folder of folders.toReversed()) if (ours.has(folder)) tree.removeFolder(folder)
+    removeUnit(tree, unitNames.spaces)
+    for (const folder of folders.toReversed()) if (above.includes(folder)) tree.removeFolder(folder)
   })
+
+const removeUnit = (tree: SettingsTree, unit: string): void => {
+  const path = `${unitFolder}/${unit}`
+  const file = tree.look(path)
+  if (file.type === 'file' && isMarked(file.text)) tree.remove(path)
+}
+
+/** Those of these folders, and of the ones above them, that are not there; from the top. */
+const missingFolders = (tree: SettingsTree, folders: readonly string[]): string[] => {
+  const all = folders.flatMap(folder => {
+    const parts = folder.split('/').slice(1)
+    return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`)
+  })
+  return [...new Set(all)].filter(path => tree.look(path).type === 'missing')
+}
 
 /** The instances that are linked into the boot. */
 export const enabledNames = (tree: SettingsTree): string[] =>

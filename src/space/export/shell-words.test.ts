@@ -28,11 +28,11 @@ const asSystemd = (text: string): string => {
   const quoted = /^"([\s\S]*)"$/.exec(text)?.[1]
   const bytes: number[] = []
   const push = (part: string) => bytes.push(...new TextEncoder().encode(part))
-  for (const [part, escape, hex] of (quoted ?? text).matchAll(/\\(?:x([0-9a-f]{2})|(.))|[^\\]/gu) as Iterable<
+  for (const [part, hex, plain] of (quoted ?? text).matchAll(/\\(?:x([0-9a-f]{2})|(.))|[^\\]/gu) as Iterable<
     [string, string | undefined, string | undefined]
   >) {
-    if (escape !== undefined) bytes.push(Number.parseInt(escape, 16))
-    else if (hex !== undefined) push(({ n: '\n', t: '\t' } as Record<string, string>)[hex] ?? hex)
+    if (hex !== undefined) bytes.push(Number.parseInt(hex, 16))
+    else if (plain !== undefined) push(({ n: '\n', t: '\t' } as Record<string, string>)[plain] ?? plain)
     else push(part)
   }
   return new TextDecoder().decode(new Uint8Array(bytes)).replaceAll('%%', '%').replaceAll('$$', '$')

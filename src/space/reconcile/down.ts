@@ -1,4 +1,5 @@
 import { aliasOf, spaceOfAlias } from '../marks.ts'
+import type { Elsewhere } from '../resources/elements.ts'
 import { isMarked, isUnfinished, namespaceResource } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { Planner, type Resource } from '../resources/resource.ts'
@@ -69,6 +70,7 @@ const prepare = (
     ...records.filter(record => record.ownsNamespace).map(record => record.space.name),
     ...bare,
   ])
+  const shared = sharedBy({ kernel, paths }, records)
   const isLast =
     recordedNames(kernel, paths).every(name => going.has(name)) && isAlone(seen, going, owned, paths)
   const noted = readHostRecord(kernel, paths)
@@ -77,7 +79,7 @@ const prepare = (
     ...(isLast && (records.length > 0 || noted !== undefined || thorough)
       ? hostResources(paths, host, owned, undefined, thorough || resumed.length > 0)
       : []),
-    ...records.flatMap(record => spaceResources(paths, record)),
+    ...records.flatMap(record => spaceResources(paths, record, undefined, shared)),
     ...names.filter(name => bare.has(name)).map(name => bareNamespaceResource(name, paths.owner)),
   ])
   const operations = resources.toReversed().flatMap(resource => resource.remove(seen, planner))
@@ -91,6 +93,18 @@ const prepare = (
     absent,
     warnings: turnsOff ? missedBy(seen, host) : [],
   }
+}
+
+/** What spaces that go have in common with others that stay: the gateway of a network of many (prefix length 32). */
+const sharedBy = ({ kernel, paths }: Context, going: readonly SpaceRecord[]): Elsewhere => {
+  if (!going.some(({ space }) => space.prefixLength === 32)) return () => false
+  const names = new Set(going.map(({ space }) => space.name))
+  const gateways = new Set(
+    recordedNames(kernel, paths)
+      .filter(name => !names.has(name))
+      .map(name => `inside4 ${readSpaceRecord(kernel, paths, name)?.space.gateway}`),
+  )
+  return key => gateways.has(key)
 }
 
 /** Whether nothing else on this host bears our mark, without a record or with one in another state folder. */

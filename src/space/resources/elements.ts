@@ -32,12 +32,13 @@ export const elementResources = (
       space,
       step,
       members.filter(member => member.step === step),
+      elsewhere,
       before.filter(member => member.step === step),
     ),
   )
 }
 
-/** Whether another space of the same plan is to have this element: a port that moves is left to the one that gets it. */
+/** Whether another space has this element, or is to have it in the same plan: a port that moves is left to the one that gets it. */
 export type Elsewhere = (key: string) => boolean
 
 /** For each space of a plan, what all others are to have. `previous` as in elementResources. */
@@ -62,6 +63,7 @@ const stepResource = (
   { name: space, hostInterface }: ResolvedSpace,
   step: Membership['step'],
   members: readonly Membership[],
+  elsewhere: Elsewhere,
   before: readonly Membership[],
 ): Resource => {
   const id = `${step} of ${space}`
@@ -135,7 +137,7 @@ const stepResource = (
     },
     remove(seen) {
       const present = [
-        ...members.filter(member => isRight(seen, member)),
+        ...members.filter(member => isRight(seen, member) && !elsewhere(keyOf(member))),
         ...(step === 'guard' ? leftovers(seen) : []),
       ]
       if (present.length === 0) return []

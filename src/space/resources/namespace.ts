@@ -2,6 +2,7 @@ import { NatspaceError } from '../errors.ts'
 import { aliasOf } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Operation } from '../reconcile/operation.ts'
+import { namespacePath } from '../spec/names.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { Resource } from './resource.ts'
 
@@ -31,6 +32,7 @@ export const namespaceResource = (
     add(seen) {
       const found = seen.namespace(path)
       if (found === 'present') return []
+      if (path !== namespacePath(name)) throw notThere(name, path, found)
       if (found !== 'missing') throw inTheWay(name, path, found)
       return [
         {
@@ -65,6 +67,17 @@ export const isUnfinished = (seen: Observation, path: string): boolean => {
   const status = seen.kernel.fileStatus(path)
   return status?.type === 'file' && status.mode === 0
 }
+
+/** Somebody else's namespace, which only they can make. */
+const notThere = (name: string, path: string, found: string): NatspaceError =>
+  new NatspaceError({
+    code: 'NO_NAMESPACE',
+    exit: 1,
+    what: `cannot attach ${name}`,
+    why: `${path} is no network namespace`,
+    evidence: [`${path}: ${found}`],
+    fix: ['whoever asked for it has to make it first'],
+  })
 
 const inTheWay = (name: string, path: string, found: string): NatspaceError =>
   new NatspaceError({

@@ -107,15 +107,47 @@ export const routeResources = (space: ResolvedSpace): Resource[] => {
       gateway: via,
       id: `${destination.endsWith('/0') ? 'default route' : `route to ${destination}`} of ${name} via ${via}`,
     })
+  // Without a subnet that both share, each end has a route to the other, and the gateway is reached by that.
+  const between = space.prefixLength === 32 ? [hostRouteResource(space), toGateway(space)] : []
+  const outside = space.routes ?? ['0.0.0.0/0']
   if (!internal)
-    return [route('0.0.0.0/0', gateway), ...(ipv6 === undefined ? [] : [route('::/0', ipv6.gateway)])]
-  return connect.flatMap(peer => [
-    route(`${peer.address}/32`, gateway),
-    ...(ipv6 === undefined || peer.address6 === undefined
-      ? []
-      : [route(`${peer.address6}/128`, ipv6.gateway)]),
-  ])
+    return [
+      ...between,
+      ...outside.map(destination => route(destination, gateway)),
+      ...(ipv6 === undefined ? [] : [route('::/0', ipv6.gateway)]),
+    ]
+  return [
+    ...between,
+    ...connect.flatMap(peer => [
+      route(`${peer.address}/32`, gateway),
+      ...(ipv6 === undefined || peer.address6 === undefined
+        ? []
+        : [route(`${peer.address6}/128`, ipv6.gateway)]),
+    ]),
+  ]
 }
+
+/** Equivalent to: `ip -n NAME route add GATEWAY dev INNER` */
+const toGateway = (space: ResolvedSpace): Resource =>
+  ownRouteResource(space, {
+    where: space.namespacePath,
+    name: space.interface,
+    destination: `${space.gateway}/32`,
+    gateway: undefined,
+    step: 'default-route',
+    id: `route of ${space.name} to its gateway ${space.gateway}`,
+  })
+
+/** Equivalent to: `ip route add ADDRESS dev HOST` */
+const hostRouteResource = (space: ResolvedSpace): Resource =>
+  ownRouteResource(space, {
+    where: undefined,
+    name: space.hostInterface,
+    destination: `${space.address}/32`,
+    gateway: undefined,
+    step: 'host-address',
+    id: `route to ${space.address} by ${space.hostInterface}`,
+  })
 
 /**
  * Lets answers of the space to ::1 of this host, which was translated on the way in, be for this host: what

@@ -78,7 +78,7 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
     const ipv6 = chooseIpv6(spec, cable, mtu, previousOf(spec), facts)
     return {
       name: spec.name,
-      namespacePath: namespacePath(spec.name),
+      namespacePath: spec.attachment?.namespacePath ?? namespacePath(spec.name),
       hostInterface,
       interface: spec.interface ?? previousOf(spec)?.interface ?? DEFAULT_INNER_INTERFACE,
       gateway: cable.gateway,
@@ -99,6 +99,8 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
       host: spec.host,
       metadata: spec.metadata,
       fixFirewall: spec.fixFirewall,
+      ...(spec.attachment === undefined ? {} : { attachment: spec.attachment }),
+      ...(spec.routes === undefined ? {} : { routes: spec.routes }),
     }
   })
   const together = new Map(resolved.map(space => [space.name, peerOf(space)]))
@@ -195,6 +197,8 @@ function cableOfGateway(text: string, inner: string | undefined, previous: Resol
   if (prefix === undefined || network === undefined)
     throw new RangeError(`Cannot read gateway: ${quote(text)}`)
   const cable = { gateway: prefix.address, prefixLength: prefix.length, network }
+  // Many may have one gateway then, and what a space takes of the network is its own address.
+  if (prefix.length === 32 && inner !== undefined) return { ...cable, address: inner, network: `${inner}/32` }
   if (inner !== undefined) return { ...cable, address: inner }
   const kept = previous?.gateway === cable.gateway && previous.network === network
   return { ...cable, address: kept ? previous.address : firstOtherHost(network, cable.gateway) }

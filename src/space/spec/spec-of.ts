@@ -26,4 +26,6 @@ export const specOf = (space: ResolvedSpace): SpaceSpec => ({
   host: space.host,
   metadata: space.metadata,
   fixFirewall: space.fixFirewall,
+  ...(space.attachment === undefined ? {} : { attachment: space.attachment }),
+  ...(space.routes === undefined ? {} : { routes: space.routes }),
 })

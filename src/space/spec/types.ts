@@ -39,6 +39,9 @@ export type Rate = { up?: number; down?: number }
 /** Addresses of this host that a space appears with, by family. */
 export type Source = { ipv4?: string; ipv6?: string }
 
+/** Whom a space serves that a container runtime asked for (CNI): the namespace is the runtime's, and never ours. */
+export type Attachment = { network: string; container: string; namespacePath: string }
+
 /** A validated request. Absent means: natspace chooses (see resolve.ts). */
 export type SpaceSpec = {
   name: string
@@ -75,12 +78,15 @@ export type SpaceSpec = {
   metadata: boolean
   /** Add the smallest reversible rule to a foreign firewall that would drop our traffic. */
   fixFirewall: boolean
+  attachment?: Attachment
+  /** Destinations of IPv4 that lead outside; absent means all. */
+  routes?: string[]
 }
 
 /** A spec with everything filled in: from here on nothing is chosen any more. */
 export type ResolvedSpace = {
   name: string
-  /** `/run/netns/NAME`. */
+  /** `/run/netns/NAME`, or that of the attachment. */
   namespacePath: string
   hostInterface: string
   interface: string
@@ -88,7 +94,7 @@ export type ResolvedSpace = {
   gateway: string
   /** Address of the inner end. */
   address: string
-  /** Length of the subnet that both ends share. */
+  /** Length of the subnet that both ends share; 32 where each has a route to the other instead. */
   prefixLength: number
   /** That subnet with its host bits cleared, `192.168.45.0/24`. */
   network: string
@@ -109,6 +115,8 @@ export type ResolvedSpace = {
   host: HostAccess
   metadata: boolean
   fixFirewall: boolean
+  attachment?: Attachment
+  routes?: string[]
 }
 
 /** The IPv6 addresses of a cable, unique local ones (RFC 4193): host end, inner end, and the subnet they share. */

@@ -59,7 +59,9 @@ const checkEnds = (facts: Facts): CheckResult => {
             fix: hostAddressFix(facts, router.name, outer),
           },
     ],
-    `both ends of the cable have ${familyName(family)} addresses`,
+    router === undefined
+      ? `${cable.inner?.name ?? 'the namespace'} has an ${familyName(family)} address`
+      : `both ends of the cable have ${familyName(family)} addresses`,
   )
 }
 
@@ -138,7 +140,12 @@ const checkGateway = (facts: Facts): CheckResult => {
         fix: againFix(facts.subject),
       },
     ])
-  return resultOf([], `the gateway ${gateway} is the other end of the cable`)
+  return resultOf(
+    [],
+    router === undefined
+      ? `the gateway ${gateway} is a neighbour of ${cable.inner.name}`
+      : `the gateway ${gateway} is the other end of the cable`,
+  )
 }
 
 /** The same address at another link of the host, or in another namespace whose cable ends here. */

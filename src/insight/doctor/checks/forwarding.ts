@@ -5,6 +5,8 @@ import { type CheckResult, type Finding, resultOf } from '../finding.ts'
 
 /** Settings without which the kernel passes nothing on. */
 export const checkForwarding = (facts: Facts): CheckResult => {
+  // Nor is it this host that forwards where the cable ends elsewhere.
+  if (facts.cable.inner !== undefined && facts.router === undefined) return resultOf([])
   // What is for the host itself is not forwarded.
   const own = facts.route(undefined, { destination: facts.destination.address })
   if (own.found && own.type === 'local') return resultOf([])

@@ -14,6 +14,7 @@ import { type CheckResult, type Finding, noFix, nothing, resultOf, together } fr
 import { isStop, ruleFinding } from '../probe-findings.ts'
 import { asSpace } from '../probing.ts'
 import { checkListener } from './listeners.ts'
+import { staleFlows } from './ports.ts'
 
 /** A port of the host that should lead into the namespace. */
 export type Inbound = {
@@ -74,7 +75,7 @@ const isTypeOf =
     result === 'type' && flags.length === 1 ? (local(String(flags[0])) ? 'local' : 'unicast') : undefined
 
 const fromOutside = (facts: Facts, asked: Port): CheckResult => {
-  const { destination, uplink, seen, source } = facts
+  const { destination, uplink, seen } = facts
   const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
   const address = hostAddress(facts)
   const { nat } = evaluateHook(
@@ -90,11 +91,15 @@ const fromOutside = (facts: Facts, asked: Port): CheckResult => {
   )
   const led = leads(facts, asked, nat)
   if (led.findings.length > 0) return led
+  const { protocol, port } = asked
+  const isOwn = facts.subject.space !== undefined
+  const stale = isOwn ? [] : staleFlows(facts, { protocol, hostPort: { first: port, last: port } })
+  if (stale.length > 0) return resultOf(stale)
   const inner = nat?.port ?? asked.port
   const listener = checkListener(facts, asked.protocol, inner)
   if (listener.findings.length > 0) return listener
   const way = address === undefined ? nothing : wayInside(facts, asked, address)
-  return together([listener, way, source === undefined ? nothing : resultOf([])])
+  return together([listener, way])
 }
 
 const packetTo = (facts: Facts, { protocol, port }: Port): Packet => ({

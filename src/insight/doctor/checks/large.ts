@@ -46,8 +46,14 @@ const isLost = (send: () => SizedAnswer): boolean => send() === 'none' && send()
 
 const checkWhole = (facts: Facts, mtu: number, send: Send): CheckResult => {
   if (!isLost(() => send(mtu))) return resultOf([], `packets of ${mtu} bytes pass, or are refused by name`)
-  const passing = sizes.find(size => size < mtu && send(size) === 'answered')
   const { address } = facts.destination
+  // Some answer a few echoes, and then none for a while.
+  if (send(small.size) !== 'answered')
+    return { fine: [], findings: [], unchecked: [`large packets: ${address} answers not every echo`] }
+  const passing = largestOf(
+    sizes.filter(size => size < mtu),
+    size => send(size) === 'answered',
+  )
   const isOfHost = send(mtu, false, ownNamespacePath) === 'none'
   const { inner, host } = facts.cable
   return resultOf([
@@ -76,6 +82,17 @@ const checkWhole = (facts: Facts, mtu: number, send: Send): CheckResult => {
             },
     },
   ])
+}
+
+/** The largest size that passes, where none above one that does not pass does; sizes descend. */
+const largestOf = (descending: readonly number[], passes: (size: number) => boolean): number | undefined => {
+  let [first, last] = [0, descending.length]
+  while (first < last) {
+    const middle = (first + last) >>> 1
+    if (passes(descending[middle] as number)) last = middle
+    else first = middle + 1
+  }
+  return descending[first]
 }
 
 /** Fragments: those of datagrams that are larger than a packet, such as answers of name servers. */

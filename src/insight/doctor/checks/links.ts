@@ -60,6 +60,14 @@ const checkCable = (facts: Facts): CheckResult => {
         fix: againFix(subject),
       },
     ])
+  if (inner.kind === 'veth' && host === undefined && inner.peerNamespaceId !== undefined)
+    return {
+      fine: [],
+      findings: [],
+      unchecked: [
+        `what is behind ${inner.name}: its other end is neither inside nor in the namespace of this host`,
+      ],
+    }
   if (inner.kind === 'veth' && host === undefined)
     return resultOf([
       {

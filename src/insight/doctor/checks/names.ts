@@ -1,14 +1,13 @@
 import { isLoopback } from '../../../linux/net/ip.ts'
-import { SystemError } from '../../../linux/sys/errno.ts'
-import { openNamespace, ownNamespacePath } from '../../../linux/sys/namespace.ts'
-import { Socket } from '../../../linux/sys/socket.ts'
+import { ownNamespacePath } from '../../../linux/sys/namespace.ts'
 import { quoteShell } from '../../../space/text/quote-shell.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf, together } from '../finding.ts'
+import { askAll, both } from '../name-questions.ts'
 import { inhabitantsOf, unlessGone } from '../processes.ts'
 import { readTrackingCounters } from './tracking.ts'
 
-/** Milliseconds that a resolver has for its answer. */
+/** Milliseconds that the resolvers have for their answers. */
 const patience = 1500
 /** Resolvers that are asked: programs ask no more (MAXNS of resolv.h). */
 const mostServers = 3
@@ -46,7 +45,7 @@ export const checkNames = (facts: Facts): CheckResult => {
   const others = servers.filter(address => !isLoopback(address))
   return together([
     resultOf([stub, unbound, subject.space === undefined ? leakFinding(facts) : undefined]),
-    ...(stub === undefined ? others.map(address => askResolver(facts, file, address)) : []),
+    ...(stub === undefined && others.length > 0 ? [askResolvers(facts, file, others)] : []),
   ])
 }
 
@@ -65,9 +64,10 @@ const leakFinding = (facts: Facts): Finding | undefined => {
   const { kernel } = facts
   const line = /^\s*hosts:\s*(.*)$/m.exec(facts.seen.file('/etc/nsswitch.conf') ?? '')?.[1] ?? ''
   const modules = (line.split(/\bdns\b/)[0] ?? '').split(/\s+/).filter(word => word in daemons)
-  const sockets = [...modules.map(name => daemons[name] ?? ''), ...nscd].filter(
-    path => kernel.fileStatus(path) !== undefined,
-  )
+  const isThere = (path: string) => kernel.fileStatus(path) !== undefined
+  const asked = new Set(modules.map(name => daemons[name] ?? ''))
+  // /var/run is a link to /run nearly everywhere.
+  const sockets = [...[...asked].filter(isThere), ...nscd.filter(isThere).slice(0, 1)]
   return sockets.length === 0
     ? undefined
     : {
@@ -109,74 +109,60 @@ const stubFix = ({ kernel, subject }: Facts, own: string): Finding['fix'] => {
   }
 }
 
-/** A question about the root (RFC 1035 section 4): every resolver knows an answer, or says that it has none. */
-const questionOf = (id: number, type: number): Uint8Array =>
-  Uint8Array.from([id >> 8, id & 0xff, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, type, 0, 1])
+/** What came of the questions to resolvers, from inside and from this host. */
+const askResolvers = (facts: Facts, file: string, servers: readonly string[]): CheckResult => {
+  const asked = askAll(
+    servers.flatMap(server => [
+      { path: facts.inside, server, types: both },
+      { path: ownNamespacePath, server, types: [both[0]] },
+    ]),
+    patience,
+  )
+  return together(
+    servers.map((server, place) =>
+      resolverResult(facts, file, server, asked[2 * place] ?? 'nothing', asked[2 * place + 1] ?? 'nothing'),
+    ),
+  )
+}
 
-/** A and AAAA, as programs ask for both at the same time. */
-const kinds = [1, 28] as const
-
-const askResolver = (facts: Facts, file: string, address: string): CheckResult => {
-  const inside = ask(facts.inside, address)
-  if (inside === 'answered') return resultOf([], `the resolver ${address} answers`)
-  const evidence = [`${file}: nameserver ${address}`]
+const resolverResult = (
+  facts: Facts,
+  file: string,
+  server: string,
+  inside: string,
+  outside: string,
+): CheckResult => {
+  const fine = resultOf([], `the resolver ${server} answers`)
+  if (inside === 'answered') return fine
+  const evidence = [`${file}: nameserver ${server}`]
   if (inside === 'one of two answered') {
+    const ask = (types: readonly number[]) => askAll([{ path: facts.inside, server, types }], patience)[0]
     // A packet may be lost by chance.
-    const isAgain = ask(facts.inside, address) === inside
-    const alone = kinds.every(kind => ask(facts.inside, address, [kind]) === 'answered')
-    if (!isAgain || !alone) return resultOf([], `the resolver ${address} answers`)
+    const isAgain = ask(both) === inside
+    if (!isAgain || !both.every(type => ask([type]) === 'answered')) return fine
+    const { insertFailed } = readTrackingCounters(facts)
     return resultOf([
       {
         code: 'DNS-5S',
-        what: `of two questions to ${address} from one port one is lost, and each alone is answered`,
-        evidence: [
-          ...evidence,
-          `insert_failed of connection tracking: ${readTrackingCounters(facts).insertFailed}`,
-        ],
+        what: `of two questions to ${server} from one port one is lost, and each alone is answered`,
+        evidence: [...evidence, `insert_failed of connection tracking: ${insertFailed}`],
         fix: noFix,
       },
     ])
   }
   // What does not answer this host either is no fault of the namespace.
-  const outside = ask(ownNamespacePath, address)
-  if (outside.includes('no answer') || outside.includes(':'))
+  if (outside !== 'answered')
     return {
       fine: [],
       findings: [],
-      unchecked: [`the resolver ${address}: it does not answer this host itself (${outside})`],
+      unchecked: [`the resolver ${server}: it does not answer this host itself (${outside})`],
     }
   return resultOf([
     {
       code: 'DNS-UPSTREAM',
-      what: `the resolver ${address} answers this host, and not the namespace`,
-      evidence: [...evidence, `a question to ${address}:53 from inside: ${inside}`],
+      what: `the resolver ${server} answers this host, and not the namespace`,
+      evidence: [...evidence, `a question to ${server}:53 from inside: ${inside}`],
       fix: noFix,
     },
   ])
-}
-
-/** Asks a resolver from a namespace, all questions from one port; returns 'answered', or what came instead. */
-const ask = (path: string, address: string, types: readonly number[] = kinds): string => {
-  using namespace = openNamespace(path)
-  using socket = Socket.open('udp', { namespace: namespace.number, family: address.includes(':') ? 6 : 4 })
-  try {
-    socket.startConnect({ address, port: 53 })
-    const open = new Set(types.map((_, place) => 0x4e53 + place))
-    for (const [place, type] of types.entries()) socket.send(questionOf(0x4e53 + place, type))
-    const end = performance.now() + patience
-    while (open.size > 0) {
-      const received = socket.receive(Math.max(0, end - performance.now()))
-      if (received === undefined) break
-      const [high = 0, low = 0] = received.bytes
-      open.delete(high * 256 + low)
-    }
-    return open.size === 0
-      ? 'answered'
-      : open.size < types.length
-        ? 'one of two answered'
-        : `no answer in ${patience} ms`
-  } catch (error) {
-    if (error instanceof SystemError) return `${error.call}: ${error.code}`
-    throw error
-  }
 }

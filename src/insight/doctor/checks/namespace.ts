@@ -3,7 +3,7 @@ import { currentBoot, readSpaceRecord, type SpaceRecord } from '../../../space/s
 import { quoteShell } from '../../../space/text/quote-shell.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf } from '../finding.ts'
-import { againFix } from '../subject.ts'
+import { againFix, isNamePath } from '../subject.ts'
 import { accessFindings } from './environment.ts'
 
 /** Whether the namespace is there, is one, and may be entered. Nothing else can be looked at where it is not. */
@@ -12,12 +12,21 @@ export const checkNamespace = (facts: Facts): CheckResult => {
   const { path, name, space } = subject
   const state = facts.seen.namespace(path)
   const isThere = `the namespace ${name} is there (${path})`
+  if (state === 'present' && kernel.namespaceIdentity(path) === kernel.namespaceIdentity(undefined))
+    return resultOf([
+      {
+        code: 'NS-WRONGPROC',
+        what: `${name} is in the very namespace in which natspace itself was started`,
+        evidence: [`${path} and that of this command are one namespace`],
+        fix: noFix,
+      },
+    ])
   if (state === 'present' && facts.mayEnter) return resultOf([], isThere)
   if (state === 'present' || state === 'no-access')
     return {
       fine: state === 'present' ? [isThere] : [],
       findings: accessFindings(facts, {
-        commands: [`sudo natspace doctor ${quoteShell(space === undefined ? path : name)}`],
+        commands: [`sudo natspace doctor ${quoteShell(name.startsWith('process ') ? path : name)}`],
         undo: [],
       }),
       unchecked: ['everything inside the namespace'],
@@ -91,13 +100,10 @@ const staleFinding = ({ kernel }: Facts, path: string): Finding => {
     code: 'NS-STALE',
     what: `${path} is a plain file, and no namespace`,
     evidence: [`the file at ${path} is not of the file system nsfs`],
-    // Elsewhere the path may be a mistake, and the file somebody's.
-    fix: namesOnly.test(path) ? { commands: [`rm ${quoteShell(path)}`], undo: [] } : noFix,
+    // Elsewhere the file may be somebody's.
+    fix: isNamePath(path) ? { commands: [`rm ${quoteShell(path)}`], undo: [] } : noFix,
   }
 }
-
-/** Folders that hold nothing but names of namespaces. */
-const namesOnly = /^\/(var\/)?run\/(docker\/)?netns\/[^/]+$/
 
 /** A line of mountinfo (proc(5)). */
 type Mount = { device: string; point: string; type: string }

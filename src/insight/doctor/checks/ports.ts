@@ -88,7 +88,10 @@ const stolen = (facts: Facts, { protocol, hostPort, hostAddress }: Publish): Fin
 }
 
 /** Connections of UDP that were there before the port was published keep their old way for as long as packets come. */
-const staleFlows = (facts: Facts, { protocol, hostPort }: Publish): Finding[] => {
+export const staleFlows = (
+  facts: Facts,
+  { protocol, hostPort }: Pick<Publish, 'protocol' | 'hostPort'>,
+): Finding[] => {
   const { source, destination } = facts
   if (protocol !== 'udp' || source === undefined) return []
   const local = new Set(

@@ -1,4 +1,5 @@
 import type { Where } from '../../../linux/change.ts'
+import { isLinkLocal } from '../../../linux/net/ip.ts'
 import { routeProtocol, routeTable } from '../../../linux/rtnetlink/route.ts'
 import { interfaceSysctl } from '../../../linux/sysctl.ts'
 import { defaultUplink } from '../../../space/reconcile/facts.ts'
@@ -271,10 +272,16 @@ const checkAdvertised = (facts: Facts): CheckResult => {
       )
       .filter(link => facts.sysctl(undefined, interfaceSysctl('ipv6', link.name, 'accept_ra')) === '1')
       .slice(0, 1)
-      .map(({ name }) => {
+      .map(link => {
+        const { name } = link
         const key = interfaceSysctl('ipv6', name, 'accept_ra')
+        // Without an address that others can use there may never have been a route.
+        const hadIpv6 = facts
+          .addressesOf(undefined, link)
+          .some(({ family, address }) => family === 6 && !isLinkLocal(address))
         return {
           code: 'RT-V6-RALOST' as const,
+          ...(hadIpv6 ? {} : { severity: 'notice' as const }),
           what: `this host forwards IPv6, and so ignores the router advertisements that come by ${name}`,
           evidence: ['net.ipv6.conf.all.forwarding = 1', `${key} = 1`, 'no IPv6 default route'],
           fix: { commands: [`sysctl -w ${key}=2`], undo: [`sysctl -w ${key}=1`] },

@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'bun:test'
+import { NatspaceError } from '../space/errors.ts'
+import { statePaths } from '../space/state/records.ts'
+import { CniError, cniCode } from './error.ts'
+import { type Answer, runPlugin } from './plugin.ts'
+
+/** A kernel that stops whoever asks it anything: what comes before must not need it. */
+const untouchable = new Proxy({} as never, {
+  get: () => {
+    throw new CniError(cniCode.tryLater, 'the kernel was asked')
+  },
+})
+
+const run = (environment: Record<string, string | undefined>, input: string): Promise<Answer> =>
+  runPlugin({
+    environment,
+    read: () => input,
+    open: () => ({ kernel: untouchable, paths: statePaths(), [Symbol.dispose]() {} }),
+    explain: async error => {
+      if (error instanceof NatspaceError) return error
+      throw error
+    },
+  })
+
+const endpoint = { CNI_CONTAINERID: 'c1', CNI_NETNS: '/run/netns/c1', CNI_IFNAME: 'eth0' }
+const whole = {
+  cniVersion: '1.1.0',
+  name: 'net',
+  type: 'natspace',
+  mtu: 1400,
+  ipMasq: true,
+  host: 'dns',
+  dns: { nameservers: ['192.0.2.1'], search: ['example.org'] },
+  args: { cni: { ips: ['10.88.0.9'], labels: [{ key: 'a', value: 'b' }] } },
+  ipam: {
+    type: 'host-local',
+    ranges: [
+      [{ subnet: '10.88.0.0/24', rangeStart: '10.88.0.5', rangeEnd: '10.88.0.50', gateway: '10.88.0.1' }],
+    ],
+    routes: [{ dst: '0.0.0.0/0', gw: '10.88.0.1' }],
+  },
+  capabilities: { portMappings: true },
+  runtimeConfig: {
+    portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '127.0.0.1' }],
+    bandwidth: { ingressRate: 1_000_000, ingressBurst: 1, egressRate: 0 },
+  },
+  'cni.dev/attachments': [],
+}
+
+const codeOf = async (environment: Record<string, string | undefined>, configuration: unknown) => {
+  const text = typeof configuration === 'string' ? configuration : JSON.stringify(configuration)
+  const { text: output, status } = await run(environment, text)
+  expect(status).toBe(1)
+  return JSON.parse(output).code as number
+}
+const addWith = (change: object) => codeOf({ CNI_COMMAND: 'ADD', ...endpoint }, { ...whole, ...change })
+
+describe('the protocol', () => {
+  test('a right request comes as far as the kernel', async () => {
+    for (const command of ['ADD', 'DEL'])
+      expect(await codeOf({ CNI_COMMAND: command, ...endpoint }, whole)).toBe(cniCode.tryLater)
+    expect(await codeOf({ CNI_COMMAND: 'CHECK', ...endpoint }, { ...whole, prevResult: {} })).toBe(11)
+    expect(await codeOf({ CNI_COMMAND: 'GC' }, { ...whole, 'cni.dev/valid-attachments': [] })).toBe(11)
+  })
+
+  test('VERSION answers in the version that is asked for, also without a configuration', async () => {
+    const answer = async (input: string) => JSON.parse((await run({ CNI_COMMAND: 'VERSION' }, input)).text)
+    const supportedVersions = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0']
+    expect(await answer('{"cniVersion":"0.4.0"}')).toEqual({ cniVersion: '0.4.0', supportedVersions })
+    expect(await answer('')).toEqual({ cniVersion: '1.1.0', supportedVersions })
+    expect(await answer('{"cniVersion":"9.9.9"}')).toEqual({ cniVersion: '1.1.0', supportedVersions })
+  })
+
+  test('1: versions, and commands that a version does not have', async () => {
+    for (const cniVersion of ['0.1.0', '0.2.0', '2.0.0', '', undefined])
+      expect(await addWith({ cniVersion })).toBe(1)
+    expect(await codeOf({ CNI_COMMAND: 'CHECK', ...endpoint }, { ...whole, cniVersion: '0.3.1' })).toBe(1)
+    expect(await codeOf({ CNI_COMMAND: 'GC' }, { ...whole, cniVersion: '1.0.0' })).toBe(1)
+    expect(await codeOf({ CNI_COMMAND: 'STATUS' }, { ...whole, cniVersion: '1.0.0' })).toBe(1)
+  })
+
+  test('2: fields that natspace does not know or does not do, with key and value in the message', async () => {
+    for (const change of [
+      { isGateway: true },
+      { ipMasq: false },
+      { ipam: { type: 'dhcp' } },
+      { ipam: { subnet: 'fd00::/64' } },
+      { ipam: { ranges: [[{ subnet: '10.1.0.0/24' }], [{ subnet: '10.2.0.0/24' }]] } },
+      { ipam: { subnet: '10.1.0.0/24', routes: [{ dst: '0.0.0.0/0', gw: '10.9.9.9' }] } },
+      { runtimeConfig: { mac: '02:00:00:00:00:01' } },
+      { runtimeConfig: { ips: ['10.1.0.4', '10.1.0.5'] }, args: undefined },
+    ])
+      expect(await addWith(change)).toBe(2)
+    const { text } = await run(
+      { CNI_COMMAND: 'ADD', ...endpoint },
+      JSON.stringify({ ...whole, hairpinMode: 7 }),
+    )
+    expect(JSON.parse(text).msg).toBe("hairpinMode '7' is not supported")
+  })
+
+  test('4: the environment, with the variable in the message', async () => {
+    const bad = {
+      CNI_COMMAND: ['', 'add', 'NOPE', undefined],
+      CNI_CONTAINERID: ['', '.', '../x', 'a b', 'a/b', 'x'.repeat(256), undefined],
+      CNI_IFNAME: ['', '.', 'lo', 'a/b', 'a b', 'x'.repeat(16), '\u001b[1m', undefined],
+      CNI_NETNS: ['', 'relative', `/${'x'.repeat(5000)}`, undefined],
+      CNI_ARGS: ['novalue', '=x', 'x'.repeat(70_000)],
+    }
+    for (const [variable, values] of Object.entries(bad))
+      for (const value of values) {
+        const environment = { CNI_COMMAND: 'ADD', ...endpoint, [variable]: value }
+        const { text } = await run(environment, JSON.stringify(whole))
+        expect(JSON.parse(text)).toMatchObject({ code: 4, msg: expect.stringContaining(variable) })
+      }
+  })
+
+  test('5: standard input that cannot be read', async () => {
+    const { text, status } = await runPlugin({
+      environment: { CNI_COMMAND: 'VERSION' },
+      read: () => {
+        throw new CniError(cniCode.io, 'cannot read standard input')
+      },
+      open: () => ({ kernel: untouchable, paths: statePaths(), [Symbol.dispose]() {} }),
+      explain: async error => error as NatspaceError,
+    })
+    expect({ code: JSON.parse(text).code, status }).toEqual({ code: 5, status: 1 })
+  })
+
+  test('6: what is not JSON, or too long', async () => {
+    for (const text of ['', '{', '[1,2', 'null null', '['.repeat(500_000), ' '.repeat(1_048_577)])
+      expect(await codeOf({ CNI_COMMAND: 'ADD', ...endpoint }, text)).toBe(6)
+  })
+
+  test('7: values', async () => {
+    for (const change of [
+      { name: '' },
+      { name: '../x' },
+      { mtu: -1 },
+      { mtu: '1500' },
+      { dns: [] },
+      { dns: { nameservers: [1] } },
+      { host: 1 },
+      { ipam: { subnet: '10.1.0.0/31' } },
+      { ipam: { subnet: '10.1.0.1/24' } },
+      { ipam: { subnet: '10.1.0.0/24', rangeStart: '10.2.0.1' } },
+      { ipam: { subnet: '10.1.0.0/24', rangeStart: '10.1.0.9', rangeEnd: '10.1.0.8' } },
+      { ipam: { subnet: '10.1.0.0/24', ranges: [[{ subnet: '10.2.0.0/24' }]] } },
+      { ipam: { subnet: '10.1.0.0/24', routes: [{ dst: '10.0.0.1/8' }] } },
+      { runtimeConfig: { portMappings: [{ hostPort: 0, containerPort: 80 }] } },
+      { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, protocol: 'icmp' }] } },
+      { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, hostIP: 'x' }] } },
+      { prevResult: {} },
+    ])
+      expect(await addWith(change)).toBe(7)
+    expect(await codeOf({ CNI_COMMAND: 'CHECK', ...endpoint }, whole)).toBe(7)
+    expect(await codeOf({ CNI_COMMAND: 'GC' }, whole)).toBe(7)
+  })
+
+  test('taking away needs no more of a configuration than its name', async () => {
+    const broken = { cniVersion: '1.1.0', name: 'net', type: 'natspace', ipam: 7, strange: true }
+    expect(await codeOf({ CNI_COMMAND: 'DEL', ...endpoint, CNI_NETNS: '' }, broken)).toBe(11)
+  })
+})
+
+/** Numbers below 1 that are the same in every run (mulberry32). */
+const randomOf = (seed: number) => {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let value = Math.imul(state ^ (state >>> 15), 1 | state)
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value
+    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const nasty = [
+  ...[null, true, false, 0, -1, 1.5, 1e308, '', 'x', '../../x', '\u0000', '\u001b[2J', '10.0.0.0/8', '::/0'],
+  ...['ffff:'.repeat(9), [], {}, [[]], [{}], [null], { subnet: 7 }, '0.3.0', '__proto__', 'x'.repeat(5000)],
+]
+
+test('100,000 mutated configurations and environments give nothing but errors of the specification', async () => {
+  const random = randomOf(20261123)
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+  const mutate = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || random() < 0.2) return pick(nasty)
+    if (Array.isArray(value)) return value.map(item => (random() < 0.5 ? mutate(item) : item))
+    const entries = Object.entries(value)
+    const [key] = pick(entries.length > 0 ? entries : [['x', 1] as [string, unknown]])
+    return Object.fromEntries([
+      ...entries.map(([name, item]) => [name, name === key ? mutate(item) : item]),
+      ...(random() < 0.1 ? [[pick(['x', 'a.b/c', '__proto__', 'subnet']), pick(nasty)]] : []),
+    ])
+  }
+  const garble = (text: string): string => {
+    const at = Math.floor(random() * text.length)
+    return text.slice(0, at) + pick(['', '{', '"', ',', '\\', '\uffff']) + text.slice(at + 1)
+  }
+  const seen = new Set<number>()
+  for (let index = 0; index < 100_000; index++) {
+    const whole2 = { ...whole, prevResult: undefined, 'cni.dev/valid-attachments': [] }
+    const text = JSON.stringify(random() < 0.9 ? mutate(whole2) : whole2) ?? ''
+    const environment: Record<string, string | undefined> = {
+      CNI_COMMAND: pick(['ADD', 'ADD', 'ADD', 'DEL', 'CHECK', 'GC', 'VERSION']),
+      ...endpoint,
+    }
+    if (random() < 0.2) environment[pick(Object.keys(environment))] = String(pick(nasty))
+    const answer = await run(environment, random() < 0.1 ? garble(text) : text)
+    const result = answer.text === '' ? {} : JSON.parse(answer.text)
+    if (answer.status === 1) seen.add(result.code)
+    else expect(result.supportedVersions).toHaveLength(5)
+    expect(result.cniVersion).toMatch(/^\d\.\d\.\d$/)
+  }
+  // 11 is how the untouchable kernel says that a request came so far: by then nothing of it was wrong.
+  expect([...seen].toSorted((one, other) => one - other)).toEqual([1, 2, 4, 6, 7, 11])
+}, 60_000)
