@@ -7,10 +7,8 @@ const test = requireTool('ip', 'nft', 'iptables-save', 'sysctl', 'nc', 'ping', '
 
 /** Commands for the scripts below. */
 const helpers = `
-# What is compared must not change by itself: the kernel looks for a while whether an address is a duplicate.
-for attempt in $(seq 1000); do
-  ip -6 address show tentative | grep -q . || break; sleep 0.01
-done
+# What is compared must not change by itself: the kernel looks for a while whether an address of IPv6 is a duplicate.
+sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 # network NAME MEMBERS: a configuration with more members of JSON.
 network() { echo "{\\"cniVersion\\":\\"\${version-1.1.0}\\",\\"name\\":\\"$1\\",\\"type\\":\\"natspace\\"$2}"; }
 pool=',"ipam":{"subnet":"10.88.0.0/24","routes":[{"dst":"0.0.0.0/0"}]}'

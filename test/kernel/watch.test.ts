@@ -4,11 +4,12 @@ import { expectOnNewHost } from '../support/host.ts'
 import { requireTool } from '../support/tools.ts'
 
 /** `natspace watch` as a process of its own, beside programs that change what spaces need. */
-const test = requireTool('ip', 'nft', 'iptables', 'sysctl', 'ping', 'nc')
+const test = requireTool('ip', 'nft', 'iptables', 'sysctl', 'ping', 'nc', 'setpriv')
 
 /** Functions of the scripts: a watch that writes to /run/log, and ways to wait for what it says, 10 s at most. */
 const tools = `
-watch() { $executable watch --json "$@" >/run/log 2>/run/err & watcher=$!; wait_for '"type":"snapshot"'; }
+# With the shell that started it the watch ends, however that ends.
+watch() { setpriv --pdeathsig KILL $executable watch --json "$@" >/run/log 2>/run/err & watcher=$!; wait_for '"type":"snapshot"'; }
 told() { grep -c "$1" /run/log 2>/run/ignored || true; }
 # wait_for PATTERN [COUNT]
 wait_for() {
@@ -365,8 +366,7 @@ describe('the command', () => {
     expect(parse(output).at(-1)).toMatchObject({ type: 'end', repairs: 0, lost: 0 })
   })
 
-  const confined = requireTool('ip', 'nft', 'setpriv')
-  confined('needs no capability but those of its unit, and names the one that is missing', () => {
+  test('needs no capability but those of its unit, and names the one that is missing', () => {
     const unit = watchUnit({ command: ['natspace'], madeFolders: [] })
     const held = [...unit.matchAll(/^CapabilityBoundingSet=(.*)$/gm)].flatMap(match =>
       (match[1] ?? '').split(' '),

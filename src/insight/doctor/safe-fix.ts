@@ -1,3 +1,4 @@
+import { NamespaceError } from '../../linux/sys/namespace.ts'
 import type { Facts } from './facts.ts'
 import { type Finding, noFix } from './finding.ts'
 import { isForbidden } from './refusal.ts'
@@ -38,8 +39,8 @@ const oddNames = (facts: Facts): string[] => {
           .tables.flatMap(table => [table.name, ...table.chains.map(({ name }) => name)]),
       ]
     } catch (error) {
-      // What this user may not list is in no command either.
-      if (isForbidden(error)) return []
+      // What this user may not list, or what is no namespace, is in no command either.
+      if (isForbidden(error) || error instanceof NamespaceError) return []
       throw error
     }
   })

@@ -10,6 +10,10 @@ const mac = '02:00:00:00:00:01'
 
 const cases: [Change, string[]][] = [
   [{ type: 'namespace.add', path: where }, ['ip netns add myspace']],
+  [
+    { type: 'namespace.add', path: where, mark: 'natspace:myspace' },
+    ['ip netns add myspace', 'ip -n myspace link set dev lo alias natspace:myspace'],
+  ],
   [{ type: 'namespace.delete', path: where }, ['ip netns delete myspace']],
   [
     {

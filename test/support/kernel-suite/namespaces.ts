@@ -16,6 +16,15 @@ export function namespaceTests(newStage: NewStage): void {
     expect(kernel.namespaceNames(stage.path('').slice(0, -1))).toEqual([])
   })
 
+  test('one that is made with a mark has it on its loopback; a mark that is refused leaves no namespace', () => {
+    const stage = newStage()
+    const path = stage.namespace('one', 'natspace:one')
+    expect(stage.link(path, 'lo')).toMatchObject({ alias: 'natspace:one', up: false })
+    const bad = stage.path('two')
+    expect(stage.change({ type: 'namespace.add', path: bad, mark: 'x'.repeat(256) })).toEqual(['ERANGE'])
+    expect(stage.kernel.namespaceState(bad)).toBe('missing')
+  })
+
   test('a new one has a loopback that is down, the usual rules, and nothing else', () => {
     const stage = newStage()
     const { kernel } = stage

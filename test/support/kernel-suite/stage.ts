@@ -45,10 +45,10 @@ export class Stage {
   }
 
   /** A new namespace; returns its path. */
-  namespace(name: string): string {
+  namespace(name: string, mark?: string): string {
     const path = this.path(name)
     this.#namespaces.add(path)
-    this.must({ type: 'namespace.add', path })
+    this.must({ type: 'namespace.add', path, ...(mark === undefined ? {} : { mark }) })
     return path
   }
 

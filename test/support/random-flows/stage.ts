@@ -73,8 +73,9 @@ nsenter --net=/run/netns/${host2} nft 'table inet deaf { chain input { type filt
 const remains = `
 nft flush ruleset
 ip netns del ${host2}; ip link del eth0
-sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.default.accept_dad=1
-rm -f /run/flows-*.log
+sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.default.accept_dad=1 \
+  net.ipv4.icmp_ratelimit=1000 net.ipv6.icmp.ratelimit=1000
+rm -f /run/flows-*.log /run/flows-was
 true
 `
 

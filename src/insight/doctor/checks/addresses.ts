@@ -118,7 +118,18 @@ const checkGateway = (facts: Facts): CheckResult => {
   const own = facts
     .addressesOf(inside, cable.inner)
     .filter(item => item.family === facts.destination.family && !isLinkLocal(item.address))
-  const covers = own.some(item => prefixContains(`${item.address}/${item.prefixLength}`, gateway))
+  const { index } = cable.inner
+  const covers =
+    own.some(item => prefixContains(`${item.address}/${item.prefixLength}`, gateway)) ||
+    // A route to the gateway alone makes it a neighbour too, as in a network of containers.
+    facts.seen
+      .routes(inside)
+      .some(
+        route =>
+          route.destination === `${gateway}/${gateway.includes(':') ? 128 : 32}` &&
+          route.gateway === undefined &&
+          route.outputIndex === index,
+      )
   if (!covers && own.length > 0)
     return resultOf([
       {

@@ -5,7 +5,9 @@ import { checkForwarding } from './forwarding.ts'
 
 /** What everybody may see of a namespace that may not be entered: the host end of a cable of natspace, and settings. */
 export const checkOutside = (facts: Facts): CheckResult => {
-  const host = facts.links(undefined).find(({ alias }) => spaceOfAlias(alias) === facts.subject.name)
+  const { name, path } = facts.subject
+  const space = /^\/run\/netns\/([^/]+)$/.exec(path)?.[1] ?? name
+  const host = facts.links(undefined).find(({ alias }) => spaceOfAlias(alias) === space)
   const down: Finding | undefined =
     host === undefined || host.up
       ? undefined
