@@ -61,13 +61,11 @@ describe.each(firewalls)('$name', ({ name, code, says }) => {
       examine myspace ${to}
       sh -e /run/undo >/dev/null
       theirs >/run/after
-      diff /run/before /run/after >&2
-      natspace doctor -q myspace ${to} --fix ${code} --yes >/dev/null && echo mended`)
+      diff /run/before /run/after >&2`)
     const [remedied, found, healed, ...more] = saidBy(output)
     expect(remedied).toEqual({ codes: [], status: 0, titles: [] })
     expect(found).toEqual({ codes: [code], status: 3, titles: [expect.stringMatching(says) as string] })
     expect(healed).toEqual({ codes: [], status: 0, titles: [] })
     expect(more).toEqual([])
-    expect(output).toEndWith('mended\n')
   }, 60_000)
 })
