@@ -40,7 +40,7 @@ export const runScenarios = async (
     })
     for (const proof of [named, clean]) screen.proof(proof)
     proofs.push(named, clean)
-    played.push({ code, title, findings: teller.findings(found) })
+    played.push({ code, title, named: namedBy(scenario, found), findings: teller.findings(found) })
   }
   return { proofs, tables: { scenarios: played } }
 }

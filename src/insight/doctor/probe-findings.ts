@@ -195,13 +195,13 @@ const endFinding = (facts: Facts, story: Story): Finding => {
   const { outcome, reason } = story.end
   const evidence = sayings(story)
   const text = `${reason} ${evidence.join(' ')}`
-  // Drops that the kernel tells of meanwhile may be those of other packets: where it ended at a hook, that is certain.
+  // Drops that the kernel tells of meanwhile may be those of other packets: they count only where nothing is certain.
   const isUnseen = /stopped it that tells no events/.test(reason)
-  const isVague = outcome === 'lost' || /could not send it on/.test(reason)
+  const doubtful = outcome === 'lost' || /could not send it on/.test(reason) ? text : reason
   if (outcome === 'refused') return { code: 'REFUSED', what: reason, evidence, fix: noFix }
   if (outcome === 'delivered') return { code: 'NOT-ANSWERED', what: reason, evidence, fix: noFix }
   if (isUnseen && legacyTables.test(text)) return legacyFinding(facts, reason, evidence)
-  if (!isUnseen && /asked for in vain|NEIGH_FAILED/.test(isVague ? text : reason))
+  if (!isUnseen && /asked for in vain|NEIGH_FAILED/.test(doubtful))
     return { code: 'NGH-FAILED', what: reason, evidence, fix: noFix }
   if (/BPF_CGROUP|(sendto|connect) failed with EPERM/.test(text))
     return {
@@ -212,7 +212,7 @@ const endFinding = (facts: Facts, story: Story): Finding => {
     }
   if (legacyTables.test(text)) return legacyFinding(facts, reason, evidence)
   const martian = martianSource(facts, story)
-  if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(text) || martian !== undefined)
+  if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(doubtful) || martian !== undefined)
     return {
       code: 'RT-MARTIAN',
       what:
@@ -222,7 +222,7 @@ const endFinding = (facts: Facts, story: Story): Finding => {
       evidence: martian === undefined ? evidence : [reason, ...evidence],
       fix: noFix,
     }
-  if (/nf_conntrack: table full|CT_FULL/.test(text))
+  if (/nf_conntrack: table full|CT_FULL/.test(doubtful))
     return { code: 'CT-FULL', what: reason, evidence, fix: noFix }
   return { code: 'LOST', what: reason, evidence, fix: noFix }
 }

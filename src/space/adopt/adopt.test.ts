@@ -181,6 +181,39 @@ const planAdoptCode = (context: Context): string | undefined => {
   }
 }
 
+/** How many times something is sent before the mark. */
+const sendsBeforeMark = async (): Promise<number> => {
+  const { kernel, context } = connectedByHand()
+  const counting = killedKernel(kernel, Number.POSITIVE_INFINITY)
+  const isMark = (change: Change) => change.type === 'link.set' && change.alias !== undefined
+  let sends = 0
+  const watched = new Proxy(counting, {
+    get(target, key) {
+      if (key !== 'change') return Reflect.get(target, key, target)
+      return (changes: readonly Change[]) => {
+        if (changes.some(isMark)) sends = target.tried
+        return target.change(changes)
+      }
+    },
+  })
+  await adopt({ ...context, kernel: watched }, 'web')
+  return sends
+}
+
+test('when all is done but the mark, down leaves the cable to whoever made it', async () => {
+  const { kernel, context } = connectedByHand()
+  const before = theirs(kernel)
+  const sends = await sendsBeforeMark()
+  expect(sends).toBeGreaterThan(10)
+  await expect(adopt({ ...context, kernel: killedKernel(kernel, sends + 1) }, 'web')).rejects.toThrow()
+  expect(status(context).map(({ name, healthy }) => ({ name, healthy }))).toEqual([
+    { name: 'web', healthy: false },
+  ])
+  await down(context, ['web'])
+  expect(theirs(kernel)).toEqual(before)
+  expect(kernel.readFolder(context.paths.root)).toBeUndefined()
+})
+
 test('whoever is killed at it never takes the cable of others along', async () => {
   let points = 0
   for (let at = 1; ; at++) {
