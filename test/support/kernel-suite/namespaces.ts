@@ -80,6 +80,17 @@ export function namespaceTests(newStage: NewStage): void {
     expect(kernel.namespaceIdentity(stage.path('none'))).toBeUndefined()
   })
 
+  test('the number by which one namespace names another is that which its links name', () => {
+    const stage = newStage()
+    const { kernel } = stage
+    const [here, one, two] = [stage.namespace('here'), stage.namespace('one'), stage.namespace('two')]
+    stage.must(veth({ where: here, name: 'left', index: 10 }, { where: one, name: 'right', index: 20 }))
+    const id = stage.link(here, 'left')?.peerNamespaceId
+    expect(id).toBeNumber()
+    expect(kernel.namespaceId(here, one)).toBe(id)
+    expect(kernel.namespaceId(here, two)).not.toBe(id)
+  })
+
   test('what is in the way is told apart', () => {
     const stage = newStage()
     const { kernel } = stage

@@ -62,6 +62,7 @@ export const routeFaults = {
     'A packet that comes by a wire with an address of this host itself, or of the loopback, is dropped.',
     'Correct the translation that made it.',
     'drop reasons IP_LOCAL_SOURCE, IP_LOCALNET',
+    ['RT-WRONGWAY'],
   ),
   'RT-V6-RALOST': fault(
     'error',
