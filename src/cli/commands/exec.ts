@@ -56,7 +56,7 @@ const run = async ({
   const invoker =
     !options.asRoot && process.geteuid?.() === 0 ? invokerOf(environment, readAccounts) : undefined
 
-  using namespace = openNamespace(path)
+  using namespace = openNamespace(space?.namespacePath ?? path)
   enterNamespace(namespace.number)
   mountForSpace({ name, resolver, warn })
   restoreOpenFilesLimit()

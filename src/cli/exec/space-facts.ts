@@ -7,7 +7,10 @@ import type { SpaceFacts } from './resolver.ts'
  * kernel's interface, which is most of the start, and without trust: an older natspace may have written it. A record that
  * cannot be read stops no program.
  */
-export const readSpaceFacts = (path: string, warn: (text: string) => void): SpaceFacts | undefined => {
+export const readSpaceFacts = (
+  path: string,
+  warn: (text: string) => void,
+): (SpaceFacts & NamespaceFact) | undefined => {
   try {
     const text = readStateFile(path)
     return text === undefined ? undefined : spaceFacts(text)
@@ -17,12 +20,15 @@ export const readSpaceFacts = (path: string, warn: (text: string) => void): Spac
   }
 }
 
+/** Where the namespace of a space is, when it is elsewhere than its name says: a container runtime's (CNI). */
+type NamespaceFact = { namespacePath?: string }
+
 /** The facts in the text of a record. Throws SyntaxError when it is not JSON. */
-export const spaceFacts = (text: string): SpaceFacts | undefined => {
+export const spaceFacts = (text: string): (SpaceFacts & NamespaceFact) | undefined => {
   const record: unknown = JSON.parse(text)
   const space = isObject(record) ? record.space : undefined
   if (!isObject(space)) return undefined
-  const { dns, gateway, ipv6, internal, host }: { [K in keyof ResolvedSpace]?: unknown } = space
+  const { dns, gateway, ipv6, internal, host, attachment }: { [K in keyof ResolvedSpace]?: unknown } = space
   const cable6 = isObject(ipv6) ? ipv6 : {}
   return {
     dns: Array.isArray(dns) ? dns.filter(address => typeof address === 'string') : [],
@@ -31,6 +37,9 @@ export const spaceFacts = (text: string): SpaceFacts | undefined => {
     hasIpv6: textOrNone(cable6.address) !== undefined,
     internal: internal === true,
     mayAskHost: host !== 'none',
+    ...(isObject(attachment) && typeof attachment.namespacePath === 'string'
+      ? { namespacePath: attachment.namespacePath }
+      : {}),
   }
 }
 

@@ -5,6 +5,7 @@ import { orphanOf } from '../resources/orphan.ts'
 import { Planner, type Resource } from '../resources/resource.ts'
 import { namespacePath } from '../spec/names.ts'
 import { quote } from '../spec/quote.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
 import { beginWork, endWork, type Intent } from '../state/journal.ts'
 import { takeLock } from '../state/lock.ts'
 import {
@@ -79,7 +80,7 @@ const prepare = (
     ...(isLast && (records.length > 0 || noted !== undefined || thorough)
       ? hostResources(paths, host, owned, undefined, thorough || resumed.length > 0)
       : []),
-    ...records.flatMap(record => spaceResources(paths, record, undefined, shared)),
+    ...records.flatMap(record => spaceResources(paths, record, undefined, shared(record))),
     ...names.filter(name => bare.has(name)).map(name => bareNamespaceResource(name, paths.owner)),
   ])
   const operations = resources.toReversed().flatMap(resource => resource.remove(seen, planner))
@@ -95,17 +96,28 @@ const prepare = (
   }
 }
 
-/** What spaces that go have in common with others that stay: the gateway of a network of many (prefix length 32). */
-const sharedBy = ({ kernel, paths }: Context, going: readonly SpaceRecord[]): Elsewhere => {
-  if (!going.some(({ space }) => space.prefixLength === 32)) return () => false
+/**
+ * What a space that goes has in common with others: the gateway of a network of many (prefix length 32). Who stays keeps
+ * it, and of those that go the last one takes it along.
+ */
+const sharedBy = (
+  { kernel, paths }: Context,
+  going: readonly SpaceRecord[],
+): ((record: SpaceRecord) => Elsewhere) => {
+  if (!going.some(({ space }) => space.prefixLength === 32)) return () => () => false
   const names = new Set(going.map(({ space }) => space.name))
-  const gateways = new Set(
-    recordedNames(kernel, paths)
-      .filter(name => !names.has(name))
-      .map(name => `inside4 ${readSpaceRecord(kernel, paths, name)?.space.gateway}`),
-  )
-  return key => gateways.has(key)
+  const owners = new Map(going.map(({ space }) => [gatewayKey(space), space.name]))
+  for (const name of recordedNames(kernel, paths)) {
+    const space = names.has(name) ? undefined : readSpaceRecord(kernel, paths, name)?.space
+    if (space !== undefined) owners.set(gatewayKey(space), name)
+  }
+  return ({ space }) => {
+    const owner = owners.get(gatewayKey(space))
+    return key => key === gatewayKey(space) && owner !== space.name
+  }
 }
+
+const gatewayKey = ({ gateway }: ResolvedSpace): string => `inside4 ${gateway}`
 
 /** Whether nothing else on this host bears our mark, without a record or with one in another state folder. */
 const isAlone = (

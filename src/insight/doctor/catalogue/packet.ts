@@ -183,7 +183,7 @@ export const packetFaults = {
     'the port is that of such a protocol, and no rule assigns a helper',
   ),
   'CT-FLOWOFFLOAD': fault(
-    'error',
+    'warning',
     'A connection goes on by a way that is gone',
     'What a flowtable carries passes neither routes nor rules any more: after a change of the way out it goes on as before.',
     'Delete the connection, or flush the flowtable.',
