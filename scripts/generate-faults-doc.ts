@@ -30,5 +30,10 @@ const play = (): RecordedRun[] => {
 const runs = process.argv.includes('--keep')
   ? (JSON.parse(readFileSync(recorded, 'utf8')) as RecordedRun[])
   : play()
-writeFileSync(recorded, `${JSON.stringify(runs, undefined, 2)}\n`)
+// Short lists in a line, as the formatter wants them.
+const text = JSON.stringify(runs, undefined, 2).replace(
+  /\[\n\s+([^[\]{}]*?)\n\s+\]/g,
+  (_, items: string) => `[${items.replace(/\s*\n\s*/g, ' ')}]`,
+)
+writeFileSync(recorded, `${text}\n`)
 writeFileSync(join(root, 'docs/faults.md'), faultsReference(runs))

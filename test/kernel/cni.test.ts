@@ -3,7 +3,7 @@ import { describe, expect } from 'bun:test'
 import { expectOnNewHost } from '../support/host.ts'
 import { requireTool } from '../support/tools.ts'
 
-const test = requireTool('ip', 'nft', 'iptables-save', 'sysctl', 'nc', 'ping', 'diff')
+const test = requireTool('ip', 'nft', 'iptables-save', 'sysctl', 'nc', 'ping', 'diff', 'strace')
 
 /** Commands for the scripts below. */
 const helpers = `
@@ -39,6 +39,9 @@ describe('ADD and DEL', () => {
       for name in c1 c2; do ip -n $name -br address show eth0; ip -n $name route; pings $name 192.168.1.15; done
       pings c1 10.88.0.1
       natspace ls
+      name=$(natspace ls | grep -o 'cni-c1-[0-9a-z]*')
+      natspace doctor -q $name --to 192.168.1.15 >/run/doctor && echo 'doctor content' || cat /run/doctor
+      natspace exec $name -- ip -o -4 address show eth0 | grep -o '10[0-9./]*'
       natspace status -q >/run/status && echo healthy
       cni DEL c1 "$(network net "$pool")"
       pings c2 192.168.1.15; pings c2 10.88.0.1
@@ -54,6 +57,7 @@ describe('ADD and DEL', () => {
       routes: [{ dst: '0.0.0.0/0', gw: '10.88.0.1' }],
     })
     expect(second).toMatchObject({ cniVersion: '0.4.0', ips: [{ version: '4', address: '10.88.0.3/32' }] })
+    expect(output).toContain('doctor content')
     expect(
       lines(output, /^eth0|^default|^10\.|reach|^cni-|healthy|EQUAL/).map(line =>
         line
@@ -73,6 +77,7 @@ describe('ADD and DEL', () => {
       'c1 reaches 10.88.0.1',
       'cni-c1-HASH 10.88.0.2 eth0 - yes',
       'cni-c2-HASH 10.88.0.3 eth0 - yes',
+      '10.88.0.2/32',
       'healthy',
       'c2 reaches 192.168.1.15',
       'c2 reaches 10.88.0.1',
@@ -169,6 +174,28 @@ describe('ADD and DEL', () => {
     expect(new Set(addresses).size).toBe(16)
     expect(lines(output, /healthy|EQUAL|status/)).toEqual(['healthy', 'EQUAL'])
   })
+
+  test('an ADD that is killed at any moment leaves nothing that DEL does not take away', () => {
+    const output = onHost(`
+      container c1
+      export CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/c1 CNI_IFNAME=eth0
+      snapshot >/run/before
+      for call in mkdir sendto sendmsg rename unlink; do
+        for nth in $(seq 40); do
+          network net "$pool" |
+            strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$nth $executable >/run/result 2>&1 &&
+            status=0 || status=$?
+          if [ $status = 0 ]; then cni DEL c1 "$(network net)"; break; fi
+          [ $status = 137 ] || { echo "ended with $status"; cat /run/result; }
+          cni DEL c1 "$(network net)"
+          snapshot >/run/after
+          diff /run/before /run/after >/run/diff && echo equal || { echo "$call $nth differs"; cat /run/diff; }
+        done
+      done`)
+    const found = lines(output, /./)
+    expect(found.filter(line => line !== 'equal')).toEqual([])
+    expect(found.length).toBeGreaterThan(10)
+  }, 60_000)
 
   test('refuses what is no namespace, the namespace of the host, and a network that others have, and changes nothing', () => {
     const output = onHost(`
