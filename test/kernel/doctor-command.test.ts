@@ -144,14 +144,22 @@ test('names that others give neither reach the terminal nor a shell', () => {
     cd /run
     rename 'a$(id>bad)'
     examine myspace $to --fix all --yes 2>&1
+    # The name of a setting has '/' for the point.
+    ip link set veth1 down
+    ip link set veth1 name 'v.$(id>bad)' up
+    ip -n myspace link set 'a$(id>bad)' name veth2 up
+    ip -n myspace route replace default via 192.168.45.2
+    echo 0 >'/proc/sys/net/ipv4/conf/v.$(id>bad)/forwarding'
+    examine myspace $to --fix all --yes 2>&1
     ls /run/bad 2>&1 || true`)
   expect(stdout).not.toContain('\x1b')
   expect(stdout).toContain('✗ A link on the way is switched off: e\\x1b[31mx inside is down')
   expect(saidBy(stdout).map(seriousOf)).toEqual([['LNK-DOWN']])
   expect(stdout).toContain("no command is offered: the name 'a$(id>bad)' means something to a shell")
   expect(stdout).toContain('LNK-DOWN: nothing to run here mends it')
+  expect(stdout).toContain('SYS-FWD-IF0: nothing to run here mends it')
   expect(stdout).toMatch(/'?\/run\/bad'?: No such file/)
-  expect(statusesOf(stdout)).toEqual([3, 3, 3])
+  expect(statusesOf(stdout)).toEqual([3, 3, 3, 3])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })
 

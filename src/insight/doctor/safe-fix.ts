@@ -13,7 +13,10 @@ export const withSafeFixes = (facts: Facts, findings: readonly Finding[]): Findi
   if (names.length === 0) return [...findings]
   return findings.map(finding => {
     const lines = [...finding.fix.commands, ...finding.fix.undo]
-    const name = names.find(item => lines.some(line => line.includes(item)))
+    // In the name of a setting '/' stands for a point.
+    const name = names.find(item =>
+      lines.some(line => line.includes(item) || line.includes(item.replaceAll('.', '/'))),
+    )
     return name === undefined
       ? finding
       : {

@@ -117,7 +117,11 @@ const goneCodes: Partial<Record<Change['type'], readonly string[]>> = {
 
 const isGone = (error: ChangeError): boolean =>
   error.code !== undefined &&
-  ((goneCodes[error.change.type]?.includes(error.code) ?? false) || isAllGone(error))
+  ((goneCodes[error.change.type]?.includes(error.code) ?? false) || isDown(error) || isAllGone(error))
+
+/** Whether a link that was to go down is not there: the kernel may just have ended the namespace of its other end. */
+const isDown = ({ change, code }: ChangeError): boolean =>
+  change.type === 'link.set' && change.up === false && code === 'ENODEV'
 
 /** Whether a batch found nothing of what it was to take away: somebody has flushed it. */
 const isAllGone = ({ change, cause }: ChangeError): boolean =>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { Kernel } from '../../linux/kernel.ts'
 import type { SpaceSpec } from '../spec/types.ts'
 import { validateSpec } from '../spec/validate.ts'
 import { readSpaceRecord } from '../state/records.ts'
@@ -73,6 +74,25 @@ describe('the namespace of an attachment', () => {
     expect(readSpaceRecord(kernel, context.paths, 'a')?.ownsNamespace).toBe(false)
     await down(context, ['a'])
     expect(kernel.namespaceState('/run/containers/a')).toBe('present')
+  })
+
+  test('may go while the space is taken down: its cable goes with it', async () => {
+    const { kernel, context, start } = newRuntime('a')
+    await up(context, [attached('a', '10.88.0.2')])
+    const change: Kernel['change'] = changes => {
+      const cable = kernel.links(undefined).find(({ alias }) => alias === 'natspace:a')
+      if (cable !== undefined && changes.some(({ type }) => type === 'link.set'))
+        meanwhile(kernel, [{ type: 'link.delete', where: undefined, name: cable.name, index: cable.index }])
+      return kernel.change(changes)
+    }
+    const racing = new Proxy(kernel, {
+      get: (target, key) => {
+        const value: unknown = key === 'change' ? change : Reflect.get(target, key, target)
+        return typeof value === 'function' && key !== 'change' ? value.bind(target) : value
+      },
+    })
+    expect((await down({ ...context, kernel: racing }, ['a'])).problems).toEqual([])
+    expect(kernel.snapshot()).toEqual(start)
   })
 
   test('may be gone before the space is, and the record too: gc finds the rest by its mark', async () => {
