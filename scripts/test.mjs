@@ -26,13 +26,39 @@ const counted = async (command, options) => {
   return { ...tally(result), output: result.output }
 }
 
-/** A command inside a sandbox. Root's programs are installed by now, so that a missing one is no excuse. */
-const sandboxed = async (sandbox, command, held = false) => {
+/** Announces a sandbox; fails where it cannot be entered. */
+const open = sandbox => {
   say(`As ${sandbox.how}.`)
   const reason = whyClosed(sandbox)
   if (reason !== undefined) throw new Failure(reason)
+}
+
+/** A command inside a sandbox. Root's programs are installed by now, so that a missing one is no excuse. */
+const sandboxed = (sandbox, command, options) => {
   const env = { NATSPACE_TEST_AS: sandbox.as, ...(isRoot ? { NATSPACE_TEST_TOOLS: 'required' } : {}) }
-  return counted([...sandbox.prefix, ...command], { env, seconds: 1500, held })
+  return counted([...sandbox.prefix, ...command], { env, ...options })
+}
+
+/** Files of kernel tests that run at the same time, for each of the two users: they mostly wait for the kernel. */
+const workers = 2
+
+/** Every file in a sandbox of its own, which goes with all that the file has left. */
+const kernelTests = async sandbox => {
+  open(sandbox)
+  const files = filesIn('test/kernel', '.test.ts')
+  const results = []
+  const work = async () => {
+    for (let file = files.shift(); file !== undefined; file = files.shift())
+      results.push(await sandboxed(sandbox, [bunPath(), ...bunTest, file], { seconds: 600, held: true }))
+  }
+  await Promise.all(Array.from({ length: workers }, work))
+  const sum = key => results.reduce((total, result) => total + result[key], 0)
+  return {
+    passed: sum('passed'),
+    failed: sum('failed'),
+    skipped: sum('skipped'),
+    output: results.map(({ output }) => output).join(''),
+  }
 }
 
 const filesIn = (folder, ending) =>
@@ -43,8 +69,6 @@ const filesIn = (folder, ending) =>
     : []
 
 const userPlace = () => userSandbox([bunPath(), process.execPath])
-
-const kernelTests = () => [bunPath(), ...bunTest, './test/kernel']
 
 const groups = {
   build: () => {
@@ -57,12 +81,14 @@ const groups = {
     const places = ['./src', './scripts', ...filesIn('test', '.test.ts')]
     return counted([bunPath(), ...bunTest, ...places], { seconds: 900 })
   },
-  'kernel-root': () => sandboxed(rootSandbox(), kernelTests(), true),
-  'kernel-user': () => sandboxed(userPlace(), kernelTests()),
+  'kernel-root': () => kernelTests(rootSandbox()),
+  'kernel-user': () => kernelTests(userPlace()),
   node: () => {
     const files = filesIn('test/node', '.test.mjs')
     if (files.length === 0) throw new Failure('test/node holds no *.test.mjs')
-    return sandboxed(userPlace(), [process.execPath, '--test', '--test-reporter=spec', ...files])
+    const place = userPlace()
+    open(place)
+    return sandboxed(place, [process.execPath, '--test', '--test-reporter=spec', ...files], { seconds: 300 })
   },
   demo: () => oneTest([join(root, 'dist/natspace'), 'lab', 'run'], 300),
 }

@@ -13,7 +13,15 @@ import type { Context } from '../space/reconcile/types.ts'
 import { planUp, upAsChosen } from '../space/reconcile/up.ts'
 import { quote } from '../space/spec/quote.ts'
 import { readSpaceRecord, type SpaceRecord } from '../space/state/records.ts'
-import { type Identity, isOf, networkSpec, recordsOf, spaceNameOf, specFor } from './attachment.ts'
+import {
+  baseSpec,
+  type Identity,
+  isOf,
+  recordsOf,
+  refuseSecond,
+  spaceNameOf,
+  withAddress,
+} from './attachment.ts'
 import { type Header, parseConfiguration, parseValidAttachments } from './configuration.ts'
 import { type Endpoint, isCniName, type Request } from './environment.ts'
 import { CniError, cniCode, cniErrorOf } from './error.ts'
@@ -45,8 +53,15 @@ export const add = async (context: Context, request: Request, header: Header, op
   const configuration = parseConfiguration(header, request.arguments.get('IP'))
   if (header.fields.get('prevResult') !== undefined)
     throw badField('prevResult', {}, 'natspace makes the interface, so it must be the first of the list')
-  const path = namespaceOf(context, request)
-  const { plan } = await upAsChosen(context, () => [specFor(context, identity, configuration, path)], options)
+  const base = baseSpec(configuration, spaceNameOf(identity), identity.interface)
+  const namespacePath = namespaceOf(context, request)
+  const { network, container } = identity
+  const choose = () => {
+    refuseSecond(context, identity)
+    const spec = withAddress(context, base, configuration.ipam)
+    return [{ ...spec, attachment: { network, container, namespacePath } }]
+  }
+  const { plan } = await upAsChosen(context, choose, options)
   const [space] = plan.spaces
   if (space === undefined) throw new Error('one spec gave no space')
   return addResult(header.version, space, configuration.dns)
@@ -148,8 +163,9 @@ export const status = (context: Context, header: Header): void => {
       `lacks ${lacking.join(', ')}`,
     )
   const configuration = parseConfiguration(header)
+  const base = baseSpec(configuration, 'cni-status', 'eth0')
   try {
-    planUp(context, [networkSpec(context, configuration, 'cni-status', 'eth0')])
+    planUp(context, [withAddress(context, base, configuration.ipam)])
   } catch (error) {
     if (!(error instanceof CniError || error instanceof NatspaceError)) throw error
     const { message, details, code } = cniErrorOf(error)

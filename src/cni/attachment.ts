@@ -1,14 +1,16 @@
 /** From what a runtime asks for to what the engine is asked for: the name of the space, its spec, its address. */
 
+import { NatspaceError } from '../space/errors.ts'
 import { Observation } from '../space/reconcile/observation.ts'
 import type { Context } from '../space/reconcile/types.ts'
 import { knownAddresses } from '../space/resources/elements.ts'
-import type { SpaceSpec } from '../space/spec/types.ts'
+import type { RawSpec, SpaceSpec } from '../space/spec/types.ts'
 import { validateSpec } from '../space/spec/validate.ts'
 import { readSpaceRecord, recordedNames, type SpaceRecord } from '../space/state/records.ts'
 import type { Configuration } from './configuration.ts'
 import type { Endpoint } from './environment.ts'
-import { CniError, cniCode } from './error.ts'
+import { CniError, cniCode, cniErrorOf } from './error.ts'
+import type { Ipam } from './ipam.ts'
 import { chooseAddress } from './ranges.ts'
 
 /** What the specification calls an attachment: one interface of one container in one network. */
@@ -43,37 +45,15 @@ export const recordsOf = ({ kernel, paths }: Context, network: string): SpaceRec
   })
 
 /**
- * What the engine is to make. To be called under its lock, as it chooses an address that nobody has. Throws CniError 101
- * (there is one already), 102, 7; NatspaceError of a value that the engine does not take.
+ * What a network asks of the engine for one interface, all but the address: pure. Throws CniError 7 for a value that the
+ * engine does not take.
  */
-export const specFor = (
-  context: Context,
-  identity: Identity,
-  configuration: Configuration,
-  namespacePath: string,
-): SpaceSpec => {
-  const name = spaceNameOf(identity)
-  if (readSpaceRecord(context.kernel, context.paths, name) !== undefined)
-    throw new CniError(
-      cniCode.alreadyAttached,
-      `${identity.container} has its interface ${identity.interface} in ${identity.network} already`,
-      `space ${name}; DEL takes it away`,
-    )
-  const { network, container, interface: inner } = identity
-  return {
-    ...networkSpec(context, configuration, name, inner),
-    attachment: { network, container, namespacePath },
-  }
-}
-
-/** The same without a container: what an ADD would be asked for, as far as the network says it. */
-export const networkSpec = (
-  context: Context,
+export const baseSpec = (
   { ipam, dns, mtu, policy, publish, rate }: Configuration,
   name: string,
   inner: string,
 ): SpaceSpec => {
-  const spec = validateSpec(name, {
+  const raw: RawSpec = {
     ...policy,
     interface: inner,
     ipv6: 'off',
@@ -84,11 +64,40 @@ export const networkSpec = (
     ...(rate === undefined
       ? {}
       : { rate: { up: rate.up && `${rate.up}bit`, down: rate.down && `${rate.down}bit` } }),
-  })
-  const routed = ipam.routes === undefined ? spec : { ...spec, routes: ipam.routes }
-  if (ipam.ranges.length === 0) return routed
-  const { address, gateway } = chooseAddress(ipam.ranges, addressesInUse(context), ipam.address)
-  return { ...routed, address, gateway: `${gateway}/32` }
+  }
+  try {
+    const spec = validateSpec(name, raw)
+    return ipam.routes === undefined ? spec : { ...spec, routes: ipam.routes }
+  } catch (error) {
+    if (!(error instanceof NatspaceError)) throw error
+    const { message, details } = cniErrorOf(error)
+    throw new CniError(cniCode.configuration, message, details)
+  }
+}
+
+/**
+ * The spec with an address that nobody has. To be called under the lock of the engine, or for a look alone. Throws
+ * CniError 102, 7.
+ */
+export const withAddress = (
+  context: Context,
+  spec: SpaceSpec,
+  { ranges, address: wanted }: Ipam,
+): SpaceSpec => {
+  if (ranges.length === 0) return spec
+  const { address, gateway } = chooseAddress(ranges, addressesInUse(context), wanted)
+  return { ...spec, address, gateway: `${gateway}/32` }
+}
+
+/** Refuses a second interface of the same kind; to be called under the lock. Throws CniError 101. */
+export const refuseSecond = ({ kernel, paths }: Context, identity: Identity): void => {
+  const name = spaceNameOf(identity)
+  if (readSpaceRecord(kernel, paths, name) === undefined) return
+  throw new CniError(
+    cniCode.alreadyAttached,
+    `${identity.container} has its interface ${identity.interface} in ${identity.network} already`,
+    `space ${name}; DEL takes it away`,
+  )
 }
 
 /** Those of every space that is recorded, and those that the rules know of spaces without a record. */

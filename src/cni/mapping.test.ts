@@ -3,7 +3,7 @@ import { FakeKernel } from '../linux/fake.ts'
 import { resolveSpec } from '../space/spec/resolve.ts'
 import { specOf } from '../space/spec/spec-of.ts'
 import { statePaths } from '../space/state/records.ts'
-import { networkSpec, spaceNameOf } from './attachment.ts'
+import { baseSpec, spaceNameOf, withAddress } from './attachment.ts'
 import { parseConfiguration, parseHeader } from './configuration.ts'
 import { CniError } from './error.ts'
 import { Fields } from './fields.ts'
@@ -12,13 +12,11 @@ import { addResult } from './result.ts'
 
 const header = (configuration: object) =>
   parseHeader(JSON.stringify({ cniVersion: '1.0.0', name: 'net', type: 'natspace', ...configuration }))
-const specOfNetwork = (configuration: object, wanted?: string) =>
-  networkSpec(
-    { kernel: new FakeKernel(), paths: statePaths() },
-    parseConfiguration(header(configuration), wanted),
-    'cni-c1',
-    'net0',
-  )
+const specOfNetwork = (configuration: object, wanted?: string) => {
+  const parsed = parseConfiguration(header(configuration), wanted)
+  const context = { kernel: new FakeKernel(), paths: statePaths() }
+  return withAddress(context, baseSpec(parsed, 'cni-c1', 'net0'), parsed.ipam)
+}
 const facts = {
   taken: [],
   linkNames: new Set<string>(),

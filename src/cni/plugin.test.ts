@@ -150,6 +150,13 @@ describe('the protocol', () => {
       { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, protocol: 'icmp' }] } },
       { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, hostIP: 'x' }] } },
       { prevResult: {} },
+      { host: 'nobody' },
+      { mtu: 10 },
+      { uplink: 'lo' },
+      { dns: { nameservers: ['nobody'] } },
+      { internal: true, uplink: 'eth0' },
+      { runtimeConfig: { bandwidth: { ingressRate: 1 } } },
+      { runtimeConfig: { portMappings: [1, 2].map(containerPort => ({ hostPort: 80, containerPort })) } },
     ])
       expect(await addWith(change)).toBe(7)
     expect(await codeOf({ CNI_COMMAND: 'CHECK', ...endpoint }, whole)).toBe(7)
