@@ -8,9 +8,10 @@ const isRoot = process.getuid() === 0
 /** An unprivileged user of every Debian machine (nobody), as whom root tests the rootless way. */
 const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all']
 
-// /run holds the names of namespaces and the state of natspace: the sandbox has its own, and its own scratch folders.
+// /run holds the names of namespaces and the state of natspace: the sandbox has its own, and its own scratch folders. What
+// the runtime would keep there of sources it has read is of no use to anybody, and would be taken for something left behind.
 const enter = `mount -t tmpfs -o mode=755 sandbox /run && mkdir -m 1777 /run/home /run/tmp && ip link set lo up || exit 1
-export HOME=/run/home TMPDIR=/run/tmp; exec "$@"`
+export HOME=/run/home TMPDIR=/run/tmp BUN_RUNTIME_TRANSPILER_CACHE_PATH=0; exec "$@"`
 
 const isolate = flags => ['unshare', flags, '--propagation', 'private', 'sh', '-c', enter, 'sandbox']
 

@@ -1,7 +1,7 @@
 import { type Change, ChangeError, type Outcome } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { LinuxKernel } from '../../linux/linux.ts'
-import { BatchError } from '../../linux/nftables/index.ts'
+import { BatchError, type NftCommand } from '../../linux/nftables/index.ts'
 import { type Ask, probe } from '../../linux/probe.ts'
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
@@ -28,8 +28,8 @@ export const toUnits = (operations: readonly Operation[]): Unit[] => {
       last?.change.type === 'nftables.commit' &&
       last.change.where === change.where
     ) {
-      last.change = { ...last.change, commands: [...last.change.commands, ...change.commands] }
-      last.operations.push(operation)
+      last.operations.splice(placeIn(last.operations, operation), 0, operation)
+      last.change = { ...last.change, commands: last.operations.flatMap(commandsOf) }
     } else if (
       change.type === 'conntrack.delete' &&
       last?.change.type === 'conntrack.delete' &&
@@ -41,6 +41,23 @@ export const toUnits = (operations: readonly Operation[]): Unit[] => {
     } else units.push({ change, operations: [operation] })
   }
   return units
+}
+
+const commandsOf = ({ change }: Operation): readonly NftCommand[] =>
+  change.type === 'nftables.commit' ? change.commands : []
+
+const isAll = (operation: Operation, type: 'element.add' | 'element.delete'): boolean =>
+  commandsOf(operation).every(command => command.type === type)
+
+/**
+ * Where an operation stands in a batch: behind the others, but what takes elements away comes before what adds some, as an
+ * interval that one space gives up may overlap one that another takes.
+ */
+const placeIn = (operations: readonly Operation[], operation: Operation): number => {
+  let place = operations.length
+  if (!isAll(operation, 'element.delete')) return place
+  while (place > 0 && isAll(operations[place - 1] as Operation, 'element.add')) place--
+  return place
 }
 
 /** What was carried out, so that it can be taken back later. */

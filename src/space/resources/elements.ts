@@ -121,18 +121,28 @@ const stepResource = (
       })
       const surplus = [...wrong, ...obsolete(seen)]
       if (missing.length === 0 && surplus.length === 0) return []
+      // A table that this plan makes goes as a whole.
       const fresh = seenTable(seen) === undefined
+      const operation = (
+        type: 'element.add' | 'element.delete',
+        back: 'element.add' | 'element.delete',
+        changed: readonly Pick<Membership, 'set' | 'element'>[],
+      ) =>
+        changed.length === 0
+          ? []
+          : [
+              firewallOperation(
+                elementCommands(type, changed),
+                fresh ? [] : elementCommands(back, changed),
+                seenGeneration(seen),
+                step,
+                space,
+              ),
+            ]
+      // Apart, so that what another space gives up can go first: an interval may overlap another one.
       return [
-        firewallOperation(
-          [...elementCommands('element.delete', surplus), ...elementCommands('element.add', missing)],
-          // A table that this plan makes goes as a whole.
-          fresh
-            ? []
-            : [...elementCommands('element.delete', missing), ...elementCommands('element.add', surplus)],
-          seenGeneration(seen),
-          step,
-          space,
-        ),
+        ...operation('element.delete', 'element.add', surplus),
+        ...operation('element.add', 'element.delete', missing),
       ]
     },
     remove(seen) {
