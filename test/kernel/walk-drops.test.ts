@@ -49,6 +49,7 @@ const watch = (options: DropOptions, action: () => void): KernelNews[] => {
   expect(waitReadable([watcher.descriptor], 1000)).toEqual([watcher.descriptor])
   return watcher.read()
 }
+/** The kernel tells of the whole machine: another run of these tests may have a link of the same name. */
 const dropsBy = (news: readonly KernelNews[], device: string): string[] =>
   news
     .filter((item): item is KernelDrop => item.type === 'drop' && item.device === device)
@@ -80,7 +81,7 @@ else
   describe('the reasons of the kernel', () => {
     test('tell a rule that drops, the link that the packet came in by, and where in the kernel', () => {
       const news = watch({ families: [4], devices: ['walk0'] }, () => sendUdp('10.32.0.2', 9))
-      expect(dropsBy(news, 'walk0')).toEqual(['NETFILTER_DROP 2048'])
+      expect(dropsBy(news, 'walk0')).toContain('NETFILTER_DROP 2048')
       const drop = news.find(item => item.type === 'drop' && item.device === 'walk0') as KernelDrop
       expect(drop.location).toMatch(/^\w+$/)
       expect(drop.time).toBeGreaterThan(0)
@@ -93,7 +94,7 @@ else
         const news = watch({ families: [4], devices: ['walk0'] }, () => {
           expect(ping('walk-inside', '10.32.0.2', '-I', '10.32.0.77')).toBe(1)
         })
-        expect(dropsBy(news, 'walk0')).toEqual(['IP_RPFILTER 2048'])
+        expect(dropsBy(news, 'walk0')).toContain('IP_RPFILTER 2048')
       } finally {
         set('conf/walk0/rp_filter', '0')
         run('ip', ['-n', 'walk-inside', 'address', 'del', '10.32.0.77/32', 'dev', 'eth0'])
@@ -101,7 +102,7 @@ else
       const news = watch({ families: [4], devices: ['walk0'] }, () => {
         expect(ping('walk-inside', '192.0.2.1')).toBe(1)
       })
-      expect(dropsBy(news, 'walk0')).toEqual(['IP_INNOROUTES 2048'])
+      expect(dropsBy(news, 'walk0')).toContain('IP_INNOROUTES 2048')
     })
 
     test('come with the routing look-ups, when these are asked for', () => {

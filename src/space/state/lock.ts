@@ -1,7 +1,7 @@
 import { type Change, ChangeError } from '../../linux/change.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { errno, SystemError } from '../../linux/sys/errno.ts'
-import { linkTarget, namesIn, readSmallFile, statusOf } from '../../linux/sys/files.ts'
+import { namesIn, readSmallFile, type Status, statusOf } from '../../linux/sys/files.ts'
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
 import type { StatePaths } from './records.ts'
@@ -144,30 +144,37 @@ const locked = (paths: StatePaths, patience: number): NatspaceError => {
   })
 }
 
-/** Who holds the lock, from /proc/locks ("1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF"). */
-const holderOf = (path: string): { pid: number; command: string } | undefined => {
-  const inode = statusOf(path)?.inode
-  for (const line of readSmallFile('/proc/locks').split('\n')) {
-    const [, type, , , pid, file] = line.trim().split(/\s+/)
-    if (type !== 'FLOCK' || file === undefined || file.split(':')[2] !== String(inode)) continue
-    if (statusOf(`/proc/${pid}`) !== undefined) return { pid: Number(pid), command: commandOf(Number(pid)) }
-  }
-  return heir(path)
+type Holder = { pid: number; command: string }
+
+/**
+ * Who holds the lock, from /proc/locks ("1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF"). Who took it may be gone; the
+ * program that it ran (the front end of a firewall) then holds it until its own end.
+ */
+const holderOf = (path: string): Holder | undefined => {
+  const file = statusOf(path)
+  if (file === undefined) return undefined
+  const takers = readSmallFile('/proc/locks')
+    .split('\n')
+    .map(line => line.trim().split(/\s+/))
+    .filter(([, type, , , , place]) => type === 'FLOCK' && place?.split(':')[2] === String(file.inode))
+    .map(([, , , , pid = '']) => pid)
+  const others = namesIn('/proc').filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
+  const pid = takers.find(taker => hasOpen(taker, file)) ?? others.find(other => hasOpen(other, file))
+  return pid === undefined ? undefined : { pid: Number(pid), command: commandOf(Number(pid)) }
 }
 
-/** Who took the lock is gone; the program that it ran (the front end of a firewall) holds it until its own end. */
-const heir = (path: string): { pid: number; command: string } | undefined => {
-  const pids = namesIn('/proc').filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
-  const pid = pids.find(name => {
-    try {
-      const folder = `/proc/${name}/fd`
-      return namesIn(folder).some(number => linkTarget(`${folder}/${number}`) === path)
-    } catch {
-      // It ended meanwhile, or belongs to another user.
-      return false
-    }
-  })
-  return pid === undefined ? undefined : { pid: Number(pid), command: commandOf(Number(pid)) }
+/** Whether a process has the file open: another file system may have one of the same path and the same number. */
+const hasOpen = (pid: string, { device, inode }: Status): boolean => {
+  const folder = `/proc/${pid}/fd`
+  try {
+    return namesIn(folder).some(number => {
+      const open = statusOf(`${folder}/${number}`, true)
+      return open?.inode === inode && open.device === device
+    })
+  } catch {
+    // It ended meanwhile, or belongs to another user.
+    return false
+  }
 }
 
 const commandOf = (pid: number): string => {
