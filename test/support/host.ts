@@ -13,6 +13,8 @@ const executable = join(import.meta.dirname, '../../dist/natspace')
 const topology = `
 mount -t tmpfs tmpfs /run
 ip link set lo up
+# Without asking whether somebody else has an address it is there at once, and not in the middle of a comparison.
+for setting in accept_dad dad_transmits; do echo 0 >/proc/sys/net/ipv6/conf/default/$setting; done 2>/dev/null || true
 ip netns add host2
 ip link add eth0 type veth peer name eth0 netns host2
 ip address add 192.168.1.32/24 dev eth0
@@ -24,7 +26,8 @@ ip -n host2 route add default via 192.168.1.1
 ip route add default via 192.168.1.1
 # The kernel notices a carrier a little later; what is compared afterwards must not differ by that.
 for attempt in $(seq 200); do
-  ip -br link show eth0 | grep -q ' UP ' && ip -n host2 -br link show eth0 | grep -q ' UP ' && break
+  ip -br link show eth0 | grep -q ' UP ' && ip -n host2 -br link show eth0 | grep -q ' UP ' &&
+    { [ ! -d /proc/sys/net/ipv6 ] || ip -6 -o route show table local dev eth0 | grep -q 'fe80.* kernel'; } && break
   sleep 0.01
 done
 `

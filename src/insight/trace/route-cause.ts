@@ -49,11 +49,17 @@ export const routingCause = (
   const isCertain =
     stop !== undefined && (decision?.found === true || !ambiguous.includes(decision?.code ?? ''))
   if (isCertain) return { reason: `${stop}, in this host`, evidence: [] }
+  // Of IPv4 alone, and of the larger value of both; the kernel tells of drops in other namespaces, too.
+  const settings = (['all', input] as const).flatMap((name): [string, string][] => {
+    const key = interfaceSysctl('ipv4', name, 'rp_filter')
+    const value = seen.settings[key]
+    return seen.target.family === 6 || value === undefined ? [] : [[key, value]]
+  })
   const filtered = seen.counters.host.find(({ counter }) => counter === 'TcpExt.IPReversePathFilter')
-  const isFiltered = filtered !== undefined || seen.drops?.some(({ reason }) => reason === 'IP_RPFILTER')
-  if (isFiltered !== true)
-    return stop === undefined ? undefined : { reason: `${stop}, in this host`, evidence: [] }
-  const settings = Object.entries(seen.settings).filter(([key]) => key.endsWith('.rp_filter'))
+  const isFiltered =
+    settings.some(([, value]) => value !== '0') &&
+    (filtered !== undefined || seen.drops?.some(({ reason }) => reason === 'IP_RPFILTER') === true)
+  if (!isFiltered) return stop === undefined ? undefined : { reason: `${stop}, in this host`, evidence: [] }
   return {
     reason: `the reverse path filter of ${input} stopped it: answers to its source would go another way`,
     evidence: settings.map(([key, value]) => `${key} = ${value}`),

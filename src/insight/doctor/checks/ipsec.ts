@@ -28,12 +28,19 @@ export const checkIpsec = (facts: Facts, story: Story | undefined): CheckResult 
       .map(policy => findingOf(facts, where, policy))
   const found = [...guilty(undefined), ...guilty(facts.inside)]
   if (found.length > 0) return resultOf(found.slice(0, 1))
-  // Without a policy that says so it may be the default that blocks (ip xfrm policy setdefault).
+  // Without a policy that says so it may be the default that blocks (ip xfrm policy setdefault); or the kernel spoke of a
+  // packet of another namespace, as it tells of the whole machine.
   const said = story?.end.evidence.filter(text => text.includes('XFRM_POLICY')) ?? []
   return resultOf([
     said.length === 0
       ? undefined
-      : { code: 'FW-XFRM', what: 'the default policy of IPsec stops it', evidence: said, fix: noFix },
+      : {
+          code: 'FW-XFRM',
+          severity: 'notice',
+          what: 'the default policy of IPsec may stop it',
+          evidence: said,
+          fix: noFix,
+        },
   ])
 }
 
