@@ -39,19 +39,12 @@ const sandboxed = (sandbox, command, options) => {
   return counted([...sandbox.prefix, ...command], { env, ...options })
 }
 
-/** Files of kernel tests that run at the same time, for each of the two users: they mostly wait for the kernel. */
-const workers = 2
-
 /** Every file in a sandbox of its own, which goes with all that the file has left. */
 const kernelTests = async sandbox => {
   open(sandbox)
-  const files = filesIn('test/kernel', '.test.ts')
   const results = []
-  const work = async () => {
-    for (let file = files.shift(); file !== undefined; file = files.shift())
-      results.push(await sandboxed(sandbox, [bunPath(), ...bunTest, file], { seconds: 600, held: true }))
-  }
-  await Promise.all(Array.from({ length: workers }, work))
+  for (const file of filesIn('test/kernel', '.test.ts'))
+    results.push(await sandboxed(sandbox, [bunPath(), ...bunTest, file], { seconds: 600, held: true }))
   const sum = key => results.reduce((total, result) => total + result[key], 0)
   return {
     passed: sum('passed'),
