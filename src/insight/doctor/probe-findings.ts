@@ -212,7 +212,9 @@ const endFinding = (facts: Facts, story: Story): Finding => {
     }
   if (legacyTables.test(text)) return legacyFinding(facts, reason, evidence)
   const martian = martianSource(facts, story)
-  if (/IP_LOCAL_SOURCE|IP_LOCALNET/.test(doubtful) || martian !== undefined)
+  // The kernel tells of drops on the whole machine: it counts where such a source was seen.
+  const isDropped = /IP_LOCAL_SOURCE|IP_LOCALNET/.test(doubtful) && hasOwnSource(facts, story)
+  if (isDropped || martian !== undefined)
     return {
       code: 'RT-MARTIAN',
       what:
@@ -230,13 +232,25 @@ const endFinding = (facts: Facts, story: Story): Finding => {
 /** A source of this host itself, which a rule inside gave the packet: the kernel looks no route up for it (EINVAL). */
 const martianSource = (facts: Facts, { end, events }: Story): string | undefined => {
   if (!/\((EINVAL|EXDEV)\)/.test(end.reason)) return undefined
-  const own = facts.links(undefined).flatMap(link => facts.addressesOf(undefined, link))
   return events
     .flatMap(({ changes }) => changes)
     .filter(({ field }) => field === 'source')
     .map(({ after }) => String(after))
-    .find(address => isLoopback(address) || own.some(item => item.address === address))
+    .find(address => isOwn(facts, address))
 }
+
+const isOwn = (facts: Facts, address: string): boolean =>
+  isLoopback(address) ||
+  facts
+    .links(undefined)
+    .some(link => facts.addressesOf(undefined, link).some(item => item.address === address))
+
+/** Whether something came to this host by a wire with an address of its own; what leaves it has one rightly. */
+const hasOwnSource = (facts: Facts, { points }: Story): boolean =>
+  points.some(({ point, request, reply }) => {
+    const source = (point === 'uplink' ? reply : request)?.header.source
+    return source !== undefined && isOwn(facts, source)
+  })
 
 const legacyTables = /iptables-legacy has tables/
 
