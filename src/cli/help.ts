@@ -27,7 +27,7 @@ export const overview = async (style: Style): Promise<string[]> => {
       '0  done, or nothing to do',
       '1  failed, and undone',
       '2  used wrongly; nothing was tried',
-      '3  status found something that is not as asked for',
+      '3  status, doctor or trace found something',
       '4  privilege is missing',
       '5  another natspace was at work for too long',
       '6  the kernel lacks a feature',

@@ -276,16 +276,19 @@ describe('what is dropped', () => {
   test('by routing is told with the reason, although the sender is told sooner', async () => {
     run('ip', ['route', 'del', 'default'])
     try {
-      const [flow, ...more] = await follow(() => expect(ping('myspace', '203.0.113.7')).toBe(1))
-      expect(more).toEqual([])
-      expect(flow?.story.end).toMatchObject({
-        outcome: 'dropped',
-        at: { packet: 'request', point: 'cable', hook: 'routing' },
-        reason: 'no route leads to 203.0.113.7 (ENETUNREACH), in this host',
-      })
-      // What the sender was told is in it unless it came when the flow had been told already.
-      const told = flow?.story.end.evidence.filter(text => text.startsWith('the sender was told')) ?? []
-      for (const text of told) expect(text).toBe('the sender was told by 192.168.45.2: network unreachable')
+      let evidence: readonly string[] = []
+      // On a slow machine the flow may have been told when the sender is: then it is tried again.
+      for (let attempt = 0; attempt < 5 && evidence.length === 0; attempt++) {
+        const [flow, ...more] = await follow(() => expect(ping('myspace', '203.0.113.7')).toBe(1))
+        expect(more).toEqual([])
+        expect(flow?.story.end).toMatchObject({
+          outcome: 'dropped',
+          at: { packet: 'request', point: 'cable', hook: 'routing' },
+          reason: 'no route leads to 203.0.113.7 (ENETUNREACH), in this host',
+        })
+        evidence = flow?.story.end.evidence ?? []
+      }
+      expect(evidence).toContain('the sender was told by 192.168.45.2: network unreachable')
     } finally {
       run('ip', 'route add default via 192.168.1.1'.split(' '))
     }
