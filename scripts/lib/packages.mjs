@@ -41,6 +41,12 @@ const packages = [
     for: 'test',
     why: 'proves that nothing is written when nothing has to be',
   },
+  {
+    name: 'busybox-static',
+    programs: ['busybox'],
+    for: 'test',
+    why: 'all that is in a container of the tests with container runtimes',
+  },
   { name: 'procps', programs: ['sysctl', 'ps'], for: 'test', why: 'kernel settings and processes' },
   {
     name: 'netavark',

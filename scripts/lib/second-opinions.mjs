@@ -13,6 +13,13 @@ const opinions = [
   { name: 'firewalls', packages: ['ufw', 'firewalld', 'docker.io'] },
   { name: 'wireshark', packages: ['tshark', 'wireshark-common', 'libwireshark-data'] },
   { name: 'systemd', packages: ['systemd'] },
+  {
+    name: 'containers',
+    packages: [
+      ...['containerd', 'runc', 'containernetworking-plugins'],
+      ...['podman', 'conmon', 'crun', 'golang-github-containers-common', 'catatonit'],
+    ],
+  },
 ]
 
 const folder = join(root, 'build/second-opinions')

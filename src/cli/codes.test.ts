@@ -21,8 +21,14 @@ const filesOf = (wing: string): string[] =>
     .filter(file => file.endsWith('.ts') && !/\.test\.ts$|test-support|codes\.ts$/.test(file))
     .map(file => join(wing, file))
 
-// What src/insight throws has no such codes: it tells errors of the kernel by their own names.
-const sources = ['space', 'cli', 'lab'].flatMap(filesOf)
+/** Most of src/insight tells errors of the kernel by their own names; what reads a person's words has codes. */
+const isReader = (file: string): boolean =>
+  /\bnew NatspaceError\(/.test(readFileSync(join(src, file), 'utf8'))
+
+const sources = [
+  ...['space', 'cli', 'lab', 'server'].flatMap(filesOf),
+  ...filesOf('insight').filter(isReader),
+]
 
 test('every code that is thrown is explained', () => {
   const unknown = sources.flatMap(file =>

@@ -28,6 +28,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'It is not in the language of pcap-filter(7), or uses a part of it that natspace does not know. The message tells the column.',
     'Correct it; names of hosts are not looked up, so write addresses.',
   ),
+  BAD_NETWORK: code(
+    'The network for containers is not said rightly',
+    'natspace cni hands the values to the plugin, which would refuse them with every container.',
+    'The message says which one, and why; docs/cni.md has them all.',
+  ),
   BAD_NUMBER: code(
     'The option takes a number',
     'It is no number, or none that is possible there.',
@@ -57,6 +62,31 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'The capture cannot be written there',
     'A symbolic link is not followed, a pipe must be your own, and a folder must be one that you can write in.',
     'Name a file in a folder of your own, or -w - for stdout.',
+  ),
+  CNI_ATTACHED: code(
+    'Containers are attached to the network',
+    'natspace cni uninstall would take away the plugin, and the runtime could not take away what the containers have.',
+    'Stop the containers. With --force it goes all the same; natspace ls shows the spaces, and natspace down removes one.',
+  ),
+  CNI_FILE_TAKEN: code(
+    'A file of somebody else is where the plugin or its list has to be',
+    'natspace cni install replaces only an older natspace, and a list that is to the byte as natspace wrote it. The message names the file.',
+    'Look at it. --force replaces it; --name, --file or --conf-dir choose another place for the list.',
+  ),
+  CNI_KEPT: code(
+    'A file was kept',
+    'natspace cni uninstall takes away what is to the byte what this natspace wrote, and the program only when no list needs it.',
+    'Look at it, and remove it yourself if nothing needs it.',
+  ),
+  CNI_NAME_TAKEN: code(
+    'Another list has a network of the same name',
+    'Runtimes that take a network by its name could not tell which of both is meant.',
+    'Choose another name with --name, or move the other list away.',
+  ),
+  CNI_NOT_FIRST: code(
+    'The list would not be the first one',
+    'containerd, CRI-O and Kubernetes take the first list of the folder, by the names of the files, and another one comes before.',
+    'Move the other list away, or give this one an earlier name with --file. Podman and Nomad take a network by its name: for them --force is enough.',
   ),
   CONFLICTING_OPTIONS: code(
     'Two options exclude each other',
@@ -123,6 +153,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'There is no such namespace',
     'Nothing is pinned at that path. A namespace pinned in another mount namespace is not seen from here.',
     'natspace ls and ip netns list show those that are there.',
+  ),
+  NO_PROGRAM: code(
+    'natspace is no single executable here',
+    'A container runtime starts one executable file as its plugin, and this natspace is a script that a runtime of JavaScript runs.',
+    'Use the executable: npm run build makes dist/natspace.',
   ),
   PROGRAM_NOT_EXECUTABLE: code(
     'The program cannot be executed',

@@ -69,7 +69,9 @@ const ownHelp = (command: Command, style: Style): string[] => [
 const heading = (text: string, style: Style): string => style.bold(`${text}:`)
 
 const optionLines = (options: Options, style: Style): string[] => {
-  const rows = Object.entries(options).map(([key, option]) => ({ left: spelling(key, option), option }))
+  const rows = Object.entries(options)
+    .filter(([, { hidden }]) => !hidden)
+    .map(([key, option]) => ({ left: spelling(key, option), option }))
   const column = Math.max(...rows.map(({ left }) => left.length)) + 2
   return rows.flatMap(({ left, option }) => {
     const [first, ...more] = wrap(helpOf(option), width - column - 2)

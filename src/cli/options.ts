@@ -20,6 +20,8 @@ export type Option = {
   values?: readonly string[]
   /** What a shell completes the value with. */
   completes?: 'file' | 'link'
+  /** For natspace itself, when it starts itself anew: neither help nor completion tell of it. */
+  hidden?: true
 }
 
 /** Options by their name in camel case: `hostInterface` is `--host-interface`. */

@@ -21,6 +21,14 @@ export const runAsPlugin = async (environment: Environment): Promise<number> => 
       const { kernel, paths } = openContext(environment)
       return { kernel, paths, ...options, [Symbol.dispose]: () => kernel[Symbol.dispose]() }
     },
+    warn: line => {
+      try {
+        processSink.err(`${line}\n`)
+      } catch (error) {
+        // Nobody listens, and what was asked for is done.
+        if (!(error instanceof ReaderGone)) throw error
+      }
+    },
     explain: async error => {
       const { failureOf } = await import('./failure.ts')
       return error instanceof NatspaceError ? error : new NatspaceError(failureOf(error))

@@ -24,6 +24,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   enable: async () => (await import('./commands/enable.ts')).enableCommand,
   disable: async () => (await import('./commands/disable.ts')).disableCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  cni: async () => (await import('./commands/cni.ts')).cniCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   lab: async () => (await import('./commands/lab.ts')).labCommand,

@@ -3,15 +3,18 @@
  * difference, GC is `down` of what is not valid any more and then `gc`. Each returns what stdout gets, or undefined.
  */
 
+import type { Kernel, NamespaceState } from '../linux/kernel.ts'
 import { capability, lackingCapabilities } from '../linux/sys/process.ts'
 import { NatspaceError } from '../space/errors.ts'
 import { down } from '../space/reconcile/down.ts'
 import { differencesOf } from '../space/reconcile/drift.ts'
 import { gc as collect } from '../space/reconcile/gc.ts'
 import { Observation } from '../space/reconcile/observation.ts'
-import type { Context } from '../space/reconcile/types.ts'
+import type { Context, Warning } from '../space/reconcile/types.ts'
 import { planUp, upAsChosen } from '../space/reconcile/up.ts'
+import { innerAddresses } from '../space/spec/endpoints.ts'
 import { quote } from '../space/spec/quote.ts'
+import type { Attachment } from '../space/spec/types.ts'
 import { readSpaceRecord, type SpaceRecord } from '../space/state/records.ts'
 import {
   baseSpec,
@@ -20,15 +23,25 @@ import {
   recordsOf,
   refuseSecond,
   spaceNameOf,
-  withAddress,
+  withAddresses,
 } from './attachment.ts'
-import { type Header, parseConfiguration, parseValidAttachments } from './configuration.ts'
-import { type Endpoint, isCniName, type Request } from './environment.ts'
+import {
+  type Asked,
+  type Configuration,
+  type Header,
+  parseConfiguration,
+  parseValidAttachments,
+} from './configuration.ts'
+import { type CniCommand, type Endpoint, isCniName, type Request } from './environment.ts'
 import { CniError, cniCode, cniErrorOf } from './error.ts'
 import { badField, type Fields } from './fields.ts'
+import { delegateIn } from './ipam.ts'
+import { changedResult, mergeResults, parsePrevious, placeInside } from './previous.ts'
 import { addResult } from './result.ts'
+import { isAtLeast } from './version.ts'
 
-type LockOptions = { lockPatience?: number }
+/** How long to wait for the lock, in milliseconds; and who hears what is no error and has no place in a result. */
+export type Options = { lockPatience?: number; tell: (warnings: readonly Warning[]) => void }
 
 const identityOf = ({ network }: Header, endpoint: Endpoint | undefined): Identity => {
   if (endpoint === undefined) throw new CniError(cniCode.environment, 'CNI_CONTAINERID is missing')
@@ -36,11 +49,22 @@ const identityOf = ({ network }: Header, endpoint: Endpoint | undefined): Identi
 }
 
 /** The namespace of a request. Throws CniError 4 for a path that is no network namespace, or this host's own. */
-const namespaceOf = ({ kernel }: Context, { namespacePath }: Request): string => {
+const namespaceOf = ({ kernel }: Context, request: Request): string =>
+  provenNamespace(kernel, request, path => kernel.namespaceState(path))
+
+/** Likewise; and whatever is done there is done to that very namespace, wherever the path leads in a moment. */
+const heldNamespaceOf = ({ kernel }: Context, request: Request): string =>
+  provenNamespace(kernel, request, path => kernel.holdNamespace(path))
+
+const provenNamespace = (
+  kernel: Kernel,
+  { namespacePath }: Request,
+  look: (path: string) => NamespaceState,
+): string => {
   const refuse = (why: string) =>
     new CniError(cniCode.environment, `cannot use CNI_NETNS ${quote(namespacePath ?? '')}`, why)
   if (namespacePath === undefined) throw refuse('it is missing')
-  const state = kernel.namespaceState(namespacePath)
+  const state = look(namespacePath)
   if (state !== 'present') throw refuse(`it is no network namespace: ${state}`)
   if (kernel.namespaceIdentity(namespacePath) === kernel.namespaceIdentity(undefined))
     throw refuse('it is the network namespace of this host itself')
@@ -48,36 +72,102 @@ const namespaceOf = ({ kernel }: Context, { namespacePath }: Request): string =>
 }
 
 /** Makes the attachment. Throws CniError; everything is as before then. */
-export const add = async (context: Context, request: Request, header: Header, options: LockOptions) => {
+export const add = async (context: Context, request: Request, header: Header, options: Options) => {
   const identity = identityOf(header, request.endpoint)
-  const configuration = parseConfiguration(header, request.arguments.get('IP'))
-  if (header.fields.get('prevResult') !== undefined)
-    throw badField('prevResult', {}, 'natspace makes the interface, so it must be the first of the list')
-  const base = baseSpec(configuration, spaceNameOf(identity), identity.interface)
-  const namespacePath = namespaceOf(context, request)
-  const { network, container } = identity
-  const choose = () => {
+  const previous = parsePrevious(header.fields)
+  const place = previous && placeInside(previous, identity.interface)
+  const asked = askedOf(request, place !== undefined)
+  // Of use in a chain alone.
+  const behind = place === undefined ? undefined : await import('./behind.ts')
+  behind?.refuseOwnCable(header)
+  const configuration = parseConfiguration(header, asked)
+  const name = spaceNameOf(identity)
+  const unleased =
+    behind?.baseBehind(configuration, name, identity.interface) ??
+    baseSpec(configuration, name, identity.interface)
+  const namespacePath = heldNamespaceOf(context, request)
+  const { delegate } = configuration.ipam
+  // Of use where another plugin gives the addresses alone.
+  const delegation = delegate === undefined ? undefined : await import('./delegate.ts')
+  if (delegation !== undefined) refuseSecond(context, identity)
+  const lease = delegate === undefined ? undefined : delegation?.leaseOf(request, header, delegate)
+  const dns = { ...lease?.dns, ...configuration.dns }
+  const leased = lease === undefined ? configuration : { ...configuration, ...lease, dns }
+  const { network } = identity
+  const attachment = attachmentOf(identity, namespacePath, request, configuration)
+  const choose = (seen: Observation) => {
     refuseSecond(context, identity)
-    const spec = withAddress(context, base, configuration.ipam)
-    return [{ ...spec, attachment: { network, container, namespacePath } }]
+    const base = lease === undefined ? unleased : baseSpec(leased, name, identity.interface)
+    const spec =
+      behind !== undefined && previous !== undefined && place !== undefined
+        ? behind.specBehind(context, seen, base, namespacePath, previous, place)
+        : withAddresses(context, base, network, leased, seen)
+    return [{ ...spec, attachment }]
   }
-  const { plan } = await upAsChosen(context, choose, options)
+  const { plan } = await upAsChosen(context, choose, options).catch(error => {
+    throw delegate === undefined ? error : delegation?.afterRelease(error, request, header, delegate)
+  })
+  options.tell(plan.warnings)
   const [space] = plan.spaces
   if (space === undefined) throw new Error('one spec gave no space')
-  return addResult(header.version, space, configuration.dns)
+  const { version } = header
+  const result = () => addResult(version, space, dns, leased.ipam)
+  if (previous === undefined) return result()
+  if (place === undefined) return mergeResults(previous, result())
+  const { mac, mtu } = space.tuning ?? {}
+  return changedResult(previous, place, {
+    version,
+    ...(mac === undefined ? {} : { mac }),
+    ...(mtu === undefined || !isAtLeast(version, '1.1.0') ? {} : { mtu }),
+    dns,
+  })
+}
+
+const askedOf = ({ endpoint, arguments: given }: Request, isBehind: boolean): Asked => ({
+  ...(endpoint === undefined ? {} : { interface: endpoint.interface }),
+  address: given.get('IP'),
+  mac: given.get('MAC'),
+  isBehind,
+})
+
+/** What is noted of the container; of the pod what the runtimes of Kubernetes say in CNI_ARGS. */
+const attachmentOf = (
+  { network, container }: Identity,
+  namespacePath: string,
+  { arguments: given }: Request,
+  { aliases }: Configuration,
+): Attachment => {
+  const [namespace, name] = [given.get('K8S_POD_NAMESPACE'), given.get('K8S_POD_NAME')]
+  const pod = { ...(namespace ? { namespace } : {}), ...(name ? { name } : {}) }
+  return {
+    ...{ network, container, namespacePath },
+    ...(Object.keys(pod).length === 0 ? {} : { pod }),
+    ...(aliases.length === 0 ? {} : { aliases }),
+  }
 }
 
 /** Takes the attachment away, whatever is left of it; nothing is left of one that is gone. Throws CniError 100. */
-export const del = async (context: Context, request: Request, header: Header, options: LockOptions) => {
+export const del = async (context: Context, request: Request, header: Header, options: Options) => {
   const identity = identityOf(header, request.endpoint)
   const name = spaceNameOf(identity)
   const record = readSpaceRecord(context.kernel, context.paths, name)
   if (record !== undefined && !isOf(record, identity)) return
   await removeAll(context, [name], options)
+  // Given back when nothing bears it any more.
+  await forward('DEL', request, header)
 }
 
-const removeAll = async (context: Context, names: readonly string[], options: LockOptions): Promise<void> => {
-  const { problems } = await down(context, names, options)
+/** Has the plugin that gives the addresses do its part, where there is one. Throws CniError. */
+const forward = async (command: CniCommand, request: Request, header: Header): Promise<void> => {
+  const delegate = delegateIn(header.fields.get('ipam'))
+  if (delegate === undefined) return
+  const { askDelegate } = await import('./delegate.ts')
+  askDelegate(command, request, header, delegate)
+}
+
+const removeAll = async (context: Context, names: readonly string[], options: Options): Promise<void> => {
+  const { problems, warnings } = await down(context, names, options)
+  options.tell(warnings)
   throwFirst(problems)
 }
 
@@ -89,13 +179,13 @@ const throwFirst = (problems: readonly NatspaceError[]): void => {
 }
 
 /** Whether all of an attachment is as ADD made it. Throws CniError 103, 104 with what differs. */
-export const check = (context: Context, request: Request, header: Header): void => {
+export const check = async (context: Context, request: Request, header: Header): Promise<void> => {
   const identity = identityOf(header, request.endpoint)
-  parseConfiguration(header, request.arguments.get('IP'))
   const previous = header.fields.object('prevResult')
   if (previous === undefined) throw badField('prevResult', undefined, 'CHECK needs the result of ADD')
   const path = namespaceOf(context, request)
   const record = readSpaceRecord(context.kernel, context.paths, spaceNameOf(identity))
+  parseConfiguration(header, askedOf(request, record?.space.behind !== undefined))
   if (record === undefined || !isOf(record, identity))
     throw new CniError(
       cniCode.notAttached,
@@ -105,6 +195,7 @@ export const check = (context: Context, request: Request, header: Header): void 
   const found = [...differences(context, record, path), ...unlike(previous, record)]
   if (found.length > 0)
     throw new CniError(cniCode.differs, 'the attachment is not as it was made', found.join('; '))
+  await forward('CHECK', request, header)
 }
 
 /** Everything that is compared is compared in the namespace that the runtime names now. */
@@ -119,13 +210,20 @@ const differences = (context: Context, record: SpaceRecord, path: string): strin
 
 /** What the result that the runtime kept says, and is not so. */
 const unlike = (previous: Fields, { space }: SpaceRecord): string[] => {
-  const wanted = `${space.address}/${space.prefixLength}`
   const addresses = previous.objects('ips').map(item => item.text('address'))
-  return addresses.includes(wanted) ? [] : [`prevResult: expected ${wanted}, found ${addresses.join(', ')}`]
+  return innerAddresses(space)
+    .map(({ address, prefixLength }) => `${address}/${prefixLength}`)
+    .filter(wanted => !addresses.includes(wanted))
+    .map(wanted => `prevResult: expected ${wanted}, found ${addresses.join(', ')}`)
 }
 
 /** Takes away what the runtime does not know any more of this network, and what is left over. Throws CniError 100. */
-export const gc = async (context: Context, header: Header, options: LockOptions): Promise<void> => {
+export const gc = async (
+  context: Context,
+  request: Request,
+  header: Header,
+  options: Options,
+): Promise<void> => {
   const valid = parseValidAttachments(header)
   for (const [index, { container }] of valid.entries())
     if (!isCniName(container))
@@ -144,8 +242,10 @@ export const gc = async (context: Context, header: Header, options: LockOptions)
       gone.map(({ space }) => space.name),
       options,
     )
-  const { problems } = await collect(context, options)
+  const { problems, warnings } = await collect(context, options)
+  options.tell(warnings)
   throwFirst(problems)
+  await forward('GC', request, header)
 }
 
 const capabilityNames = new Map<number, string>([
@@ -153,8 +253,16 @@ const capabilityNames = new Map<number, string>([
   [capability.sysAdmin, 'CAP_SYS_ADMIN'],
 ])
 
-/** Whether an ADD could succeed: privilege, a free address, an uplink, a kernel that answers. Throws CniError 50. */
-export const status = (context: Context, header: Header): void => {
+/**
+ * Whether an ADD could succeed: privilege, a free address, an uplink, a kernel that answers. Throws CniError 50; 51 where
+ * containers of the network are not as they were made either.
+ */
+export const status = async (
+  context: Context,
+  request: Request,
+  header: Header,
+  { tell }: Options,
+): Promise<void> => {
   const lacking = lackingCapabilities([...capabilityNames.keys()]).map(bit => capabilityNames.get(bit))
   if (lacking.length > 0)
     throw new CniError(
@@ -165,11 +273,37 @@ export const status = (context: Context, header: Header): void => {
   const configuration = parseConfiguration(header)
   const base = baseSpec(configuration, 'cni-status', 'eth0')
   try {
-    planUp(context, [withAddress(context, base, configuration.ipam)])
+    tell(planUp(context, [withAddresses(context, base, header.network, configuration)]).warnings)
+    await forward('STATUS', request, header)
   } catch (error) {
     if (!(error instanceof CniError || error instanceof NatspaceError)) throw error
     const { message, details, code } = cniErrorOf(error)
     if (code === cniCode.configuration || code === cniCode.unsupportedField) throw error
-    throw new CniError(cniCode.notAvailable, message, details)
+    const harmed = harmedBy(context, header.network)
+    if (harmed.length === 0) throw new CniError(cniCode.notAvailable, message, details)
+    throw new CniError(
+      cniCode.limitedConnectivity,
+      message,
+      [details, ...harmed.slice(0, mostHarmed)].join('; '),
+    )
   }
+}
+
+/** So many containers are named. */
+const mostHarmed = 5
+
+/** Containers of a network that lack something, and what each lacks first. */
+const harmedBy = (context: Context, network: string): string[] => {
+  const records = recordsOf(context, network)
+  if (records.length === 0) return []
+  const { shared, spaces } = differencesOf(context, new Observation(context.kernel), records)
+  return records.flatMap(({ space }) => {
+    const { own = [], lacking = [] } = spaces.get(space.name) ?? {}
+    const [first] = [...lacking, ...own, ...shared]
+    return first === undefined
+      ? []
+      : [
+          `${space.attachment?.container}: ${first.resource}: expected ${first.expected}, found ${first.found}`,
+        ]
+  })
 }

@@ -1,17 +1,23 @@
 /** From what a runtime asks for to what the engine is asked for: the name of the space, its spec, its address. */
 
 import { NatspaceError } from '../space/errors.ts'
+import { aliasOf } from '../space/marks.ts'
 import { Observation } from '../space/reconcile/observation.ts'
 import type { Context } from '../space/reconcile/types.ts'
-import { knownAddresses } from '../space/resources/elements.ts'
-import type { RawSpec, SpaceSpec } from '../space/spec/types.ts'
+import { seenElements } from '../space/ruleset/seen-table.ts'
+import { innerAddresses } from '../space/spec/endpoints.ts'
+import type { Endpoint as CableEnds, Rate, RawSpec, SpaceSpec, Tuning } from '../space/spec/types.ts'
 import { validateSpec } from '../space/spec/validate.ts'
+import { LEAST_MTU_OF_IPV6 } from '../space/spec/validate-policy.ts'
 import { readSpaceRecord, recordedNames, type SpaceRecord } from '../space/state/records.ts'
 import type { Configuration } from './configuration.ts'
 import type { Endpoint } from './environment.ts'
 import { CniError, cniCode, cniErrorOf } from './error.ts'
+import { badField } from './fields.ts'
+import { hash } from './hash.ts'
 import type { Ipam } from './ipam.ts'
-import { chooseAddress } from './ranges.ts'
+import { groupOf } from './network-group.ts'
+import { chooseAddresses, refuseTaken } from './ranges.ts'
 
 /** What the specification calls an attachment: one interface of one container in one network. */
 export type Identity = Endpoint & { network: string }
@@ -21,15 +27,10 @@ export type Identity = Endpoint & { network: string }
  * beginning of the container's own name is in it for people; the hash of all three for us.
  */
 export const spaceNameOf = ({ network, container, interface: inner }: Identity): string =>
-  `cni-${container.slice(0, 12)}-${hash(`${network}/${container}/${inner}`)}`
+  `cni-${container.slice(0, 12)}-${hashText(`${network}/${container}/${inner}`)}`
 
-/** FNV-1a of 64 bits (RFC 9923) in base 36. Two that are alike are told apart by `isOf`. */
-const hash = (text: string): string => {
-  let value = 0xcbf29ce484222325n
-  for (const byte of new TextEncoder().encode(text))
-    value = ((value ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn
-  return value.toString(36).padStart(13, '0')
-}
+/** In base 36. Two that are alike are told apart by `isOf`. */
+const hashText = (text: string): string => hash(text).toString(36).padStart(13, '0')
 
 /** Whether a record is that of an attachment. */
 export const isOf = ({ space }: SpaceRecord, { network, container, interface: inner }: Identity): boolean =>
@@ -49,25 +50,50 @@ export const recordsOf = ({ kernel, paths }: Context, network: string): SpaceRec
  * engine does not take.
  */
 export const baseSpec = (
-  { ipam, dns, mtu, policy, publish, rate }: Configuration,
+  { ipam, dns, mtu, policy, publish, rate, tuning, reach }: Configuration,
   name: string,
   inner: string,
 ): SpaceSpec => {
   const raw: RawSpec = {
     ...policy,
     interface: inner,
-    ipv6: 'off',
+    ipv6: mayHaveIpv6(ipam, mtu) ? 'on' : 'off',
     publish,
     mtu,
-    ...(ipam.ranges.length === 0 ? { address: ipam.address } : {}),
     ...(dns.nameservers === undefined ? {} : { dns: dns.nameservers }),
-    ...(rate === undefined
-      ? {}
-      : { rate: { up: rate.up && `${rate.up}bit`, down: rate.down && `${rate.down}bit` } }),
   }
+  const spec = checkedSpec(name, raw, { rate, tuning })
+  const { untranslated, accept } = reach
+  return {
+    ...spec,
+    ...(ipam.routes === undefined ? {} : { routes: ipam.routes }),
+    ...(untranslated.length === 0 ? {} : { untranslated }),
+    ...(accept.length === 0 ? {} : { accept }),
+  }
+}
+
+/** What a plugin that is asked for addresses will give is not known before; without room for IPv6 it may not be that. */
+const mayHaveIpv6 = ({ delegate, sets, fixed }: Ipam, mtu: number | undefined): boolean =>
+  delegate === undefined
+    ? sets.some(([range]) => range?.family === 6) || fixed.some(({ address }) => address.includes(':'))
+    : mtu === undefined || mtu >= LEAST_MTU_OF_IPV6
+
+/** A spec, and what is checked already beside it. Throws CniError 7 for a value that the engine does not take. */
+export const checkedSpec = (
+  name: string,
+  raw: RawSpec,
+  { rate, tuning }: { rate?: Rate | undefined; tuning?: Tuning | undefined },
+): SpaceSpec => {
+  const text = (value: number | undefined) => value && `${value}bit`
+  const rates = rate === undefined ? {} : { rate: { up: text(rate.up), down: text(rate.down) } }
   try {
-    const spec = validateSpec(name, raw)
-    return ipam.routes === undefined ? spec : { ...spec, routes: ipam.routes }
+    const spec = validateSpec(name, { ...raw, ...rates })
+    return {
+      ...spec,
+      // The bursts; the rates themselves as they were checked.
+      ...(rate === undefined ? {} : { rate: { ...rate, ...spec.rate } }),
+      ...(tuning === undefined ? {} : { tuning }),
+    }
   } catch (error) {
     if (!(error instanceof NatspaceError)) throw error
     const { message, details } = cniErrorOf(error)
@@ -76,17 +102,56 @@ export const baseSpec = (
 }
 
 /**
- * The spec with an address that nobody has. To be called under the lock of the engine, or for a look alone. Throws
- * CniError 102, 7.
+ * The spec with addresses that nobody has, and the group of its network. To be called under the lock of the engine, or for
+ * a look alone. Throws CniError 102, 7.
  */
-export const withAddress = (
+export const withAddresses = (
   context: Context,
   spec: SpaceSpec,
-  { ranges, address: wanted }: Ipam,
+  network: string,
+  { ipam, reach }: Pick<Configuration, 'ipam' | 'reach'>,
+  seen = new Observation(context.kernel),
 ): SpaceSpec => {
-  if (ranges.length === 0) return spec
-  const { address, gateway } = chooseAddress(ranges, addressesInUse(context), wanted)
-  return { ...spec, address, gateway: `${gateway}/32` }
+  const { sets, fixed, wanted } = ipam
+  const group = reach.isolated ? {} : { group: groupOf(context, seen, network) }
+  if (sets.length + fixed.length === 0) return { ...spec, ...group, ...onlyAddress(wanted) }
+  const used = addressesInUse(context, seen)
+  refuseTaken(fixed, used)
+  const endpoints = sets.length === 0 ? fixed : chooseAddresses(sets, used, wanted)
+  return { ...withEndpoints(spec, endpoints, reach.isDefaultGateway), ...group }
+}
+
+/** In a network that natspace chooses for the container alone. */
+const onlyAddress = ([address, ...others]: readonly string[]): Pick<SpaceSpec, 'address'> => {
+  if (address === undefined) return {}
+  if (others.length === 0 && !address.includes(':')) return { address }
+  throw badField('the addresses', [address, ...others], 'without ranges in ipam it can be one of IPv4 alone')
+}
+
+/** The first of each family is the one that published ports lead to; the others come after it. */
+const withEndpoints = (
+  { routes, ...spec }: SpaceSpec,
+  endpoints: readonly CableEnds[],
+  isDefaultGateway: boolean,
+): SpaceSpec => {
+  const first = (family: 4 | 6) => endpoints.find(({ address }) => address.includes(':') === (family === 6))
+  const [ipv4, ipv6] = [first(4), first(6)]
+  const further = endpoints.filter(item => item !== ipv4 && item !== ipv6)
+  const usual = [ipv4 && '0.0.0.0/0', ipv6 && '::/0'].flatMap(destination =>
+    destination === undefined || routes?.some(route => route.destination === destination)
+      ? []
+      : [{ destination }],
+  )
+  return {
+    ...spec,
+    ...(ipv4 === undefined
+      ? {}
+      : { address: ipv4.address, gateway: `${ipv4.gateway}/32`, subnet: ipv4.subnet }),
+    ipv6: ipv6 === undefined ? 'off' : 'on',
+    ...(ipv6 === undefined ? {} : { cable6: ipv6 }),
+    ...(further.length === 0 ? {} : { further }),
+    ...(routes === undefined ? {} : { routes: isDefaultGateway ? [...routes, ...usual] : routes }),
+  }
 }
 
 /** Refuses a second interface of the same kind; to be called under the lock. Throws CniError 101. */
@@ -100,13 +165,26 @@ export const refuseSecond = ({ kernel, paths }: Context, identity: Identity): vo
   )
 }
 
-/** Those of every space that is recorded, and those that the rules know of spaces without a record. */
-const addressesInUse = (context: Context): Set<string> => {
-  const { kernel, paths } = context
-  const recorded = recordedNames(kernel, paths).flatMap(name => {
-    const space = readSpaceRecord(kernel, paths, name)?.space
-    return space === undefined ? [] : [space.address, space.gateway]
-  })
-  const known = knownAddresses(new Observation(kernel)).map(({ prefix }) => prefix.replace(/\/32$/, ''))
-  return new Set([...recorded, ...known])
+/**
+ * Those that the rules know, those of this host itself, and those of recorded spaces. The record of a space whose cable
+ * and element are there says nothing that these do not, and is not read: there may be hundreds.
+ */
+const addressesInUse = ({ kernel, paths }: Context, seen: Observation): Set<string> => {
+  const known = ['source4', 'source6'].flatMap(set =>
+    [...seenElements(seen, set).values()].map(({ key }) => key.map(String)),
+  )
+  const cables = new Set(known.map(([cable]) => cable))
+  const present = new Set(
+    [...seen.links(undefined).values()].flatMap(({ name, alias }) => (cables.has(name) ? [alias] : [])),
+  )
+  const recorded = recordedNames(kernel, paths)
+    .filter(name => !present.has(aliasOf(name, paths.owner)))
+    .flatMap(name => {
+      const space = readSpaceRecord(kernel, paths, name)?.space
+      return space === undefined
+        ? []
+        : innerAddresses(space).flatMap(({ address, gateway }) => [address, gateway])
+    })
+  const own = [...seen.addresses(undefined).values()].flat().map(({ address }) => address)
+  return new Set([...recorded, ...known.flatMap(([, address]) => address ?? []), ...own])
 }

@@ -3,18 +3,22 @@
  * object"). In two steps: taking away needs only the name of the network, and must not fail for what else is there.
  */
 
-import { canonicalIp } from '../linux/net/ip.ts'
+import type { Rate, Tuning } from '../space/spec/types.ts'
+import { bandwidthKeys, parseBandwidth } from './bandwidth.ts'
 import { isCniName } from './environment.ts'
 import { CniError, cniCode } from './error.ts'
-import { badField, Fields, unsupported } from './fields.ts'
+import { badField, Fields } from './fields.ts'
 import { type Ipam, parseIpam } from './ipam.ts'
+import { parsePortMappings, portmapKeys } from './port-mappings.ts'
+import { parseReach, type Reach } from './reach.ts'
+import { parseTuning, refuseHeld, tuningKeys } from './tuning.ts'
 import { type CniVersion, newestVersion, parseVersion } from './version.ts'
 
 /** Characters of a configuration; a runtime's own are some thousand. */
 export const longestConfiguration = 1_048_576
 
 /** What every command needs. */
-export type Header = { version: CniVersion; network: string; fields: Fields }
+export type Header = { version: CniVersion; network: string; fields: Fields /** As it came. */; text: string }
 
 /** Names of resolvers for the container, handed on in the result. */
 export type Dns = { nameservers?: string[]; domain?: string; search?: string[]; options?: string[] }
@@ -22,14 +26,29 @@ export type Dns = { nameservers?: string[]; domain?: string; search?: string[]; 
 /** A network, and what the runtime asks of it for one container. */
 export type Configuration = {
   ipam: Ipam
+  reach: Reach
   dns: Dns
   mtu?: number
   /** What natspace has beyond the reference plugins, as in a spec file; checked there. */
   policy: { host?: string; internal?: boolean; metadata?: boolean; uplink?: string; fixFirewall?: boolean }
   /** As `natspace up -p` takes them. */
   publish: string[]
-  /** Bits per second, as seen by the container. */
-  rate?: { up?: number; down?: number }
+  /** As seen by the container. */
+  rate?: Rate
+  tuning?: Tuning
+  /** Names that others are to know the container by; natspace notes them. */
+  aliases: string[]
+}
+
+/** What of a request the configuration is read for. */
+export type Asked = {
+  /** The name of the interface inside; without one (STATUS) any. */
+  interface?: string
+  /** `IP` and `MAC` of CNI_ARGS. */
+  address?: string | undefined
+  mac?: string | undefined
+  /** Whether another plugin has made the interface, so that addresses that are asked for were meant for that. */
+  isBehind?: boolean
 }
 
 /** The version that a text asks for; the newest where it is no JSON, or says none. Never throws. */
@@ -51,7 +70,7 @@ export const parseHeader = (text: string): Header => {
   const header = { version: parseVersion(version ?? '0.2.0'), network: fields.text('name') ?? '' }
   if (!isCniName(header.network))
     throw badField('name', header.network, 'a network has letters, digits, _, . and -, the first of both')
-  return { ...header, fields }
+  return { ...header, fields, text }
 }
 
 const parseJson = (text: string): unknown => {
@@ -71,42 +90,54 @@ const parseJson = (text: string): unknown => {
 const topLevel = [
   ...['cniVersion', 'cniVersions', 'name', 'type', 'capabilities', 'args', 'runtimeConfig', 'prevResult'],
   ...['ipam', 'dns', 'mtu', 'ipMasq', 'host', 'internal', 'metadata', 'uplink', 'fixFirewall'],
+  ...['noMasquerade', 'accept', 'isolated', 'isDefaultGateway'],
+  ...portmapKeys,
+  ...bandwidthKeys,
+  ...tuningKeys,
 ]
 
-/** Reads all of it. `wanted`: the address that CNI_ARGS asks for. Throws CniError 2, 7. */
-export const parseConfiguration = ({ fields }: Header, wanted?: string): Configuration => {
+/** Reads all of it. Throws CniError 2, 7. */
+export const parseConfiguration = ({ fields, network }: Header, asked: Asked = {}): Configuration => {
+  const { interface: inner = 'eth0', isBehind = false } = asked
   fields.allow(...topLevel)
-  if (fields.flag('ipMasq') === false)
-    throw unsupported('ipMasq', false, 'what leaves a space is always translated; internal: true shuts it in')
   const runtime = fields.object('runtimeConfig')
-  runtime?.allow('portMappings', 'ips', 'bandwidth', 'dns')
-  const ipam = parseIpam(fields.object('ipam'))
-  const addresses = [
-    ...(runtime?.texts('ips') ?? []),
-    ...(fields.object('args')?.object('cni')?.texts('ips') ?? []),
-    ...(wanted === undefined ? [] : [wanted]),
-  ].map(parseWanted)
-  const [address, ...others] = new Set([...addresses, ...(ipam.address === undefined ? [] : [ipam.address])])
-  if (others.length > 0)
-    throw unsupported('the addresses', [address, ...others], 'natspace gives a container one address of IPv4')
+  runtime?.allow('portMappings', 'ips', 'bandwidth', 'dns', 'mac', 'aliases')
+  const given = fields.object('args')?.object('cni')
+  const ipam = parseIpam(
+    fields.object('ipam'),
+    isBehind
+      ? {}
+      : {
+          environment: asked.address,
+          arguments: given?.texts('ips') ?? [],
+          runtime: runtime?.texts('ips') ?? [],
+        },
+  )
   const mtu = fields.number('mtu', 0, 65_535)
-  const rate = parseBandwidth(runtime?.object('bandwidth'))
+  const rate = parseBandwidth(fields, runtime)
+  const tuning = parseTuning(fields, runtime, inner, asked.mac)
+  if (tuning !== undefined && !isBehind) refuseHeld(tuning, inner)
   return {
-    ipam: address === undefined ? ipam : { ...ipam, address },
+    ipam,
+    reach: parseReach(fields),
     dns: parseDns(fields.object('dns'), runtime?.object('dns')),
     // 0 is how the reference plugins write: as it comes.
     ...(mtu ? { mtu } : {}),
     policy: parsePolicy(fields),
-    publish: (runtime?.objects('portMappings') ?? []).map(parsePortMapping),
+    publish: parsePortMappings(fields, runtime),
     ...(rate === undefined ? {} : { rate }),
+    ...(tuning === undefined ? {} : { tuning }),
+    aliases: [...new Set([...parseAliases(runtime, network), ...parseAliases(given, network)])],
   }
 }
 
-const parseWanted = (text: string): string => {
-  const address = canonicalIp(text.replace(/\/\d{1,3}$/, ''))
-  if (address === undefined) throw badField('the address', text, 'it is no IP address')
-  if (address.includes(':')) throw unsupported('the address', text, 'natspace gives one address of IPv4')
-  return address
+/** A list of names, or one for each network by its name (as Podman writes it). */
+const parseAliases = (fields: Fields | undefined, network: string): string[] => {
+  const value = fields?.get('aliases')
+  if (value === undefined) return []
+  return Array.isArray(value)
+    ? (fields?.texts('aliases') ?? [])
+    : (fields?.object('aliases')?.texts(network) ?? [])
 }
 
 const parsePolicy = (fields: Fields): Configuration['policy'] => {
@@ -119,35 +150,6 @@ const parsePolicy = (fields: Fields): Configuration['policy'] => {
     ...(uplink === undefined ? {} : { uplink }),
     ...Object.fromEntries(flags.filter(([, value]) => value !== undefined)),
   }
-}
-
-const transports = ['tcp', 'udp', 'sctp']
-
-const parsePortMapping = (fields: Fields): string => {
-  fields.allow('hostPort', 'containerPort', 'protocol', 'hostIP')
-  const [hostPort, port] = [fields.number('hostPort', 1, 65_535), fields.number('containerPort', 1, 65_535)]
-  if (hostPort === undefined || port === undefined)
-    throw badField(fields.place, {}, 'it needs both hostPort and containerPort')
-  const protocol = (fields.text('protocol') || 'tcp').toLowerCase()
-  if (!transports.includes(protocol))
-    throw badField(fields.at('protocol'), protocol, `it must be ${transports.join(', ')}`)
-  const host = fields.text('hostIP') || undefined
-  const address = host === undefined ? undefined : canonicalIp(host)
-  if (host !== undefined && address === undefined)
-    throw badField(fields.at('hostIP'), host, 'it is no IP address')
-  const isAny = address === undefined || address === '0.0.0.0' || address === '::'
-  const before = isAny ? '' : `${address.includes(':') ? `[${address}]` : address}:`
-  return `${before}${hostPort}:${port}/${protocol}`
-}
-
-/** The plugin's ingress is what reaches the container. Bursts are chosen by natspace. */
-const parseBandwidth = (fields: Fields | undefined): Configuration['rate'] => {
-  if (fields === undefined) return undefined
-  fields.allow('ingressRate', 'ingressBurst', 'egressRate', 'egressBurst')
-  const [down, up] = (['ingressRate', 'egressRate'] as const).map(key =>
-    fields.number(key, 0, Number.MAX_SAFE_INTEGER),
-  )
-  return up || down ? { ...(up ? { up } : {}), ...(down ? { down } : {}) } : undefined
 }
 
 const parseDns = (fields: Fields | undefined, asked: Fields | undefined): Dns => {

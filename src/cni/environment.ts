@@ -20,6 +20,8 @@ export type Request = {
   namespacePath?: string
   /** CNI_ARGS, the last of each key. */
   arguments: ReadonlyMap<string, string>
+  /** All of it, for a plugin that is asked for addresses. */
+  environment: Environment
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -33,7 +35,7 @@ export const parseRequest = (environment: Environment): Request => {
   if (command === undefined)
     throw refuse('CNI_COMMAND', environment.CNI_COMMAND, `it must be one of ${cniCommands.join(', ')}`)
   const needsEndpoint = command === 'ADD' || command === 'DEL' || command === 'CHECK'
-  if (!needsEndpoint) return { command, arguments: new Map() }
+  if (!needsEndpoint) return { command, arguments: new Map(), environment }
   const namespacePath = parsePath(environment.CNI_NETNS, command)
   return {
     command,
@@ -42,7 +44,9 @@ export const parseRequest = (environment: Environment): Request => {
       interface: parseInterface(environment.CNI_IFNAME),
     },
     ...(namespacePath === undefined ? {} : { namespacePath }),
-    arguments: parseArguments(environment.CNI_ARGS),
+    // Nothing in them is needed to take something away.
+    arguments: command === 'DEL' ? new Map() : parseArguments(environment.CNI_ARGS),
+    environment,
   }
 }
 
@@ -73,7 +77,13 @@ const parsePath = (text: string | undefined, command: CniCommand): string | unde
   throw refuse('CNI_NETNS', text, 'it must be the absolute path of a network namespace')
 }
 
-/** `KEY=VALUE;KEY=VALUE`. Keys that nobody here knows are for other plugins. */
+/** Of the conventions of CNI, and what runtimes of Kubernetes send. */
+const knownArguments = new Set([
+  ...['IgnoreUnknown', 'IP', 'MAC'],
+  ...['K8S_POD_NAMESPACE', 'K8S_POD_NAME', 'K8S_POD_INFRA_CONTAINER_ID', 'K8S_POD_UID'],
+])
+
+/** `KEY=VALUE;KEY=VALUE`. Keys that nobody here knows are refused, unless IgnoreUnknown is set. */
 const parseArguments = (text = ''): Map<string, string> => {
   const found = new Map<string, string>()
   if (text.length > longest.arguments) throw refuse('CNI_ARGS', text.slice(0, 40), 'it is too long')
@@ -83,8 +93,13 @@ const parseArguments = (text = ''): Map<string, string> => {
     if (equals < 1) throw refuse('CNI_ARGS', pair, 'it must be KEY=VALUE pairs with semicolons between')
     found.set(pair.slice(0, equals), pair.slice(equals + 1))
   }
+  const unknown = [...found.keys()].find(key => !knownArguments.has(key))
+  if (unknown !== undefined && !isTrue(found.get('IgnoreUnknown')))
+    throw refuse('CNI_ARGS', unknown, 'nobody here knows this key, and IgnoreUnknown=true is not among them')
   return found
 }
+
+const isTrue = (text = ''): boolean => ['1', 'true'].includes(text.toLowerCase())
 
 const refuse = (variable: string, value: string | undefined, why: string): CniError =>
   new CniError(

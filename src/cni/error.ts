@@ -13,6 +13,7 @@ export const cniCode = {
   configuration: 7,
   tryLater: 11,
   notAvailable: 50,
+  limitedConnectivity: 51,
   failed: 100,
   alreadyAttached: 101,
   noFreeAddress: 102,
@@ -20,6 +21,7 @@ export const cniCode = {
   differs: 104,
   notPermitted: 105,
   internal: 106,
+  delegateFailed: 107,
 } as const
 
 export type CniCode = (typeof cniCode)[keyof typeof cniCode]

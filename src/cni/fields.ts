@@ -14,10 +14,15 @@ export const unsupported = (place: string, value: unknown, why: string): CniErro
 const shown = (value: unknown): string =>
   quote(typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing'))
 
-/** One object of a configuration, and where it stands in it. */
+/**
+ * One object of a configuration, and where it stands in it. A key may be written in capitals as well: containerd sends
+ * `HostPort` for `hostPort`, as to a program written in Go both are the same.
+ */
 export class Fields {
   readonly place: string
   readonly #values: ReadonlyMap<string, unknown>
+  /** How a key is written here, by its letters in lower case. */
+  readonly #spellings: ReadonlyMap<string, string>
 
   /** Throws CniError 7 for what is no object. */
   constructor(value: unknown, place: string) {
@@ -25,6 +30,7 @@ export class Fields {
       throw badField(place, value, 'it must be an object')
     this.place = place
     this.#values = new Map(Object.entries(value))
+    this.#spellings = new Map(Object.keys(value).map(key => [key.toLowerCase(), key]))
   }
 
   at(key: string): string {
@@ -33,14 +39,25 @@ export class Fields {
 
   /** Null is as good as missing: runtimes written in Go send it for empty lists. */
   get(key: string): unknown {
-    return this.#values.get(key) ?? undefined
+    const spelling = this.#values.has(key) ? key : this.#spellings.get(key.toLowerCase())
+    return (spelling === undefined ? undefined : this.#values.get(spelling)) ?? undefined
+  }
+
+  /** All keys, as they are written. */
+  keys(): string[] {
+    return [...this.#values.keys()]
   }
 
   /** Refuses keys that are not in the list; those with a dot or a slash belong to whoever made them. */
   allow(...known: readonly string[]): void {
-    for (const [key, value] of this.#values)
-      if (!known.includes(key) && !/[./]/.test(key))
+    const letters = new Set(known.map(key => key.toLowerCase()))
+    for (const [key, value] of this.#values) {
+      if (/[./]/.test(key)) continue
+      if (!letters.has(key.toLowerCase()))
         throw unsupported(this.at(key), value, 'natspace does not know this key')
+      if (this.#spellings.get(key.toLowerCase()) !== key)
+        throw badField(this.at(key), value, 'it is written twice, in capitals and without')
+    }
   }
 
   text(key: string): string | undefined {

@@ -3,19 +3,19 @@ import { FakeKernel } from '../linux/fake.ts'
 import { resolveSpec } from '../space/spec/resolve.ts'
 import { specOf } from '../space/spec/spec-of.ts'
 import { statePaths } from '../space/state/records.ts'
-import { baseSpec, spaceNameOf, withAddress } from './attachment.ts'
+import { baseSpec, spaceNameOf, withAddresses } from './attachment.ts'
 import { parseConfiguration, parseHeader } from './configuration.ts'
 import { CniError } from './error.ts'
 import { Fields } from './fields.ts'
-import { chooseAddress, parseRange } from './ranges.ts'
+import { chooseAddresses, parseRange } from './ranges.ts'
 import { addResult } from './result.ts'
 
 const header = (configuration: object) =>
   parseHeader(JSON.stringify({ cniVersion: '1.0.0', name: 'net', type: 'natspace', ...configuration }))
 const specOfNetwork = (configuration: object, wanted?: string) => {
-  const parsed = parseConfiguration(header(configuration), wanted)
+  const parsed = parseConfiguration(header(configuration), { address: wanted })
   const context = { kernel: new FakeKernel(), paths: statePaths() }
-  return withAddress(context, baseSpec(parsed, 'cni-c1', 'net0'), parsed.ipam)
+  return withAddresses(context, baseSpec(parsed, 'cni-c1', 'net0'), 'net', parsed)
 }
 const facts = {
   taken: [],
@@ -94,14 +94,14 @@ describe('addresses', () => {
     const used = new Set(['10.1.0.2'])
     const given: string[] = []
     for (let count = 0; count < 2; count++) {
-      const { address } = chooseAddress(ranges, used)
+      const [{ address } = { address: '' }] = chooseAddresses([ranges], used)
       given.push(address)
       used.add(address)
     }
     expect(given).toEqual(['10.1.0.3', '10.1.0.9'])
-    expect(() => chooseAddress(ranges, used)).toThrow('no address is free')
-    expect(() => chooseAddress(ranges, used, '10.1.0.9')).toThrow('10.1.0.9 is taken')
-    expect(() => chooseAddress(ranges, used, '10.1.0.1')).toThrow(CniError)
+    expect(() => chooseAddresses([ranges], used)).toThrow('no address is free')
+    expect(() => chooseAddresses([ranges], used, ['10.1.0.9'])).toThrow('10.1.0.9 is taken')
+    expect(() => chooseAddresses([ranges], used, ['10.1.0.1'])).toThrow(CniError)
   })
 })
 

@@ -16,6 +16,7 @@ const run = (environment: Record<string, string | undefined>, input: string): Pr
     environment,
     read: () => input,
     open: () => ({ kernel: untouchable, paths: statePaths(), [Symbol.dispose]() {} }),
+    warn: () => {},
     explain: async error => {
       if (error instanceof NatspaceError) return error
       throw error
@@ -87,7 +88,16 @@ describe('the protocol', () => {
       { ipam: { subnet: 'fd00::/64' } },
       { ipam: { ranges: [[{ subnet: '10.1.0.0/24' }], [{ subnet: '10.2.0.0/24' }]] } },
       { ipam: { subnet: '10.1.0.0/24', routes: [{ dst: '0.0.0.0/0', gw: '10.9.9.9' }] } },
-      { runtimeConfig: { mac: '02:00:00:00:00:01' } },
+      { runtimeConfig: { cgroupPath: '/x' } },
+      { sysctl: { 'kernel.shmmax': '1' } },
+      { sysctl: { 'net//x': '1' } },
+      { sysctl: { 'net.ipv6.conf.IFNAME.accept_ra': '1' } },
+      { snat: false },
+      { masqAll: true },
+      { markMasqBit: 13 },
+      { externalSetMarkChain: 'KUBE-MARK-MASQ' },
+      { conditionsV4: ['-s', '10.0.0.0/8'] },
+      { backend: 'iptables' },
       { runtimeConfig: { ips: ['10.1.0.4', '10.1.0.5'] }, args: undefined },
     ])
       expect(await addWith(change)).toBe(2)
@@ -104,7 +114,7 @@ describe('the protocol', () => {
       CNI_CONTAINERID: ['', '.', '../x', 'a b', 'a/b', 'x'.repeat(256), undefined],
       CNI_IFNAME: ['', '.', 'lo', 'a/b', 'a b', 'x'.repeat(16), '\u001b[1m', undefined],
       CNI_NETNS: ['', 'relative', `/${'x'.repeat(5000)}`, undefined],
-      CNI_ARGS: ['novalue', '=x', 'x'.repeat(70_000)],
+      CNI_ARGS: ['novalue', '=x', 'x'.repeat(70_000), 'FOO=1', 'IgnoreUnknown=0;FOO=1'],
     }
     for (const [variable, values] of Object.entries(bad))
       for (const value of values) {
@@ -121,6 +131,7 @@ describe('the protocol', () => {
         throw new CniError(cniCode.io, 'cannot read standard input')
       },
       open: () => ({ kernel: untouchable, paths: statePaths(), [Symbol.dispose]() {} }),
+      warn: () => {},
       explain: async error => error as NatspaceError,
     })
     expect({ code: JSON.parse(text).code, status }).toEqual({ code: 5, status: 1 })
@@ -146,7 +157,8 @@ describe('the protocol', () => {
       { ipam: { subnet: '10.1.0.0/24', rangeStart: '10.1.0.9', rangeEnd: '10.1.0.8' } },
       { ipam: { subnet: '10.1.0.0/24', ranges: [[{ subnet: '10.2.0.0/24' }]] } },
       { ipam: { subnet: '10.1.0.0/24', routes: [{ dst: '10.0.0.1/8' }] } },
-      { runtimeConfig: { portMappings: [{ hostPort: 0, containerPort: 80 }] } },
+      { runtimeConfig: { portMappings: [{ hostPort: 80 }] } },
+      { runtimeConfig: { portMappings: [{ hostPort: -1, containerPort: 80 }] } },
       { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, protocol: 'icmp' }] } },
       { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, hostIP: 'x' }] } },
       { prevResult: {} },
@@ -155,7 +167,17 @@ describe('the protocol', () => {
       { uplink: 'lo' },
       { dns: { nameservers: ['nobody'] } },
       { internal: true, uplink: 'eth0' },
-      { runtimeConfig: { bandwidth: { ingressRate: 1 } } },
+      { runtimeConfig: { bandwidth: { ingressRate: 1, ingressBurst: 8000 } } },
+      { runtimeConfig: { bandwidth: { ingressRate: 1_000_000 } } },
+      { runtimeConfig: { bandwidth: { egressBurst: 1_000_000 } } },
+      { ingressRate: 1_000_000, runtimeConfig: {} },
+      { runtimeConfig: { mac: '01:00:00:00:00:01' } },
+      { mac: '00:00:00:00:00:00' },
+      { mac: 'x' },
+      { sysctl: { 'net.core.somaxconn': 1 } },
+      { sysctl: { 'net.core.somaxconn': '1\n2' } },
+      { promisc: 'yes' },
+      { txQLen: -1 },
       { runtimeConfig: { portMappings: [1, 2].map(containerPort => ({ hostPort: 80, containerPort })) } },
     ])
       expect(await addWith(change)).toBe(7)

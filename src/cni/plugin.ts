@@ -5,7 +5,8 @@
  */
 
 import type { NatspaceError } from '../space/errors.ts'
-import type { Context } from '../space/reconcile/types.ts'
+import type { Context, Warning } from '../space/reconcile/types.ts'
+import { visible } from '../space/spec/quote.ts'
 import * as actions from './actions.ts'
 import { type Header, parseHeader, versionIn } from './configuration.ts'
 import { parseRequest, type Request } from './environment.ts'
@@ -20,6 +21,8 @@ export type Surroundings = {
   read: () => string
   /** The kernel, the state folder, and how long to wait for the lock (in milliseconds); disposed of at the end. */
   open: () => Context & Disposable & { lockPatience?: number }
+  /** What is no error and has no place in an answer: a line for whoever keeps what the plugin says. */
+  warn: (line: string) => void
   /** Any error in the words of the command. */
   explain: (error: unknown) => Promise<NatspaceError>
 }
@@ -68,10 +71,15 @@ const checkVersion = ({ command }: Request, { version }: Header): void => {
 const perform = async (
   request: Request,
   header: Header,
-  { open }: Surroundings,
+  { open, warn }: Surroundings,
 ): Promise<object | undefined> => {
   using context = open()
-  const options = context.lockPatience === undefined ? {} : { lockPatience: context.lockPatience }
+  const options = {
+    ...(context.lockPatience === undefined ? {} : { lockPatience: context.lockPatience }),
+    tell: (warnings: readonly Warning[]) => {
+      for (const { code, what, why } of warnings) warn(visible(`natspace: ${code}: ${what}: ${why}`))
+    },
+  }
   switch (request.command) {
     case 'ADD':
       return await actions.add(context, request, header, options)
@@ -79,13 +87,13 @@ const perform = async (
       await actions.del(context, request, header, options)
       return undefined
     case 'CHECK':
-      actions.check(context, request, header)
+      await actions.check(context, request, header)
       return undefined
     case 'GC':
-      await actions.gc(context, header, options)
+      await actions.gc(context, request, header, options)
       return undefined
     case 'STATUS':
-      actions.status(context, header)
+      await actions.status(context, request, header, options)
       return undefined
     case 'VERSION':
       return undefined

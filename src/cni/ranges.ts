@@ -1,76 +1,126 @@
 /** The addresses of a network: which there are, and which the next container gets. Pure. */
 
-import { ipv4ToNumber, numberToIpv4 } from '../linux/net/ip.ts'
-import { networkOf, parsePrefix, prefixRange } from '../linux/net/prefix.ts'
+import { bigIntToIp, canonicalIp, ipToBigInt } from '../linux/net/ip.ts'
+import { networkOf, parsePrefix, prefixesOverlap, prefixRange } from '../linux/net/prefix.ts'
+import type { Endpoint } from '../space/spec/types.ts'
 import { CniError, cniCode } from './error.ts'
-import { badField, type Fields, unsupported } from './fields.ts'
+import { badField, type Fields } from './fields.ts'
 
-/** IPv4 addresses from `first` to `last`, both included, as numbers, and the gateway that containers of them have. */
-export type AddressRange = { subnet: string; first: number; last: number; gateway: string }
+/** Addresses from `first` to `last`, both included, as numbers, and the gateway that containers of them have. */
+export type AddressRange = { family: 4 | 6; subnet: string; first: bigint; last: bigint; gateway: string }
 
-/** What a container gets. */
-export type ChosenAddress = { address: string; gateway: string }
+/** Lengths of a subnet that has room for a gateway and a container, and does not take over half of the world. */
+const lengths = { 4: { least: 8, most: 30 }, 6: { least: 16, most: 126 } } as const
 
-/** Reads `{subnet, rangeStart, rangeEnd, gateway}`. Throws CniError 2 (IPv6), 7. */
+/** Reads `{subnet, rangeStart, rangeEnd, gateway}`. Throws CniError 7. */
 export const parseRange = (fields: Fields): AddressRange => {
   const subnet = fields.text('subnet')
   const prefix = subnet === undefined ? undefined : parsePrefix(subnet)
   if (subnet === undefined || prefix === undefined)
     throw badField(fields.at('subnet'), subnet, 'it must be a network such as 10.88.0.0/16')
-  if (prefix.family === 6)
-    throw unsupported(fields.at('subnet'), subnet, 'natspace gives containers addresses of IPv4 alone')
+  const { family, length } = prefix
   const network = networkOf(subnet)
-  const range = prefixRange(subnet)
-  if (network === undefined || range === undefined || network !== `${prefix.address}/${prefix.length}`)
+  const whole = prefixRange(subnet)
+  if (network === undefined || whole === undefined || network !== `${prefix.address}/${length}`)
     throw badField(fields.at('subnet'), subnet, `it has bits of a host; the network is ${network}`)
-  if (prefix.length < 8 || prefix.length > 30)
-    throw badField(fields.at('subnet'), subnet, 'its length must be 8 to 30')
-  const [lowest, highest] = [Number(range.first) + 1, Number(range.last) - 1]
-  const inside = (key: string, fallback: number): number => {
+  const { least, most } = lengths[family]
+  if (length < least || length > most)
+    throw badField(fields.at('subnet'), subnet, `its length must be ${least} to ${most}`)
+  // Only IPv4 has a broadcast address.
+  const [lowest, highest] = [whole.first + 1n, family === 4 ? whole.last - 1n : whole.last]
+  const inside = (key: string, fallback: bigint): bigint => {
     const text = fields.text(key)
     if (text === undefined) return fallback
-    const value = ipv4ToNumber(text)
+    const value = text.includes(':') === (family === 6) ? ipToBigInt(text) : undefined
     if (value !== undefined && value >= lowest && value <= highest) return value
     throw badField(fields.at(key), text, `it must be the address of a host in ${subnet}`)
   }
   const [first, last] = [inside('rangeStart', lowest), inside('rangeEnd', highest)]
   if (first > last)
     throw badField(fields.at('rangeEnd'), fields.get('rangeEnd'), 'it is before the beginning of the range')
-  return { subnet, first, last, gateway: numberToIpv4(inside('gateway', lowest)) }
+  return { family, subnet: network, first, last, gateway: textOf(inside('gateway', lowest), family) }
+}
+
+/** The gateway of a subnet where none is named: its first host, unless that is the address itself. */
+export const usualGateway = (subnet: string, address: string): string | undefined => {
+  const { first, last, family } = prefixRange(subnet) ?? { first: 0n, last: 0n, family: 4 as const }
+  if (last - first < 2n) return undefined
+  const gateway = textOf(first + 1n, family)
+  return gateway === address ? undefined : gateway
 }
 
 /**
- * The first address that nobody has, or the one that is asked for. Throws CniError 102 when all are taken, and 7 when
- * the one that is asked for is in no range, or is a gateway.
+ * What one container gets: of each set the first address that nobody has, or that which is asked for. Throws CniError 102
+ * when all of a set are taken, and 7 when one that is asked for is in no range, or is a gateway.
  */
-export const chooseAddress = (
+export const chooseAddresses = (
+  sets: readonly (readonly AddressRange[])[],
+  used: ReadonlySet<string>,
+  wanted: readonly string[] = [],
+): Endpoint[] => {
+  const gateways = new Set(sets.flat().map(range => range.gateway))
+  const left = new Set(wanted)
+  const chosen = sets.map((ranges): Endpoint => {
+    for (const asked of left) {
+      const range = ranges.find(item => isIn(item, asked))
+      if (range === undefined || gateways.has(asked)) continue
+      left.delete(asked)
+      if (used.has(asked)) throw taken(asked)
+      return { address: asked, gateway: range.gateway, subnet: range.subnet }
+    }
+    return firstFree(ranges, used, gateways)
+  })
+  const [stranger] = left
+  if (stranger === undefined) return chosen
+  throw badField(
+    'the address',
+    stranger,
+    `it must be in ${rangesText(sets.flat())}, one of each set, and no gateway`,
+  )
+}
+
+/** Throws CniError 102 for an address that somebody has. */
+export const refuseTaken = (endpoints: readonly Endpoint[], used: ReadonlySet<string>): void => {
+  const found = endpoints.find(({ address }) => used.has(address))
+  if (found !== undefined) throw taken(found.address)
+}
+
+/** Two ranges of one network that share addresses, or undefined. */
+export const overlapOf = (ranges: readonly AddressRange[]): [AddressRange, AddressRange] | undefined => {
+  for (const [index, one] of ranges.entries())
+    for (const other of ranges.slice(index + 1))
+      if (prefixesOverlap(one.subnet, other.subnet) && one.first <= other.last && other.first <= one.last)
+        return [one, other]
+  return undefined
+}
+
+const taken = (address: string): CniError =>
+  new CniError(cniCode.noFreeAddress, `${address} is taken`, 'another container or this host has it')
+
+const firstFree = (
   ranges: readonly AddressRange[],
   used: ReadonlySet<string>,
-  wanted?: string,
-): ChosenAddress => {
-  const gateways = new Set(ranges.map(range => range.gateway))
-  if (wanted !== undefined) {
-    const value = ipv4ToNumber(wanted)
-    const range = ranges.find(
-      ({ first, last }) => value !== undefined && value >= first && value <= last && !gateways.has(wanted),
-    )
-    if (range === undefined)
-      throw badField('the address', wanted, `it must be in ${textOf(ranges)}, and no gateway`)
-    if (used.has(wanted))
-      throw new CniError(cniCode.noFreeAddress, `${wanted} is taken`, 'another container has it')
-    return { address: wanted, gateway: range.gateway }
-  }
-  for (const { first, last, gateway } of ranges)
+  gateways: ReadonlySet<string>,
+): Endpoint => {
+  for (const { first, last, gateway, subnet, family } of ranges)
     for (let value = first; value <= last; value++) {
-      const address = numberToIpv4(value)
-      if (!used.has(address) && !gateways.has(address)) return { address, gateway }
+      const address = textOf(value, family)
+      if (!used.has(address) && !gateways.has(address)) return { address, gateway, subnet }
     }
   throw new CniError(
     cniCode.noFreeAddress,
     'no address is free',
-    `all of ${textOf(ranges)} are taken; GC takes back those of containers that are gone`,
+    `all of ${rangesText(ranges)} are taken; GC takes back those of containers that are gone`,
   )
 }
 
-const textOf = (ranges: readonly AddressRange[]): string =>
-  ranges.map(({ first, last }) => `${numberToIpv4(first)} to ${numberToIpv4(last)}`).join(', ')
+/** Whether an address is one of a range. */
+export const isIn = ({ family, first, last }: AddressRange, address: string): boolean => {
+  const value = address.includes(':') === (family === 6) ? ipToBigInt(address) : undefined
+  return value !== undefined && value >= first && value <= last
+}
+
+const textOf = (value: bigint, family: 4 | 6): string => canonicalIp(bigIntToIp(value, family) ?? '') ?? ''
+
+const rangesText = (ranges: readonly AddressRange[]): string =>
+  ranges.map(({ first, last, family }) => `${textOf(first, family)} to ${textOf(last, family)}`).join(', ')

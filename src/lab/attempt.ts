@@ -44,7 +44,7 @@ export type Attempt = Walk & {
 }
 
 /** Tries one echo and one connection. Throws what `walkEcho` throws. */
-export const attempt = async ({ kernel, resolved }: Stage): Promise<Attempt> => {
+export const attempt = async ({ kernel, resolved }: Omit<Stage, 'teller'>): Promise<Attempt> => {
   const before = count(kernel)
   const walk = await walkEcho(kernel, resolved, patience, points)
   const after = count(kernel)

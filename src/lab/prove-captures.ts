@@ -32,7 +32,7 @@ export const captureProofs = (
   what: string,
   rows: readonly LabRow[],
   expectations: readonly ExpectedRow[],
-  teller: Teller,
+  teller: Pick<Teller, 'packet'>,
 ): Proof[] =>
   rows.map(({ place, interface: name, request, reply }, index) => {
     const expected = pairText(expectations[index] ?? absent)
@@ -54,8 +54,10 @@ export const proveOnePacket = (what: string, rows: readonly LabRow[]): Proof =>
 const pairText = ({ request, reply }: ExpectedRow): string =>
   `request ${request ?? 'not seen'}; reply ${reply ?? 'not seen'}`
 
-const sightingText = (sighting: LabSighting | undefined, { packet }: Teller): string | undefined =>
-  sighting && packet(sighting.header)
+const sightingText = (
+  sighting: LabSighting | undefined,
+  { packet }: Pick<Teller, 'packet'>,
+): string | undefined => sighting && packet(sighting.header)
 
 /** 'ip id 55318, +0 +12 +20 +31 µs' */
 const identityText = (sightings: readonly (LabSighting | undefined)[]): string => {

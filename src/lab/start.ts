@@ -46,11 +46,13 @@ const unshareFlags = (): string[] => {
   return [...(asRoot ? [] : ['--user', '--map-root-user']), '--net', '--mount', '--propagation', 'private']
 }
 
+/** How a program is started in new namespaces: `unshare FLAGS -- PROGRAM`. */
+export type NewNamespaces = { unshare: string; flags: string[] }
+
 /**
- * Starts `natspace lab ARGS` again inside new namespaces; this process becomes that one. Throws NatspaceError
- * UNSHARE_MISSING (exit 1) or LAB_REFUSED (exit 4). Equivalent to: `unshare -rnm --propagation private natspace lab …`
+ * Makes sure that namespaces can be made here. Throws NatspaceError UNSHARE_MISSING (exit 1) or LAB_REFUSED (exit 4).
  */
-export const startInside = (args: readonly string[]): never => {
+export const newNamespaces = (): NewNamespaces => {
   const unshare = findProgram('unshare', process.env.PATH)
   if (unshare === undefined)
     throw new NatspaceError({
@@ -66,6 +68,15 @@ export const startInside = (args: readonly string[]): never => {
   const trial = spawnSync(unshare, [...flags, unshare, '--version'], { encoding: 'utf8', timeout: 10_000 })
   if (trial.status !== 0)
     throw refusal(readKnobs(), trial.error?.message ?? trial.stderr.trim(), flags.includes('--user'))
+  return { unshare, flags }
+}
+
+/**
+ * Starts `natspace lab ARGS` again inside new namespaces; this process becomes that one. Throws NatspaceError
+ * UNSHARE_MISSING (exit 1) or LAB_REFUSED (exit 4). Equivalent to: `unshare -rnm --propagation private natspace lab …`
+ */
+export const startInside = (args: readonly string[]): never => {
+  const { unshare, flags } = newNamespaces()
   const command = [
     ...ownCommand(process.execPath, process.argv[1]),
     'lab',

@@ -5,7 +5,7 @@ import { ping } from './ping.ts'
 import { network, withNamespace } from './places.ts'
 import { type Proof, prove } from './proof.ts'
 import { absent, arrived, captureProofs, type ExpectedRow, untranslatedAt } from './prove-captures.ts'
-import type { Stage } from './stage.ts'
+import type { Teller } from './teller.ts'
 
 /**
  * What each of the last four steps is for, shown by leaving it out. It must fail exactly in the way that belongs to that
@@ -36,7 +36,7 @@ export const proveCable = (): Proof =>
 export const failureProofs = (
   step: OmissibleStep,
   seen: Attempt,
-  { teller }: Pick<Stage, 'teller'>,
+  { teller }: { teller: Pick<Teller, 'packet' | 'plain'> },
 ): Proof[] => [
   ...captureProofs('the echo', seen.rows, expectations[step], teller),
   ...stories[step](seen, teller.plain),

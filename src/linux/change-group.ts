@@ -32,11 +32,21 @@ const routeChanges = new Set<Change['type']>([
 export const isRouteChange = (change: Change | undefined): change is RouteChanges =>
   change !== undefined && routeChanges.has(change.type)
 
-/** Where the run of rtnetlink changes for one namespace that starts here ends; other changes stand alone. */
+const isDeletion = (change: Change | undefined): boolean => change?.type === 'link.delete'
+
+/**
+ * Where the run of rtnetlink changes for one namespace that starts here ends; other changes stand alone. Deletions of
+ * several links are a run of their own, as the kernel can do all of them at once.
+ */
 export const endOfGroup = (changes: readonly Change[], start: number): number => {
   const first = changes[start]
   let end = start + 1
   if (!isRouteChange(first)) return end
-  for (let next = changes[end]; isRouteChange(next) && next.where === first.where; next = changes[end]) end++
+  const begins = (at: number): boolean => isDeletion(changes[at]) && isDeletion(changes[at + 1])
+  const onlyDeletions = begins(start)
+  for (let next = changes[end]; isRouteChange(next) && next.where === first.where; next = changes[end]) {
+    if (onlyDeletions ? !isDeletion(next) : begins(end)) break
+    end++
+  }
   return end
 }

@@ -69,6 +69,14 @@ export type LinkSet = {
   up?: boolean
   mtu?: number
   alias?: string
+  /** A number that links have in common; 0 is that of all others. */
+  group?: number
+  /** The link-layer address. */
+  address?: string
+  promiscuous?: boolean
+  allMulticast?: boolean
+  /** Packets that may wait to be sent. */
+  queueLength?: number
 }
 
 type AddressChange<T> = {
@@ -78,6 +86,8 @@ type AddressChange<T> = {
   index: number
   address: string
   prefixLength: number
+  /** Without the route to its subnet that the kernel would add. */
+  noPrefixRoute?: true
 }
 
 type RouteChange<T> = {
@@ -87,6 +97,14 @@ type RouteChange<T> = {
   index: number
   destination: string
   gateway: string | undefined
+  /** The address that packets bear which begin in this namespace. */
+  preferredSource?: string
+  /** Of routes to one destination the one with the lowest number is taken. */
+  priority?: number
+  table?: number
+  /** Bytes. */
+  mtu?: number
+  advertisedMss?: number
   /** Of the table `local`: what comes in by this link for the destination is for this host itself. */
   local?: { priority: number }
 }

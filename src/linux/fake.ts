@@ -36,6 +36,7 @@ import { sysctlName, sysctlPath } from './sysctl.ts'
  */
 export class FakeKernel implements Kernel {
   readonly machine: FakeMachine
+  readonly #held = new Map<string, FakeNamespace>()
   #writes = 0
 
   constructor(machine: FakeMachine = new FakeMachine()) {
@@ -105,11 +106,23 @@ export class FakeKernel implements Kernel {
   }
 
   namespaceState(path: string): NamespaceState {
-    if (this.machine.namespace(path)) return 'present'
+    const namespace = this.machine.namespace(path)
+    const held = this.#held.get(path)
+    if (namespace && held && held !== namespace) return 'another'
+    if (namespace) return 'present'
     return this.machine.files.nodes.has(path) ? 'not-a-namespace' : 'missing'
   }
 
+  holdNamespace(path: string): NamespaceState {
+    const state = this.namespaceState(path)
+    const namespace = this.machine.namespace(path)
+    if (namespace !== undefined) this.#held.set(path, namespace)
+    return state
+  }
+
   namespaceIdentity(where: Where): string | undefined {
+    const held = this.#held.get(where ?? '')
+    if (held !== undefined) return held.identity
     return this.machine.namespace(where)?.identity
   }
 
@@ -229,7 +242,9 @@ export class FakeKernel implements Kernel {
   #whyNotSent(change: Change): NamespaceError | undefined {
     if (!isRouteChange(change)) return undefined
     const wheres = change.type === 'veth.add' ? [change.where, change.peer.where] : [change.where]
-    const missing = wheres.find(where => this.machine.namespace(where) === undefined)
+    const missing = wheres.find(
+      where => !this.#held.has(where ?? '') && this.machine.namespace(where) === undefined,
+    )
     return missing === undefined ? undefined : this.#noNamespace(missing)
   }
 
@@ -327,7 +342,7 @@ export class FakeKernel implements Kernel {
   }
 
   #namespace(where: Where): FakeNamespace {
-    const found = this.machine.namespace(where)
+    const found = this.#held.get(where ?? '') ?? this.machine.namespace(where)
     if (found !== undefined) return found
     throw this.#noNamespace(where as string)
   }

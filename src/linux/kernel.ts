@@ -12,7 +12,14 @@ import type { Listener, ListenerProtocol } from './socket-diag/listener.ts'
 import type { SocketOwner } from './sys/socket-owner.ts'
 
 /** What a namespace's path holds. */
-export type NamespaceState = 'present' | 'missing' | 'not-a-namespace' | 'another-kind' | 'no-access'
+export type NamespaceState =
+  | 'present'
+  | 'missing'
+  | 'not-a-namespace'
+  | 'another-kind'
+  | 'no-access'
+  /** The path was held (`holdNamespace`), and leads to another namespace now. */
+  | 'another'
 
 /** What lstat(2) says of a file, as far as it matters here. */
 export type FileStatus = {
@@ -32,6 +39,11 @@ export interface Kernel extends Disposable {
   /** Names pinned in a folder (default /run/netns), sorted; [] when the folder does not exist. Equivalent to: `ip netns list` */
   namespaceNames(folder?: string): string[]
   namespaceState(path: string): NamespaceState
+  /**
+   * From now on, for as long as this object lives, the path means the namespace that it leads to at this moment: all that
+   * is asked and changed there goes to that one, wherever the path leads by then, and its state says `another`.
+   */
+  holdNamespace(path: string): NamespaceState
   /** Tells two paths of one namespace from paths of two: device and inode. Undefined when there is no namespace. */
   namespaceIdentity(where: Where): string | undefined
   /** The number by which one namespace names another, as `peerNamespaceId` of its links does. Equivalent to: `ip netns list-id` */

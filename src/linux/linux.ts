@@ -9,7 +9,6 @@ import {
   refuseEmpty,
 } from './conntrack/index.ts'
 import type { FileStatus, Kernel, NamespaceState } from './kernel.ts'
-import type { Request } from './netlink/connection.ts'
 import { NetlinkError } from './netlink/errors.ts'
 import {
   commit,
@@ -22,26 +21,13 @@ import {
 } from './nftables/index.ts'
 import { OpenNamespaces } from './open-namespaces.ts'
 import { type ProgramName, runProgram } from './program.ts'
-import {
-  type Address,
-  addAddress,
-  addressMessage,
-  deleteAddress,
-  listAddresses,
-  toAddress,
-} from './rtnetlink/address.ts'
-import { addVeth, deleteLink, type Link, linkMessage, listLinks, setLink, toLink } from './rtnetlink/link.ts'
+import { executeRouteChanges } from './route-changes.ts'
+import { type Address, listAddresses, listedAddressMessage, toAddress } from './rtnetlink/address.ts'
+import { type Link, listedLinkMessage, listLinks, toLink } from './rtnetlink/link.ts'
 import { readNamespaceId } from './rtnetlink/namespace-id.ts'
 import { listNeighbours, type Neighbour, neighbourMessage, toNeighbour } from './rtnetlink/neighbour.ts'
+import { type QueueingDiscipline, readQueueingDisciplines } from './rtnetlink/queueing-discipline.ts'
 import {
-  deleteDiscipline,
-  type QueueingDiscipline,
-  readQueueingDisciplines,
-  replaceTokenBucket,
-} from './rtnetlink/queueing-discipline.ts'
-import {
-  addRoute,
-  deleteRoute,
   getRoute,
   isCached,
   listRoutes,
@@ -64,6 +50,7 @@ import {
   removeFile,
   removeFolder,
   statusOf,
+  statusOfDescriptor,
   writeSmallFile,
 } from './sys/files.ts'
 import { tryLock } from './sys/lock.ts'
@@ -106,12 +93,23 @@ export class LinuxKernel implements Kernel {
       if (error instanceof NamespaceError) return error.reason
       throw error
     }
-    this.#namespaces.refresh(path, fresh)
+    return this.#namespaces.refresh(path, fresh) ? 'present' : 'another'
+  }
+
+  holdNamespace(path: string): NamespaceState {
+    try {
+      this.#namespaces.hold(path, openNamespace(path))
+    } catch (error) {
+      if (error instanceof NamespaceError) return error.reason
+      throw error
+    }
     return 'present'
   }
 
   namespaceIdentity(where: Where): string | undefined {
-    const status = statusOf(where ?? ownNamespacePath, true)
+    const held = where === undefined ? undefined : this.#namespaces.held(where)
+    const status =
+      held === undefined ? statusOf(where ?? ownNamespacePath, true) : statusOfDescriptor(held.number)
     return status && `${status.device}:${status.inode}`
   }
 
@@ -120,11 +118,11 @@ export class LinuxKernel implements Kernel {
   }
 
   links(where: Where): Link[] {
-    return this.#namespaces.at(where).route.dump(listLinks(), linkMessage).map(toLink)
+    return this.#namespaces.at(where).route.dump(listLinks(), listedLinkMessage).map(toLink)
   }
 
   addresses(where: Where): Address[] {
-    return this.#namespaces.at(where).route.dump(listAddresses(), addressMessage).map(toAddress)
+    return this.#namespaces.at(where).route.dump(listAddresses(), listedAddressMessage).map(toAddress)
   }
 
   routes(where: Where): Route[] {
@@ -236,13 +234,11 @@ export class LinuxKernel implements Kernel {
 
   #sendTogether(changes: readonly Change[]): Outcome[] {
     try {
-      const namespace = this.#namespaces.at((changes[0] as RouteChanges).where)
-      const requests = changes.map(change => this.#routeRequest(change as RouteChanges))
-      return namespace.route
-        .executeAll(requests)
-        .map((result, index) =>
-          result instanceof NetlinkError ? new ChangeError(changes[index] as Change, result) : 'done',
-        )
+      const { route } = this.#namespaces.at((changes[0] as RouteChanges).where)
+      const descriptorOf = (where: Where) => this.#namespaceDescriptor(where)
+      return executeRouteChanges(route, changes as RouteChanges[], descriptorOf).map((result, index) =>
+        result instanceof NetlinkError ? new ChangeError(changes[index] as Change, result) : 'done',
+      )
     } catch (cause) {
       return changes.map((change, index) =>
         index === 0 ? new ChangeError(change, cause as Error) : 'not-tried',
@@ -256,42 +252,6 @@ export class LinuxKernel implements Kernel {
       return ['done']
     } catch (cause) {
       return [new ChangeError(change, cause as Error)]
-    }
-  }
-
-  #routeRequest(change: RouteChanges): Request {
-    switch (change.type) {
-      case 'veth.add': {
-        const { peer } = change
-        const namespace = peer.where === change.where ? undefined : this.#namespaceDescriptor(peer.where)
-        return addVeth({ ...change, peer: { ...peer, namespace } })
-      }
-      case 'link.set':
-        return setLink(change.index, change)
-      case 'link.delete':
-        return deleteLink(change.index)
-      case 'address.add':
-        return addAddress(change)
-      case 'address.delete':
-        return deleteAddress(change)
-      case 'route.add':
-        return addRoute({
-          ...change,
-          ...change.local,
-          outputIndex: change.index,
-          local: change.local !== undefined,
-        })
-      case 'route.delete':
-        return deleteRoute({
-          ...change,
-          ...change.local,
-          outputIndex: change.index,
-          local: change.local !== undefined,
-        })
-      case 'qdisc.replace':
-        return replaceTokenBucket(change)
-      case 'qdisc.delete':
-        return deleteDiscipline(change)
     }
   }
 

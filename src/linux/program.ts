@@ -51,6 +51,33 @@ const childProcess = (): ChildProcess => {
 }
 
 /**
+ * Runs an executable file to its end, in a session of its own, with a text as its standard input; what it says on its
+ * standard error goes to ours. `patience` in milliseconds. Returns its standard output (at most 1 MiB), and its status or
+ * why it has none.
+ */
+export const runExecutable = (
+  file: string,
+  options: { environment: Readonly<Record<string, string | undefined>>; input: string; patience: number },
+): { status: number | undefined; output: string; failure: string | undefined } => {
+  const { status, stdout, signal, error } = childProcess().spawnSync(file, [], {
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'inherit'],
+    input: options.input,
+    maxBuffer: 1_048_576,
+    detached: true,
+    timeout: options.patience,
+    killSignal: 'SIGKILL',
+    env: { ...options.environment },
+  })
+  const isDone = status !== null && (error as NodeJS.ErrnoException | undefined)?.code !== 'ETIMEDOUT'
+  return {
+    status: status ?? undefined,
+    output: stdout ?? '',
+    failure: isDone ? undefined : (error?.message ?? `ended by ${signal ?? 'a signal'}`),
+  }
+}
+
+/**
  * Runs a program of the host to its end, without a shell, and returns what it printed to its standard output. It is in a
  * session of its own, so that Ctrl-C at the terminal does not end it halfway. `held` is a descriptor that it is given as
  * well: a lock that is thus held for as long as it runs, also if this process is killed meanwhile. Throws ProgramError with

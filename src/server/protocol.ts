@@ -122,7 +122,7 @@ export type SpaceDetails = {
 export type ServerEvent =
   | { type: 'snapshot'; topology: Topology; walks: WalkSummary[]; follows: Follow[] }
   | { type: 'topology'; topology: Topology }
-  /** Since the last one, by edge id; at most two a second. */
+  /** Edges that counted something since the last one, by id, with their counters as they are now; at most two a second. */
   | { type: 'counters'; time: number; edges: Record<string, Counters> }
   | { type: 'event'; time: number; event: WatchEvent }
   | { type: 'walk'; follow: string | null; walk: WalkSummary }
@@ -203,8 +203,10 @@ export type PipelineChain = {
   owner: string
   about?: string
   rules: { text: string }[]
+  /** Rules that are not told, as there are too many. */
+  more?: number
   /** Chains that it leads to, with their rules, once each. */
-  leadsTo: { name: string; rules: { text: string }[] }[]
+  leadsTo: { name: string; about?: string; rules: { text: string }[]; more?: number }[]
 }
 
 export type DoctorRequest = { space: string; to?: string }

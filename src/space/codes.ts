@@ -191,8 +191,8 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'Look at it. A spec file can be used as it is: natspace enable -f FILE; anything else has to be moved away, or --name chooses another name.',
   ),
   FILE_UNSAFE: code(
-    'Others than root have a say in what root does at boot',
-    'A folder or file on the way is a symbolic link, belongs to another user, or others may write to it.',
+    'Others than root have a say in what root does',
+    'What is started at boot, or by a container runtime, is started as root. A folder or file on the way there is a symbolic link, belongs to another user, or others may write to it.',
     'Look at it, and give it to root alone.',
   ),
   FORWARD_DROP: code(

@@ -1,6 +1,8 @@
 import { type Diagnosis, type DiagnosisOptions, diagnose } from '../../insight/doctor/diagnose.ts'
+import { findingObjects } from '../../insight/doctor/finding-object.ts'
 import { isForbidden } from '../../insight/doctor/refusal.ts'
 import { findSubject, type Subject } from '../../insight/doctor/subject.ts'
+import { parseTarget } from '../../insight/trace/target.ts'
 import { parsePort } from '../../linux/net/port.ts'
 import type { Context } from '../../space/reconcile/types.ts'
 import { quote } from '../../space/spec/quote.ts'
@@ -8,12 +10,11 @@ import { recordedNames } from '../../space/state/records.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { type Fixed, mend, parseWanted } from '../doctor/fix.ts'
-import { diagnosisData, findingObjects } from '../doctor/json.ts'
+import { diagnosisData } from '../doctor/json.ts'
 import { diagnosisLines } from '../doctor/text.ts'
 import { heedSignals } from '../interrupt.ts'
 import { type Options, usageError } from '../options.ts'
 import { noteSignals } from '../trace/interruption.ts'
-import { parseTarget } from '../trace/target.ts'
 
 const options = {
   to: {

@@ -30,7 +30,9 @@ export const generalFacts = (): OptionFacts[] => [
 export const commandFacts = ({ name, summary, options, completes, stopAfter }: Command): CommandFacts => ({
   name,
   summary,
-  options: Object.entries({ ...options, ...generalOptions }).map(([key, option]) => optionFacts(key, option)),
+  options: Object.entries<Option>({ ...options, ...generalOptions })
+    .filter(([, { hidden }]) => !hidden)
+    .map(([key, option]) => optionFacts(key, option)),
   completes,
   stopAfter,
 })

@@ -1,18 +1,15 @@
+import { findingObjects } from '../../insight/doctor/finding-object.ts'
+import { packetText, tupleText } from '../../insight/walk/header-text.ts'
 import type { Teller } from '../../lab/teller.ts'
 import { printable } from '../../space/spec/quote.ts'
-import { findingObjects } from '../doctor/json.ts'
 import { diagnosisLines } from '../doctor/text.ts'
 import { styleOf } from '../style.ts'
-import { endsText, headerKind, tupleText } from '../trace/header-text.ts'
 import { storyObjects } from '../trace/json.ts'
 import { eventText, storyLines } from '../trace/text.ts'
 
 /** The words of `natspace trace`, for the lab. */
 export const teller: Teller = {
-  packet(header, changed, mark) {
-    const kind = headerKind(header)
-    return `${endsText(header, changed, mark)}${kind === '' ? '' : ` ${kind}`}`
-  },
+  packet: packetText,
   tuple: tupleText,
   event: event => eventText(event, styleOf(false)),
   plain: printable,

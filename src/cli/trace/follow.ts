@@ -1,4 +1,5 @@
 import { FlowFollower, type FollowNews, type FollowOptions } from '../../insight/follow/flow-follower.ts'
+import { goneTest } from '../../insight/follow/gone.ts'
 import type { LeftOut } from '../../insight/follow/left-out.ts'
 import type { TraceFileWriter } from '../../insight/trace/saved.ts'
 import type { Kernel } from '../../linux/kernel.ts'
@@ -23,8 +24,6 @@ const idleSlice = 100
 const gathering = 2
 /** For so long the last packets are waited for when the program has ended. Milliseconds. */
 const settling = 100
-/** Milliseconds between two looks at whether the space is still there. */
-const lookEvery = 500
 
 /** Exit status when a flow was dropped or lost. */
 const foundDrop = 3
@@ -110,22 +109,6 @@ const pause = (milliseconds: number): Promise<void> =>
   new Promise(resolve => {
     setTimeout(resolve, milliseconds)
   })
-
-/** Whether the namespace, or the cable that was there at first, is gone. Asks now and then, or `now`. */
-const goneTest = (
-  kernel: Kernel,
-  { hostInterface, namespacePath }: ResolvedSpace,
-): ((now?: 'now') => boolean) => {
-  const index = () => kernel.links(undefined).find(({ name }) => name === hostInterface)?.index
-  const first = index()
-  let lookedAt = performance.now()
-  return mode => {
-    const now = performance.now()
-    if (mode === undefined && now - lookedAt < lookEvery) return false
-    lookedAt = now
-    return index() !== first || kernel.namespaceState(namespacePath) !== 'present'
-  }
-}
 
 const wentDown = (name: string, tally: Tally): NatspaceError =>
   new NatspaceError({

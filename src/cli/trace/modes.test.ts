@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
+import { parseOrigin } from '../../insight/trace/origin.ts'
 import { NatspaceError } from '../../space/errors.ts'
 import { modeOf, type TraceChoice } from './modes.ts'
-import { parseOrigin } from './origin.ts'
 import { parseVerdicts } from './verdicts.ts'
 
 const codeOf = (action: () => unknown): string => {

@@ -5,10 +5,10 @@ import type { StoryEnd } from '../../insight/trace/outcome.ts'
 import type { Sighting, StoryPoint } from '../../insight/trace/points.ts'
 import type { Story } from '../../insight/trace/story.ts'
 import type { HeaderChange } from '../../insight/walk/header-change.ts'
+import { endsText, headerKind, tupleText } from '../../insight/walk/header-text.ts'
 import { printable } from '../../space/spec/quote.ts'
 import type { Style } from '../style.ts'
 import { table } from '../table.ts'
-import { endsText, headerKind, tupleText } from './header-text.ts'
 
 /** What a person reads: the packets at each point, what was done to them on the way, and how it ended. */
 export const storyLines = (story: Story, style: Style, verbose: boolean): string[] => {

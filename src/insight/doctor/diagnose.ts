@@ -47,6 +47,8 @@ export type DiagnosisOptions = {
   inbound?: Inbound
   /** Nothing is sent, and no table is made: what can be said without privilege. */
   isPassive?: boolean
+  /** A probe to the destination that was followed already: no other is sent then. */
+  story?: Story
   /** Milliseconds that an answer to the probe is waited for. */
   patience?: number
   /** Called between two waits; true ends it. */
@@ -103,7 +105,7 @@ export const diagnose = async (
   ]
   const before = readTrackingCounters(facts)
   const checksums = options.isPassive ? undefined : readChecksums(facts)
-  const story = options.isPassive ? undefined : await probeStory(facts, options)
+  const story = options.isPassive ? undefined : (options.story ?? (await probeStory(facts, options)))
   const probed: CheckResult =
     story === undefined
       ? {
@@ -115,7 +117,7 @@ export const diagnose = async (
               : 'the way of a packet: there is no cable to this host, or no address to send from',
           ],
         }
-      : probeFindings(facts, story, options.to === undefined)
+      : await probeFindings(facts, story, options.to === undefined)
   const isAnswered = story?.end.outcome === 'answered' || story?.end.outcome === 'refused'
   const rest = isAnswered
     ? [

@@ -9,15 +9,18 @@ const slice = 20
 
 /**
  * Whether the destination answers this host itself, be it with a refusal: then the way outside works, and what a namespace
- * misses is its own. Throws NamespaceError, SystemError (EPERM without CAP_NET_RAW for an echo).
+ * misses is its own. Others get their turn meanwhile. Throws NamespaceError, SystemError (EPERM without CAP_NET_RAW for an echo).
  */
-export const answersHost = (target: ProbeTarget): boolean => {
+export const answersHost = async (target: ProbeTarget): Promise<boolean> => {
   using probe = Probe.open(ownNamespacePath, target, target.family === 4 ? '0.0.0.0' : '::')
   const end = performance.now() + patience
   let answer = probe.send()
   while (answer.type === 'none' && performance.now() < end) {
     waitReadable([probe.descriptor], slice)
     answer = probe.check()
+    await turnOfOthers()
   }
   return answer.type === 'answered' || (answer.type === 'error' && answer.code === 'ECONNREFUSED')
 }
+
+const turnOfOthers = (): Promise<void> => new Promise(resolve => setImmediate(resolve))

@@ -14,16 +14,23 @@ import { runInside } from './subject.ts'
  * What the story of the probe says: the rule, route or neighbour that ended it; or that it was answered. `isChosen`: the
  * destination was the doctor's own choice, which may be silent without anything being wrong. Throws as `answersHost`.
  */
-export const probeFindings = (facts: Facts, story: Story, isChosen: boolean): CheckResult => {
+export const probeFindings = async (facts: Facts, story: Story, isChosen: boolean): Promise<CheckResult> => {
   const { outcome, reason } = story.end
   if (outcome === 'answered') return resultOf([], `a probe: ${reason}`)
-  const stop = story.events.find(event => event.kind === 'chain' && isStop(event))
-  if (stop !== undefined && outcome === 'dropped') {
-    const packet = stop.packet === 'request' ? 'the probe was' : 'the answer was'
-    return resultOf([ruleFinding(facts, story, stop, packet)])
-  }
-  return resultOf([outsideFinding(facts, story, isChosen) ?? endFinding(facts, story)])
+  if (stopOf(story) !== undefined) return resultOf([storyFinding(facts, story)])
+  return resultOf([(await outsideFinding(facts, story, isChosen)) ?? endFinding(facts, story)])
 }
+
+/** What a story alone says of a packet that was not answered: by whose rule it was stopped, or how it ended else. */
+export const storyFinding = (facts: Facts, story: Story): Finding => {
+  const stop = stopOf(story)
+  const packet = stop?.packet === 'request' ? 'the probe was' : 'the answer was'
+  return stop === undefined ? endFinding(facts, story) : ruleFinding(facts, story, stop, packet)
+}
+
+/** The chain that ended a story. */
+const stopOf = ({ end, events }: Story): StoryEvent | undefined =>
+  end.outcome === 'dropped' ? events.find(event => event.kind === 'chain' && isStop(event)) : undefined
 
 export const isStop = ({ verdict }: StoryEvent): boolean => verdict !== undefined && verdict !== 'accept'
 
@@ -160,7 +167,11 @@ const ownerFix = ({ router }: Facts, program: string | undefined, hook: string):
 }
 
 /** What got as far as the uplink, or out of it: does the destination answer this host itself? */
-const outsideFinding = (facts: Facts, story: Story, isChosen: boolean): Finding | undefined => {
+const outsideFinding = async (
+  facts: Facts,
+  story: Story,
+  isChosen: boolean,
+): Promise<Finding | undefined> => {
   const { outcome, reason } = story.end
   const { kernel, destination, uplink, seen } = facts
   const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
@@ -169,7 +180,7 @@ const outsideFinding = (facts: Facts, story: Story, isChosen: boolean): Finding 
     .some(({ index, state }) => index === link?.index && (state & unresolved) !== 0)
   const gotOut = outcome === 'delivered' || (outcome === 'lost' && isSilent)
   if (!gotOut || link === undefined || link.index === facts.router?.index) return undefined
-  if (answersHost(destination)) return undefined
+  if (await answersHost(destination)) return undefined
   const evidence = [`${destination.address} does not answer this host itself`, ...sayings(story)]
   return isChosen
     ? {

@@ -1,6 +1,6 @@
 import { bigIntToIp, type IpFamily, ipFamily, ipToBigInt, parseIp } from '../net/ip.ts'
 import { lastAddress, networkOf } from '../net/prefix.ts'
-import type { Address } from '../rtnetlink/address.ts'
+import { type Address, noPrefixRouteFlag } from '../rtnetlink/address.ts'
 import { type Route, routeProtocol, routeTable, routeType } from '../rtnetlink/route.ts'
 import { type FakeLink, hasCarrier } from './link.ts'
 
@@ -31,7 +31,7 @@ export const kernelRoutes = (
     routes.push(
       routeTo(6, 'ff00::/8', index, { ...metric, table: routeTable.local, type: routeType.multicast }),
     )
-    if (prefixLength < 128) routes.push(routeTo(6, prefix, index, metric))
+    if (prefixLength < 128 && (flags & noPrefixRouteFlag) === 0) routes.push(routeTo(6, prefix, index, metric))
     return routes
   }
   const first =
@@ -42,7 +42,7 @@ export const kernelRoutes = (
   const routes = [routeTo(4, `${address}/32`, index, own)]
   if (!link.up || (flags & secondary) !== 0 || prefixLength === 32) return routes
   if (link.name === 'lo') routes.push(routeTo(4, prefix, index, own))
-  else routes.push(routeTo(4, prefix, index, { ...kernel, preferredSource: first, scope: scopes.link }))
+  else if ((flags & noPrefixRouteFlag) === 0) routes.push(routeTo(4, prefix, index, { ...kernel, preferredSource: first, scope: scopes.link }))
   if (prefixLength < 31)
     routes.push(
       routeTo(4, `${lastAddress(prefix)}/32`, index, {

@@ -12,6 +12,10 @@ export type FakeLink = {
   mtu: number
   up: boolean
   alias: string | undefined
+  group: number
+  promiscuous: boolean
+  allMulticast: boolean
+  queueLength: number
   /** The other end of a veth. */
   peer: FakeLink | undefined
   /** At its root; undefined until the link is up for the first time. */
@@ -32,6 +36,7 @@ export const linkOf = (link: FakeLink): Link => ({
   carrier: hasCarrier(link),
   loopback: link.name === 'lo',
   alias: link.alias,
+  ...(link.group ? { group: link.group } : {}),
   master: undefined,
   peer: link.peer?.index,
   peerNamespaceId:
@@ -39,4 +44,7 @@ export const linkOf = (link: FakeLink): Link => ({
       ? undefined
       : link.namespace.idOf(link.peer.namespace),
   counters: { receivedPackets: 0n, sentPackets: 0n, receivedBytes: 0n, sentBytes: 0n },
+  ...(link.promiscuous ? { promiscuous: true } : {}),
+  ...(link.allMulticast ? { allMulticast: true } : {}),
+  queueLength: link.queueLength,
 })

@@ -14,6 +14,8 @@ const newLink = 'RTM_NEWLINK'
 const longestName = 15
 const smallestMtu = 68
 const largestMtu = 65535
+/** Packets that may wait at a link unless somebody says otherwise (DEFAULT_TX_QUEUE_LEN). */
+const usualQueue = 1000
 
 /** One network namespace: its links, and everything that hangs on them. The refusals are rtnetlink's. */
 export class FakeNamespace {
@@ -58,6 +60,10 @@ export class FakeNamespace {
       namespace: this,
       up: false,
       alias: undefined,
+      group: 0,
+      promiscuous: false,
+      allMulticast: false,
+      queueLength: usualQueue,
       peer: undefined,
       discipline: undefined,
     }
@@ -103,7 +109,7 @@ export class FakeNamespace {
   }
 
   /** Throws NetlinkError ENODEV, EINVAL, ERANGE. `ip link set` */
-  setLink({ index, mtu, alias, up }: LinkSet): void {
+  setLink({ index, mtu, alias, group, up, address, promiscuous, allMulticast, queueLength }: LinkSet): void {
     const link = this.links.get(index)
     if (alias !== undefined && Buffer.byteLength(alias) > 255)
       throw refusal(newLink, 'ERANGE', 'Attribute failed policy validation')
@@ -112,11 +118,20 @@ export class FakeNamespace {
       if (mtu < smallestMtu) throw refusal(newLink, 'EINVAL', 'mtu less than device minimum')
       if (mtu > largestMtu) throw refusal(newLink, 'EINVAL', 'mtu greater than device maximum')
     }
+    // The kernel checks the address before it changes anything else of these.
+    if (address !== undefined) {
+      if (Number.parseInt(address.slice(0, 2), 16) & 1) throw refusal(newLink, 'EADDRNOTAVAIL')
+      link.address = address
+    }
+    if (promiscuous !== undefined) link.promiscuous = promiscuous
+    if (allMulticast !== undefined) link.allMulticast = allMulticast
+    if (queueLength !== undefined) link.queueLength = queueLength
     if (mtu !== undefined) {
       link.mtu = mtu
       this.sysctls.changeMtu(link.name, mtu)
       this.routing.settle(link)
     }
+    if (group !== undefined) link.group = group
     if (alias !== undefined) link.alias = alias === '' ? undefined : alias
     if (up !== undefined && up !== link.up) turn(link, up)
   }

@@ -1,7 +1,7 @@
 import type { Change } from '../change.ts'
 import { type IpFamily, ipFamily } from '../net/ip.ts'
 import { networkOf, prefixContains } from '../net/prefix.ts'
-import type { Address } from '../rtnetlink/address.ts'
+import { type Address, noPrefixRouteFlag } from '../rtnetlink/address.ts'
 import { type Route, type RouteQuery, routeProtocol, routeTable, routeType } from '../rtnetlink/route.ts'
 import { refusal } from './errors.ts'
 import {
@@ -75,9 +75,10 @@ export class FakeRouting {
   }
 
   /** Throws NetlinkError ENODEV, EEXIST, EINVAL, EACCES. */
-  addAddress({ index, address, prefixLength }: AddressChange): void {
+  addAddress({ index, address, prefixLength, noPrefixRoute }: AddressChange): void {
     const operation = 'RTM_NEWADDR'
     const family = ipFamily(address) ?? 4
+    const asked = permanent | (noPrefixRoute ? noPrefixRouteFlag : 0)
     if (prefixLength > (family === 4 ? 32 : 128))
       throw refusal(operation, 'EINVAL', `${family === 4 ? 'ipv4' : 'IPv6'}: Invalid prefix length`)
     const link = this.#namespace.links.get(index)
@@ -96,10 +97,10 @@ export class FakeRouting {
       )
     const scope = scopeOf(address)
     if (family === 6)
-      this.addresses.unshift({ ...item(index, address, prefixLength, scope), flags: permanent | noDad })
+      this.addresses.unshift({ ...item(index, address, prefixLength, scope), flags: asked | noDad })
     else {
       const isSecondary = others.some(other => isSameSubnet(other, address, prefixLength))
-      const flags = isSecondary ? permanent | secondary : permanent
+      const flags = isSecondary ? asked | secondary : asked
       this.addresses.push({ ...item(index, address, prefixLength, scope), flags })
       this.#namespace.sysctls.settle(link.name)
     }
@@ -136,7 +137,15 @@ export class FakeRouting {
   }
 
   /** Throws NetlinkError ENODEV, EEXIST, ENETUNREACH, ENETDOWN, EHOSTUNREACH, EINVAL. */
-  addRoute({ index, destination, gateway, local }: RouteChange): void {
+  addRoute({
+    index,
+    destination,
+    gateway,
+    local,
+    preferredSource,
+    priority,
+    table = routeTable.main,
+  }: RouteChange): void {
     const operation = 'RTM_NEWROUTE'
     const family = destination.includes(':') ? 6 : 4
     const prefix = networkOf(destination)
@@ -163,7 +172,9 @@ export class FakeRouting {
       )
     const route = routeTo(family, destination, index, {
       gateway,
-      priority: family === 4 ? undefined : metric6.user,
+      preferredSource,
+      priority: priority ?? (family === 4 ? undefined : metric6.user),
+      table,
       protocol: routeProtocol.boot,
       scope: family === 4 && gateway === undefined ? scopes.link : scopes.universe,
       ...(local === undefined
@@ -179,12 +190,12 @@ export class FakeRouting {
   }
 
   /** Throws NetlinkError ESRCH, EINVAL. */
-  deleteRoute({ index, destination, gateway, local }: RouteChange): void {
+  deleteRoute({ index, destination, gateway, local, table = routeTable.main }: RouteChange): void {
     if (networkOf(destination) !== destination)
       throw refusal('RTM_DELROUTE', 'EINVAL', 'Invalid prefix for given prefix length')
     const found = this.routes.find(
       route =>
-        route.table === (local === undefined ? routeTable.main : routeTable.local) &&
+        route.table === (local === undefined ? table : routeTable.local) &&
         route.destination === destination &&
         route.outputIndex === index &&
         (gateway === undefined || route.gateway === gateway),

@@ -43,15 +43,22 @@ export const rawAttributes = (bytes: Uint8Array, start: number, end: number): Ra
   const found: RawAttribute[] = []
   let at = start
   while (end - at >= headerSize) {
-    const length = u16At(bytes, at)
-    if (length < headerSize || at + length > end)
-      throw new DecodeError(`attribute length ${length} does not fit in the ${end - at} bytes that are left`)
+    const length = lengthAt(bytes, at, end)
     found.push({ type: u16At(bytes, at + 2), at, from: at + headerSize, to: at + length })
     at += (length + 3) & ~3
   }
-  if (at < end) throw new DecodeError(`${end - at} bytes after the last attribute`)
+  if (at < end) throw leftOver(end - at)
   return found
 }
+
+/** The length of the attribute at `at`, its header included. Throws DecodeError where it does not fit. */
+const lengthAt = (bytes: Uint8Array, at: number, end: number): number => {
+  const length = u16At(bytes, at)
+  if (length >= headerSize && at + length <= end) return length
+  throw new DecodeError(`attribute length ${length} does not fit in the ${end - at} bytes that are left`)
+}
+
+const leftOver = (count: number): DecodeError => new DecodeError(`${count} bytes after the last attribute`)
 
 type KnownAttribute = { key: string; codec: Codec<unknown>; kernelName: string }
 
@@ -94,8 +101,11 @@ const decodeWithin = <T>(
   }
 }
 
-/** A list of attributes declared by a table; also the codec of a nested attribute. Written in the order of the value's keys, as read. */
-export const attributes = <const T extends AttributeTable>(table: T): Attributes<T> => {
+/**
+ * A list of attributes declared by a table; also the codec of a nested attribute. Written in the order of the value's
+ * keys, as read. `keepsUnknown`: false where a value is only ever read, and what the table does not know is passed over.
+ */
+export const attributes = <const T extends AttributeTable>(table: T, keepsUnknown = true): Attributes<T> => {
   // Most tables of a program's start are never read with: their index waits until one is.
   let index: Map<number, KnownAttribute> | undefined
   const known = (type: number): KnownAttribute | undefined => {
@@ -122,19 +132,24 @@ export const attributes = <const T extends AttributeTable>(table: T): Attributes
       unknown?.rest()
     },
     decode(bytes, start, end) {
+      // Lists have thousands of these: nothing is made here that the value does not keep.
       const value: Record<string, unknown> = {}
       let unknown: UnknownAttribute[] | undefined
       let place = 0
-      for (const { type, from, to } of rawAttributes(bytes, start, end)) {
+      let at = start
+      for (; end - at >= headerSize; place++) {
+        const to = at + lengthAt(bytes, at, end)
+        const type = u16At(bytes, at + 2)
         const entry = known(type)
-        if (entry && !Object.hasOwn(value, entry.key))
-          value[entry.key] = decodeWithin(entry.codec, entry.kernelName, bytes, from, to)
-        else {
+        if (entry !== undefined && !Object.hasOwn(value, entry.key))
+          value[entry.key] = decodeWithin(entry.codec, entry.kernelName, bytes, at + headerSize, to)
+        else if (keepsUnknown) {
           unknown ??= []
-          unknown.push({ type, bytes: rawBytes.decode(bytes, from, to), at: place })
+          unknown.push({ type, bytes: rawBytes.decode(bytes, at + headerSize, to), at: place })
         }
-        place++
+        at += (to - at + 3) & ~3
       }
+      if (at < end) throw leftOver(end - at)
       if (unknown) value.unknown = unknown
       return value as AttributesOf<T>
     },
@@ -264,22 +279,34 @@ export const variant = <const C extends VariantCases>(
       unknown.rest()
     },
     decode(bytes, start, end) {
-      const { all, nameAttribute, name, payload, codec } = read(bytes, start, end)
-      const others = all.flatMap((raw, at) =>
-        raw === nameAttribute || raw === payload
-          ? []
-          : [{ type: raw.type, bytes: rawBytes.decode(bytes, raw.from, raw.to), at }],
-      )
-      const siblings = others.length > 0 ? { unknown: others } : {}
-      if (codec === undefined)
-        return {
-          name: 'other',
-          kernelName: name,
-          raw: payload && rawBytes.decode(bytes, payload.from, payload.to),
-          ...siblings,
-        } as VariantOf<C>
-      const value = decodeWithin(codec, data[1], bytes, payload?.from ?? end, payload?.to ?? end)
-      return { name, data: value, ...(payload ? {} : { bare: true }), ...siblings } as VariantOf<C>
+      let name: string | undefined
+      let [from, to] = [-1, -1]
+      let unknown: UnknownAttribute[] | undefined
+      let place = 0
+      let at = start
+      for (; end - at >= headerSize; place++) {
+        const next = at + lengthAt(bytes, at, end)
+        const type = u16At(bytes, at + 2)
+        const number = type & NLA_TYPE_MASK
+        if (number === selector[0] && name === undefined) name = cstring.decode(bytes, at + headerSize, next)
+        else if (number === data[0] && from < 0) [from, to] = [at + headerSize, next]
+        else {
+          unknown ??= []
+          unknown.push({ type, bytes: rawBytes.decode(bytes, at + headerSize, next), at: place })
+        }
+        at += (next - at + 3) & ~3
+      }
+      if (at < end) throw leftOver(end - at)
+      name ??= ''
+      const codec = Object.hasOwn(cases, name) ? cases[name] : undefined
+      const isBare = from < 0
+      const value: Record<string, unknown> =
+        codec === undefined
+          ? { name: 'other', kernelName: name, raw: isBare ? undefined : rawBytes.decode(bytes, from, to) }
+          : { name, data: decodeWithin(codec, data[1], bytes, isBare ? end : from, isBare ? end : to) }
+      if (codec !== undefined && isBare) value.bare = true
+      if (unknown) value.unknown = unknown
+      return value as VariantOf<C>
     },
     *parts(bytes, start, end): Iterable<Part> {
       const { all, nameAttribute, name, payload, codec } = read(bytes, start, end)

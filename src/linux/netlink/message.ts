@@ -34,15 +34,16 @@ export type Message<H, A> = Codec<{ header: H; attributes: A }> & {
 export type MessageOf<M> = M extends Codec<infer V> ? V : never
 
 /**
- * Declares a message: `kernelName` is the header's structure, for texts. Throws DecodeError on bytes that are too short
- * or whose attributes do not fit.
+ * Declares a message: `kernelName` is the header's structure, for texts; `keepsUnknown` as for `attributes`. Throws
+ * DecodeError on bytes that are too short or whose attributes do not fit.
  */
 export const message = <H, const T extends AttributeTable>(
   kernelName: string,
   header: Codec<H> & { readonly size: number },
   table: T,
+  keepsUnknown = true,
 ): Message<H, AttributesOf<T>> => {
-  const rest = attributes(table)
+  const rest = attributes(table, keepsUnknown)
   const aligned = (header.size + 3) & ~3
   return {
     kernelName,

@@ -3,6 +3,7 @@ import { type Request, request } from '../netlink/connection.ts'
 import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
 import { bytes, cstring, i32, linkAddress, u8, u16, u32 } from '../netlink/scalars.ts'
 import { littleEndian } from '../netlink/writer.ts'
+import { noteSettings, readSettings } from './interface-settings.ts'
 import { RTM } from './types.ts'
 
 /** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK. struct ifinfomsg, linux/if_link.h. Equivalent to: `ip link …` */
@@ -28,8 +29,7 @@ const linkInfo = variant([1, 'IFLA_INFO_KIND'], [2, 'IFLA_INFO_DATA'], {
   veth: attributes({ peer: [1, peer, 'VETH_INFO_PEER'] }),
 })
 
-/** The schema of a link message. */
-export const linkMessage = message('struct ifinfomsg', header, {
+const table = {
   ...common,
   /** The peer's index for a veth, the lower device's for a stacked one. */
   link: [5, u32, 'IFLA_LINK'],
@@ -41,8 +41,22 @@ export const linkMessage = message('struct ifinfomsg', header, {
   carrier: [33, u8, 'IFLA_CARRIER'],
   /** The id, in this namespace, of the namespace where `link` is. */
   linkNamespaceId: [37, i32, 'IFLA_LINK_NETNSID'],
-} as const)
+} as const
+
+/** The schema of a link message. */
+export const linkMessage = message('struct ifinfomsg', header, table)
 export type LinkMessage = MessageOf<typeof linkMessage>
+
+/** IFLA_XDP_ATTACHED: 0 is XDP_ATTACHED_NONE. */
+const xdp = attributes({ attached: [1, u8, 'IFLA_XDP_ATTACHED'] }, false)
+
+/** As linkMessage, for reading lists: without the more than thirty attributes of each link that nobody here asks for. */
+export const listedLinkMessage = message(
+  'struct ifinfomsg',
+  header,
+  { ...table, specifics: [26, bytes, 'IFLA_AF_SPEC'], xdp: [43, xdp, 'IFLA_XDP'] } as const,
+  false,
+)
 
 /** One network interface. */
 export type Link = {
@@ -58,6 +72,8 @@ export type Link = {
   carrier: boolean
   loopback: boolean
   alias: string | undefined
+  /** A number that links have in common; absent where it is 0, that of all others. */
+  group?: number
   master: number | undefined
   /** Index of the peer of a veth, in its namespace. */
   peer: number | undefined
@@ -67,6 +83,12 @@ export type Link = {
   counters: LinkCounters | undefined
   /** A program of XDP sees its packets before anything else does. */
   xdp?: true
+  /** Takes every frame, whomever it is for (IFF_PROMISC), as far as somebody asked for it by a setting. */
+  promiscuous?: true
+  /** Takes every frame to a group (IFF_ALLMULTI), likewise. */
+  allMulticast?: true
+  /** Packets that may wait to be sent. */
+  queueLength?: number
 }
 
 export type LinkCounters = {
@@ -78,6 +100,8 @@ export type LinkCounters = {
 
 const IFF_UP = 0x1
 const IFF_LOOPBACK = 0x8
+const IFF_PROMISC = 0x100
+const IFF_ALLMULTI = 0x200
 const IFF_LOWER_UP = 0x10000
 
 const emptyHeader = { family: 0, pad: 0, type: 0, index: 0, flags: 0, change: 0 }
@@ -90,11 +114,11 @@ const readCounters = (statistics: Uint8Array | undefined): LinkCounters | undefi
 }
 
 /** A link from its message. */
-export const toLink = ({ header, attributes }: LinkMessage): Link => {
+export const toLink = ({ header, attributes }: LinkMessage | MessageOf<typeof listedLinkMessage>): Link => {
   const { linkInfo: info } = attributes
   // Hardware that is a port of a bridge has an IFLA_LINKINFO, but only of its being a port: no kind.
   const kind = info?.name === 'other' ? info.kernelName || undefined : info?.name
-  return {
+  const link: Link = {
     index: header.index,
     name: attributes.name ?? '',
     kind,
@@ -104,21 +128,32 @@ export const toLink = ({ header, attributes }: LinkMessage): Link => {
     carrier: (header.flags & IFF_LOWER_UP) !== 0,
     loopback: (header.flags & IFF_LOOPBACK) !== 0,
     alias: attributes.alias,
+    ...(attributes.group ? { group: attributes.group } : {}),
     master: attributes.master,
     // Of other kinds IFLA_LINK is the device they are stacked on.
     peer: kind === 'veth' ? attributes.link : undefined,
     peerNamespaceId: kind === 'veth' ? attributes.linkNamespaceId : undefined,
     counters: readCounters(attributes.statistics),
     ...(hasXdp(attributes) ? { xdp: true as const } : {}),
+    ...(header.flags & IFF_PROMISC ? { promiscuous: true as const } : {}),
+    ...(header.flags & IFF_ALLMULTI ? { allMulticast: true as const } : {}),
+    ...(attributes.txQueueLength === undefined ? {} : { queueLength: attributes.txQueueLength }),
   }
+  if ('specifics' in attributes && attributes.specifics !== undefined)
+    noteSettings(link, readSettings(attributes.specifics))
+  return link
 }
 
 const IFLA_XDP = 43
-/** The first attribute in it is IFLA_XDP_ATTACHED, one byte: 0 is XDP_ATTACHED_NONE. */
+/** Where the value of the first attribute in it lies, IFLA_XDP_ATTACHED. */
 const attachedAt = 4
 
-const hasXdp = ({ unknown }: LinkMessage['attributes']): boolean =>
-  (unknown?.find(({ type }) => (type & 0x3fff) === IFLA_XDP)?.bytes[attachedAt] ?? 0) !== 0
+const hasXdp = (values: LinkMessage['attributes'] | ListedAttributes): boolean =>
+  'xdp' in values
+    ? (values.xdp?.attached ?? 0) !== 0
+    : (values.unknown?.find(({ type }) => (type & 0x3fff) === IFLA_XDP)?.bytes[attachedAt] ?? 0) !== 0
+
+type ListedAttributes = MessageOf<typeof listedLinkMessage>['attributes']
 
 /** All links. Equivalent to: `ip -d -s link show` */
 export const listLinks = (): Request =>
@@ -179,25 +214,40 @@ export type LinkChange = {
   up?: boolean | undefined
   mtu?: number | undefined
   alias?: string | undefined
+  group?: number | undefined
   /** Index of the bridge it becomes a port of; 0 takes it out. */
   master?: number | undefined
   address?: string | undefined
+  promiscuous?: boolean | undefined
+  allMulticast?: boolean | undefined
+  queueLength?: number | undefined
 }
 
-/** Changes a link. Equivalent to: `ip link set dev NAME up|down [mtu N] [alias TEXT] [master BRIDGE]` */
+const flagsOf = ({ up, promiscuous, allMulticast }: LinkChange): [number, boolean | undefined][] => [
+  [IFF_UP, up],
+  [IFF_PROMISC, promiscuous],
+  [IFF_ALLMULTI, allMulticast],
+]
+
+/**
+ * Changes a link. Equivalent to: `ip link set dev NAME [up|down] [mtu N] [alias TEXT] [group N] [master BRIDGE] [address MAC]
+ * [promisc on|off] [allmulticast on|off] [txqueuelen N]`
+ */
 export const setLink = (index: number, change: LinkChange): Request =>
   request('RTM_NEWLINK', RTM.newLink, 0, linkMessage, {
     header: {
       ...emptyHeader,
       index,
-      flags: change.up === true ? IFF_UP : 0,
-      change: change.up === undefined ? 0 : IFF_UP,
+      flags: flagsOf(change).reduce((flags, [bit, value]) => (value === true ? flags | bit : flags), 0),
+      change: flagsOf(change).reduce((mask, [bit, value]) => (value === undefined ? mask : mask | bit), 0),
     },
     attributes: {
       ...(change.address === undefined ? {} : { address: change.address }),
       ...(change.mtu === undefined ? {} : { mtu: change.mtu }),
       ...(change.alias === undefined ? {} : { alias: change.alias }),
+      ...(change.group === undefined ? {} : { group: change.group }),
       ...(change.master === undefined ? {} : { master: change.master }),
+      ...(change.queueLength === undefined ? {} : { txQueueLength: change.queueLength }),
     },
   })
 
@@ -207,3 +257,14 @@ export const deleteLink = (index: number): Request =>
     header: { ...emptyHeader, index },
     attributes: {},
   })
+
+/** Puts a link into a group, a number that links have in common. Equivalent to: `ip link set dev NAME group N` */
+export const setLinkGroup = (index: number, group: number): Request =>
+  request('RTM_NEWLINK', RTM.newLink, 0, linkMessage, {
+    header: { ...emptyHeader, index },
+    attributes: { group },
+  })
+
+/** Removes all links of a group. Equivalent to: `ip link delete group N` */
+export const deleteLinkGroup = (group: number): Request =>
+  request('RTM_DELLINK', RTM.deleteLink, 0, linkMessage, { header: emptyHeader, attributes: { group } })

@@ -3,6 +3,7 @@ import { struct } from '../netlink/composite.ts'
 import { type Request, request } from '../netlink/connection.ts'
 import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
 import { be16, bytes, ip, u8, u32 } from '../netlink/scalars.ts'
+import { littleEndian } from '../netlink/writer.ts'
 import { familyNumber, RTM } from './types.ts'
 
 /** RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE. struct rtmsg, linux/rtnetlink.h. Equivalent to: `ip route …` */
@@ -122,6 +123,11 @@ export type RouteChange = {
   /** '0.0.0.0/0' is the default route. */
   destination: string
   gateway?: string | undefined
+  /** The address that packets bear which this host sends by it. */
+  preferredSource?: string | undefined
+  /** Bytes: the largest packet, and the largest segment that TCP asks for. */
+  mtu?: number | undefined
+  advertisedMss?: number | undefined
   outputIndex: number
   table?: number | undefined
   priority?: number | undefined
@@ -133,11 +139,30 @@ export type RouteChange = {
   forbids?: 'blackhole' | 'unreachable' | 'prohibit'
 }
 
+const RTAX_MTU = 2
+const RTAX_ADVMSS = 8
+
+/** struct nlattr of RTA_METRICS: each of a number of 32 bits. */
+const metricsOf = ({ mtu, advertisedMss }: RouteChange): Uint8Array | undefined => {
+  const metrics = [[RTAX_MTU, mtu] as const, [RTAX_ADVMSS, advertisedMss] as const].flatMap(
+    ([type, value]) => (value === undefined ? [] : [{ type, value }]),
+  )
+  if (metrics.length === 0) return undefined
+  const view = new DataView(new ArrayBuffer(8 * metrics.length))
+  for (const [place, { type, value }] of metrics.entries()) {
+    view.setUint16(8 * place, 8, littleEndian)
+    view.setUint16(8 * place + 2, type, littleEndian)
+    view.setUint32(8 * place + 4, value, littleEndian)
+  }
+  return new Uint8Array(view.buffer)
+}
+
 const routeValue = (change: RouteChange, kind: Partial<RouteMessage['header']>): RouteMessage => {
   const slash = change.destination.lastIndexOf('/')
   const destination = change.destination.slice(0, slash)
   const length = Number(change.destination.slice(slash + 1))
   const table = change.table ?? (change.local ? routeTable.local : routeTable.main)
+  const metrics = metricsOf(change)
   return {
     header: {
       ...emptyHeader,
@@ -151,6 +176,8 @@ const routeValue = (change: RouteChange, kind: Partial<RouteMessage['header']>):
       ...(change.gateway === undefined ? {} : { gateway: change.gateway }),
       ...(change.outputIndex === 0 ? {} : { outputIndex: change.outputIndex }),
       ...(change.priority === undefined ? {} : { priority: change.priority }),
+      ...(change.preferredSource === undefined ? {} : { preferredSource: change.preferredSource }),
+      ...(metrics === undefined ? {} : { metrics }),
       ...(table > 255 ? { table } : {}),
     },
   }

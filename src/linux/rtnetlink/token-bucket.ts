@@ -110,6 +110,13 @@ export const sameTokenBucket = (one: TokenBucket, other: TokenBucket): boolean =
 export const limitOfLatency = (rate: number, burst: number, latency: number): number =>
   Math.floor((bytesPerSecond(rate) * latency) / 1000) + burst
 
+/** The most bytes that the kernel can count as a burst of this rate: in ticks, and in a limit of that latency (milliseconds). */
+export const longestBurst = (rate: number, latency: number): number =>
+  Math.min(
+    Math.floor((most32 / ticksPerSecond) * bytesPerSecond(rate)),
+    most32 - limitOfLatency(rate, 0, latency),
+  )
+
 /** The whole milliseconds that give this limit; undefined when there are none. */
 export const latencyOfLimit = ({ rate, burst, limit }: TokenBucket): number | undefined => {
   const latency = Math.ceil(((limit - burst) * 1000) / bytesPerSecond(rate))

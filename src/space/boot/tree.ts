@@ -152,7 +152,7 @@ export class SettingsTree {
 
 const statusOf = (place: string): Stats | undefined => lstatSync(place, { throwIfNoEntry: false })
 
-/** Whoever may write a unit is root at the next boot. */
+/** Whoever may write a unit, or a plugin, is root when it is started. */
 const checkOwner = (place: string, { uid, mode }: Stats): void => {
   const own = process.geteuid?.()
   if (uid !== 0 && uid !== own) throw unsafe(place, `it belongs to user ${uid}`)
@@ -166,7 +166,7 @@ const unsafe = (place: string, why: string): NatspaceError =>
     exit: 1,
     what: `cannot use ${quote(place)}`,
     why,
-    fix: ['look at it: what is there decides what root does at boot'],
+    fix: ['look at it: what is there decides what root does'],
   })
 
 const readNoFollow = (place: string): string => {
@@ -189,6 +189,8 @@ const syncFolder = (place: string): void => {
 
 const replaceFile = (place: string, text: string): void => {
   const temporary = `${place}.${process.pid}.tmp`
+  // One of a process that was killed; in a container all of them may have the same number.
+  if (statusOf(temporary) !== undefined) unlinkSync(temporary)
   try {
     createSynced(temporary, text)
     renameSync(temporary, place)

@@ -1,6 +1,7 @@
 import { type Decider, evaluateHook, type Packet } from '../../linux/nftables/evaluate/index.ts'
 import type { Chain, RuleState, Ruleset, Table } from '../../linux/nftables/index.ts'
 import { isAddressList } from '../../linux/nftables/read/address-list.ts'
+import { mayStop } from '../../linux/nftables/read/may-stop.ts'
 import { tableName } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 
@@ -42,7 +43,7 @@ export const forwardTables = (seen: Observation): Table[] =>
 const dropsOf = (table: Table, packet: Packet): ForwardDrop[] => {
   const ruleset: Ruleset = { generation: 0, tables: [table] }
   return table.chains
-    .filter(({ hook, type }) => hook === 'forward' && type === 'filter')
+    .filter(chain => chain.hook === 'forward' && chain.type === 'filter' && mayStop(table, chain))
     .flatMap(chain => {
       const question = {
         hook: 'forward',

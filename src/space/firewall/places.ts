@@ -40,11 +40,18 @@ export const placeOf = (ruleset: Ruleset, by: Decider, options: TextOptions = {}
     return { by, text: `policy ${chain.policy ?? 'accept'}`, owner: ownerOfChain(table, chain) }
   const rule = ruleOf(ruleset, { ...by, rule: by.rule })
   if (rule === undefined) throw new RangeError(`There is no rule with the handle ${by.rule.handle}`)
-  return { by, text: textOf(rule, table, options), owner: ownerOfRule(table, chain, rule) }
+  return { by, text: ruleTextOf(rule, table, options), owner: ownerOfRule(table, chain, rule) }
 }
 
-/** nft prints no more than the names of what iptables made: each such part is put into words in its place. */
-const textOf = ({ instructions, comment }: RuleState, table: Table, options: TextOptions): string => {
+/**
+ * A rule as nft would print it, without its counter. nft prints no more than the names of what iptables made: each such part
+ * is put into words in its place.
+ */
+export const ruleTextOf = (
+  { instructions, comment }: RuleState,
+  table: Table,
+  options: TextOptions,
+): string => {
   const shown = instructions.filter(({ name }) => name !== 'counter')
   const rule = { instructions: shown, ...(comment === undefined ? {} : { comment }) }
   let text = ruleText(rule, contextOf(table, options))

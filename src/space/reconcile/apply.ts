@@ -1,10 +1,12 @@
 import { type Change, ChangeError, type Outcome } from '../../linux/change.ts'
+import type { FlowSelector } from '../../linux/conntrack/index.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import { LinuxKernel } from '../../linux/linux.ts'
 import { BatchError, type NftCommand } from '../../linux/nftables/index.ts'
 import { type Ask, probe } from '../../linux/probe.ts'
 import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
+import { withFlushes } from './emptied-sets.ts'
 import type { Operation } from './operation.ts'
 
 /**
@@ -29,22 +31,34 @@ export const toUnits = (operations: readonly Operation[]): Unit[] => {
       last.change.where === change.where
     ) {
       last.operations.splice(placeIn(last.operations, operation), 0, operation)
-      last.change = { ...last.change, commands: last.operations.flatMap(commandsOf) }
     } else if (
       change.type === 'conntrack.delete' &&
       last?.change.type === 'conntrack.delete' &&
       last.change.where === change.where
     ) {
-      // One look at the table of flows serves them all.
-      last.change = { ...last.change, flows: [...last.change.flows, ...change.flows] }
       last.operations.push(operation)
     } else units.push({ change, operations: [operation] })
   }
-  return units
+  return units.map(joined)
+}
+
+/** The changes of a unit as one. */
+const joined = (unit: Unit): Unit => {
+  const { change, operations } = unit
+  if (operations.length === 1) return unit
+  if (change.type === 'nftables.commit')
+    return { operations, change: { ...change, commands: operations.flatMap(commandsOf) } }
+  // One look at the table of flows serves them all.
+  if (change.type === 'conntrack.delete')
+    return { operations, change: { ...change, flows: operations.flatMap(flowsOf) } }
+  return unit
 }
 
 const commandsOf = ({ change }: Operation): readonly NftCommand[] =>
   change.type === 'nftables.commit' ? change.commands : []
+
+const flowsOf = ({ change }: Operation): readonly FlowSelector[] =>
+  change.type === 'conntrack.delete' ? change.flows : []
 
 const isAll = (operation: Operation, type: 'element.add' | 'element.delete'): boolean =>
   commandsOf(operation).every(command => command.type === type)
@@ -155,9 +169,13 @@ export type Removed = {
   spaces: ReadonlySet<string | undefined>
 }
 
-/** Carries out a removal as far as it goes. */
-export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Removed => {
-  const units = toUnits(operations)
+/** Carries out a removal as far as it goes. `sizes`: how many elements each set of our table has now, where that is known. */
+export const applyEach = (
+  kernel: Kernel,
+  operations: readonly Operation[],
+  sizes: (set: string) => number = () => -1,
+): Removed => {
+  const units = toUnits(operations).map(unit => withoutNeedlessDeletions(unit, sizes))
   const failures = changeEach(
     kernel,
     units.map(unit => unit.change),
@@ -172,6 +190,11 @@ export const applyEach = (kernel: Kernel, operations: readonly Operation[]): Rem
     ),
   }
 }
+
+const withoutNeedlessDeletions = (unit: Unit, sizes: (set: string) => number): Unit =>
+  unit.change.type === 'nftables.commit'
+    ? { ...unit, change: { ...unit.change, commands: withFlushes(unit.change.commands, sizes) } }
+    : unit
 
 /** Errors that say that somebody was faster: what was free when the plan was made is taken, what was there is gone. */
 const lostRaces: Partial<Record<Change['type'], readonly string[]>> = {

@@ -3,6 +3,7 @@ import { hostAddressResources, innerAddressResources } from '../resources/addres
 import { cableResource } from '../resources/cable.ts'
 import { type Elsewhere, elementResources } from '../resources/elements.ts'
 import { foreignForwardResources } from '../resources/foreign-forward.ts'
+import { foreignInterfaceResource } from '../resources/foreign-interface.ts'
 import { forwardingResource } from '../resources/forwarding.ts'
 import { forwarding6Resource } from '../resources/forwarding6.ts'
 import { loopbackResource } from '../resources/loopback.ts'
@@ -19,8 +20,14 @@ import {
 import { phases, type Resource } from '../resources/resource.ts'
 import { loopbackRouteResources, routeResources } from '../resources/route.ts'
 import { routerGuardResource } from '../resources/router-guard.ts'
-import { releasedFlowsResource, staleFlowResources } from '../resources/stale-flows.ts'
+import {
+  publishedFlowsResource,
+  releasedFlowsResource,
+  staleFlowResources,
+} from '../resources/stale-flows.ts'
 import { tableResource } from '../resources/table.ts'
+import { tuningResource } from '../resources/tuning.ts'
+import { wayInResource } from '../resources/way-in.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { HostRecord, SpaceRecord, StatePaths } from '../state/records.ts'
 import { stepOf } from '../steps.ts'
@@ -89,24 +96,52 @@ export const spaceResources = (
   return [
     spaceRecordResource(paths, record),
     namespaceResource(space, ownsNamespace, alias),
-    releasedFlowsResource(space),
-    ...(ownsNamespace ? [loopbackResource(space)] : []),
-    ...cableResources(space, previous, alias, isAdopted),
+    ...(space.behind === undefined
+      ? [
+          releasedFlowsResource(space),
+          ...(ownsNamespace ? [loopbackResource(space)] : []),
+          ...cableResources(space, previous, alias, isAdopted),
+        ]
+      : behindResources(record, previous, elsewhere)),
+    ...(space.tuning === undefined ? [] : [tuningResource(space, record.before, paths.owner)]),
     ...elementResources(space, previous, elsewhere),
     ...foreignForwardResources(space, previous),
     ...staleFlowResources(space, previous),
   ]
 }
 
-/** Which families something on this host needs to be forwarded. */
-export type Forwarded = { ipv4: boolean; ipv6: boolean }
+/** What stands in the place of the cable where that is another's. */
+const behindResources = (
+  { space, before }: SpaceRecord,
+  previous: ResolvedSpace | undefined,
+  elsewhere: Elsewhere | undefined,
+): Resource[] => {
+  const rated = (item: ResolvedSpace) => ({ ...item, hostInterface: item.behind?.port ?? '' })
+  return [
+    foreignInterfaceResource(space),
+    publishedFlowsResource(space),
+    rateResource(rated(space), previous && rated(previous)),
+    wayInResource(space, before, elsewhere),
+  ]
+}
 
-/** Whether packets of the space are forwarded: not where it is alone with this host. */
+/** Which families something on this host needs to be forwarded; and whether it needs our table. */
+export type Forwarded = { ipv4: boolean; ipv6: boolean; table: boolean }
+
+/**
+ * Whether packets of the space are forwarded: not where it is alone with this host, and where the cable is another's only
+ * what is published.
+ */
 export const forwardedOf = (spaces: readonly ResolvedSpace[]): Forwarded => {
   const forwarding = spaces.filter(
-    ({ internal, publish, connect }) => !internal || publish.length > 0 || connect.length > 0,
+    ({ internal, publish, connect, behind }) =>
+      publish.length > 0 || (behind === undefined && (!internal || connect.length > 0)),
   )
-  return { ipv4: forwarding.length > 0, ipv6: forwarding.some(({ ipv6 }) => ipv6 !== undefined) }
+  return {
+    ipv4: forwarding.some(({ address }) => address !== ''),
+    ipv6: forwarding.some(({ ipv6 }) => ipv6 !== undefined),
+    table: spaces.some(({ behind, publish }) => behind === undefined || publish.length > 0),
+  }
 }
 
 /** What should exist once, for all spaces together. `resumed`: an earlier removal may have stopped halfway. */
@@ -114,14 +149,13 @@ export const hostResources = (
   paths: StatePaths,
   host: HostRecord,
   ownNames: ReadonlySet<string>,
-  forwarded: Forwarded = { ipv4: true, ipv6: true },
+  forwarded: Forwarded = { ipv4: true, ipv6: true, table: true },
   resumed = false,
 ): Resource[] => [
   stateFolderResource(paths),
   hostRecordResource(paths, host),
   namespaceFolderResource(namespaceFolder, host.namespaceFolder === true, ownNames),
-  tableResource(),
-  routerGuardResource(host),
+  ...(forwarded.table ? [tableResource(), routerGuardResource(host)] : []),
   ...(forwarded.ipv4 ? [forwardingResource(host.forwarding, resumed)] : []),
   ...(forwarded.ipv6 ? [forwarding6Resource(host.forwarding6, resumed)] : []),
 ]

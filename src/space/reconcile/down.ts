@@ -3,6 +3,9 @@ import type { Elsewhere } from '../resources/elements.ts'
 import { isMarked, isUnfinished, namespaceResource } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { Planner, type Resource } from '../resources/resource.ts'
+import { needsLocalnet, wayKey } from '../resources/way-in.ts'
+import { sharedGateways } from '../ruleset/elements.ts'
+import { seenElements } from '../ruleset/seen-table.ts'
 import { namespacePath } from '../spec/names.ts'
 import { quote } from '../spec/quote.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
@@ -32,7 +35,14 @@ import type { Context, DownResult, Warning } from './types.ts'
  * forwarding and the state folder; a record of the host without any space is what is left of that, and goes as well.
  */
 
-type Prepared = { operations: Operation[]; present: string[]; absent: string[]; warnings: Warning[] }
+type Prepared = {
+  operations: Operation[]
+  present: string[]
+  absent: string[]
+  warnings: Warning[]
+  /** How many elements a set of our table had. */
+  sizes: (set: string) => number
+}
 
 export type RemovalOptions = {
   /** Spaces of which a removal has stopped halfway, so that what is left of them may bear no mark any more. */
@@ -93,31 +103,38 @@ const prepare = (
     present: [...going, ...names.filter(name => bare.has(name))],
     absent,
     warnings: turnsOff ? missedBy(seen, host) : [],
+    sizes: set => seenElements(seen, set).size,
   }
 }
 
 /**
- * What a space that goes has in common with others: the gateway of a network of many (prefix length 32). Who stays keeps
- * it, and of those that go the last one takes it along.
+ * What a space that goes has in common with others: the gateways of a network of many, whose ends share no subnet, or a
+ * link of others that both are behind. Who stays keeps it, and of those that go the last one takes it along.
  */
 const sharedBy = (
   { kernel, paths }: Context,
   going: readonly SpaceRecord[],
 ): ((record: SpaceRecord) => Elsewhere) => {
-  if (!going.some(({ space }) => space.prefixLength === 32)) return () => () => false
+  if (!going.some(({ space }) => sharedKeys(space).length > 0)) return () => () => false
   const names = new Set(going.map(({ space }) => space.name))
-  const owners = new Map(going.map(({ space }) => [gatewayKey(space), space.name]))
+  const owners = new Map<string, string>()
+  const note = (space: ResolvedSpace) => {
+    for (const key of sharedKeys(space)) owners.set(key, space.name)
+  }
+  for (const { space } of going) note(space)
   for (const name of recordedNames(kernel, paths)) {
     const space = names.has(name) ? undefined : readSpaceRecord(kernel, paths, name)?.space
-    if (space !== undefined) owners.set(gatewayKey(space), name)
+    if (space !== undefined) note(space)
   }
-  return ({ space }) => {
-    const owner = owners.get(gatewayKey(space))
-    return key => key === gatewayKey(space) && owner !== space.name
-  }
+  return ({ space }) =>
+    key =>
+      (owners.get(key) ?? space.name) !== space.name
 }
 
-const gatewayKey = ({ gateway }: ResolvedSpace): string => `inside4 ${gateway}`
+const sharedKeys = (space: ResolvedSpace): string[] => {
+  if (space.behind === undefined) return sharedGateways(space)
+  return needsLocalnet(space) ? [wayKey(space.hostInterface)] : []
+}
 
 /** Whether nothing else on this host bears our mark, without a record or with one in another state folder. */
 const isAlone = (
@@ -207,9 +224,9 @@ export const removeSpaces = (
 ): DownResult => {
   const removed = new Set<string>()
   for (let attempt = 1; ; attempt++) {
-    const { operations, present, absent, warnings } = prepare(context, names, options)
+    const { operations, present, absent, warnings, sizes } = prepare(context, names, options)
     if (attempt === 1 && operations.length > 0) begin?.()
-    const problems = removeAll(context, operations)
+    const problems = removeAll(context, operations, sizes)
     for (const name of present) removed.add(name)
     if (attempt === attempts || !problems.some(lostRace))
       return {
@@ -226,16 +243,22 @@ export const removeSpaces = (
 const attempts = 5
 
 /** The records of what could not be removed stay, as without them it would not be found the next time. */
-const removeAll = ({ kernel }: Context, operations: readonly Operation[]): Removed['problems'] => {
+const removeAll = (
+  { kernel }: Context,
+  operations: readonly Operation[],
+  sizes: Prepared['sizes'],
+): Removed['problems'] => {
   const first = applyEach(
     kernel,
     operations.filter(operation => !isLate(operation)),
+    sizes,
   )
   const isFree = ({ space }: Operation) =>
     space === undefined ? first.problems.length === 0 : !first.spaces.has(space)
   const then = applyEach(
     kernel,
     operations.filter(operation => isLate(operation) && isFree(operation)),
+    sizes,
   )
   return [...first.problems, ...then.problems]
 }

@@ -49,6 +49,7 @@ export const resolveFacts = (
   }
   return {
     taken,
+    taken6: () => taken6(seen),
     linkNames,
     previous,
     hasIpv6: hasIpv6(seen),
@@ -57,6 +58,19 @@ export const resolveFacts = (
     peer,
   }
 }
+
+/** What of IPv6 has its place already: routes of every table, but for defaults, halves of them, and what each link has. */
+const taken6 = (seen: Observation): Taken[] =>
+  seen
+    .routes(undefined)
+    .filter(({ family, destination }) => family === 6 && !/^(fe80|ff00):|\/[01]$/.test(destination))
+    .map(({ destination, outputIndex }) => ({
+      prefix: destination,
+      why:
+        outputIndex === undefined
+          ? 'route'
+          : `route dev ${quote(seen.linkName(undefined, outputIndex) ?? '?')}`,
+    }))
 
 /** Whether a link that is not ours has an IPv6 address that others than its neighbours can use. */
 const hasIpv6 = (seen: Observation): boolean => links6(seen).length > 0

@@ -68,31 +68,38 @@ const takerOf = (
   const ruleset = { generation: 0, tables }
   const addresses = hostAddress === undefined ? hostAddresses(seen, ipv6 !== undefined) : [hostAddress]
   const last = Math.min(hostPort.last, hostPort.first + mostPorts - 1)
-  for (let port = hostPort.first; port <= last; port++)
+  for (let port = hostPort.first; port <= last; port++) {
+    const wantedIn = (family: 4 | 6) => ({
+      ...{ family, protocol, port },
+      ...(uplink === undefined ? {} : { uplink }),
+    })
+    // A port that no rule may lead elsewhere, whatever its address, is not asked about address by address.
+    const families = ([4, 6] as const).filter(
+      family => publishedByOthers(ruleset, wantedIn(family)).length > 0,
+    )
     for (const address of addresses) {
-      const wanted = {
-        family: address.includes(':') ? 6 : 4,
-        protocol,
-        port,
-        address,
-        ...(uplink === undefined ? {} : { uplink }),
-      } as const
+      const family = address.includes(':') ? 6 : 4
+      if (!families.includes(family)) continue
+      const wanted = { ...wantedIn(family), address }
       const by = publishedByOthers(ruleset, wanted).find(
         // Nobody outside can ask for an address of the loopback.
         ({ certain, hook }) => certain && (hook === 'output' || !isLoopback(address)),
       )
       if (by !== undefined) return { address, port, by }
     }
+  }
   return undefined
 }
 
-/** The host's addresses, without those of our cables, and those that mean nothing beyond a link. */
-const hostAddresses = (seen: Observation, withIpv6: boolean): string[] =>
-  [...seen.links(undefined).values()]
-    .filter(link => spaceOfAlias(link.alias) === undefined)
-    .flatMap(link => seen.addresses(undefined).get(link.index) ?? [])
-    .filter(({ family, address }) => (family === 4 || withIpv6) && !isLinkLocal(address))
-    .map(({ address }) => address)
+/** The host's addresses, each once, without those of our cables, and those that mean nothing beyond a link. */
+const hostAddresses = (seen: Observation, withIpv6: boolean): Set<string> =>
+  new Set(
+    [...seen.links(undefined).values()]
+      .filter(link => spaceOfAlias(link.alias) === undefined)
+      .flatMap(link => seen.addresses(undefined).get(link.index) ?? [])
+      .filter(({ family, address }) => (family === 4 || withIpv6) && !isLinkLocal(address))
+      .map(({ address }) => address),
+  )
 
 const portPublished = (
   { name }: Publisher,

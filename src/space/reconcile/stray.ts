@@ -21,12 +21,12 @@ import type { Context, Warning } from './types.ts'
  * what hangs on them (elements, rules) is known by the cable or by the addresses behind it.
  *
  * A record without its cable is no waste: it says what somebody wants to have, and `up` or `watch` makes it again. That
- * is only told.
+ * is only told. But a container whose namespace is gone with its cable never comes back, and its record goes.
  */
 
 /** What is there and belongs to nobody. */
 export type Stray = {
-  /** Spaces without a record whose cable or namespace is there: taken down as a whole, by their marks. */
+  /** Spaces without a record whose cable or namespace is there, and containers that are gone: taken down as a whole. */
   spaces: string[]
   /** All else, in the order in which it goes. */
   operations: Operation[]
@@ -52,6 +52,9 @@ export const strayOf = (
   const own = cables.filter(({ alias }) => isOwn(alias))
   const others = cables.filter(({ alias }) => !isOwn(alias))
   const isKnown = (name: string) => records.has(name) || settled.has(name)
+  const over = [...records.values()].flatMap(record =>
+    isOver(seen, record) && !settled.has(record.space.name) ? record.space.name : [],
+  )
 
   const spaces = [...new Set(own.map(({ alias }) => spaceOfAlias(alias) ?? ''))].filter(
     name => !isKnown(name),
@@ -90,7 +93,7 @@ export const strayOf = (
     settled.has(name) ||
     others.some(({ alias }) => spaceOfAlias(alias) === name)
   return {
-    spaces: [...spaces, ...namespaces],
+    spaces: [...spaces, ...namespaces, ...over],
     operations: [
       ...strayElements(seen, kept, untouched),
       ...strayRules(seen, hasRules),
@@ -114,7 +117,13 @@ export const strayOf = (
       ),
     ],
     warnings: [...records.values()]
-      .filter(({ space }) => !settled.has(space.name) && !isThere(seen, space.hostInterface, gone))
+      .filter(
+        ({ space }) =>
+          !settled.has(space.name) &&
+          !over.includes(space.name) &&
+          space.hostInterface !== '' &&
+          !isThere(seen, space.hostInterface, gone),
+      )
       .map(({ space }) => missing(space.name, space.hostInterface)),
   }
 }
@@ -130,6 +139,16 @@ const missing = (name: string, hostInterface: string): Warning => ({
 
 const isThere = (seen: Observation, name: string, gone: ReadonlySet<string>): boolean =>
   seen.link(undefined, name) !== undefined && !gone.has(name)
+
+/**
+ * Whether a record is that of a container that is gone: nobody makes its namespace again, and a runtime that has lost it
+ * never says so. Both the namespace and the cable must be gone: a path alone may merely not be seen from here.
+ */
+const isOver = (seen: Observation, { space }: SpaceRecord): boolean =>
+  space.attachment !== undefined &&
+  space.hostInterface !== '' &&
+  seen.link(undefined, space.hostInterface) === undefined &&
+  seen.kernel.namespaceState(space.namespacePath) !== 'present'
 
 /** The inside addresses of a cable, and the address of its host end. */
 const addressesBehind = (seen: Observation, name: string, index: number): string[] => [

@@ -27,6 +27,7 @@ import {
   type SpaceRecord,
 } from '../state/records.ts'
 import { type Applied, applyAll, lostRace, rollBack, toUnits } from './apply.ts'
+import { beforeOf } from './before.ts'
 import {
   cableResources,
   type Forwarded,
@@ -63,9 +64,13 @@ type Prepared = Plan & {
 /** `known`: what was chosen for the spaces, where that is not what their records say. */
 type PrepareOptions = PlanOptions & { known?: ReadonlyMap<string, ResolvedSpace> }
 
-const prepare = (context: Context, specs: readonly SpaceSpec[], options: PrepareOptions): Prepared => {
+const prepare = (
+  context: Context,
+  specs: readonly SpaceSpec[],
+  options: PrepareOptions,
+  seen = new Observation(context.kernel),
+): Prepared => {
   const { kernel, paths } = context
-  const seen = new Observation(kernel)
   const planner = new Planner(seen)
   const bootId = currentBoot(kernel)
   const records = new Map<string, SpaceRecord>()
@@ -95,18 +100,26 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: Prepare
   checkPublishedByOthers(seen, spaces, known)
 
   const without = options.without ?? []
-  const forwarded = without.includes(7) ? { ipv4: false, ipv6: false } : forwardedOf(spaces)
-  const cables = new Set([...(options.adopts?.values() ?? [])].map(space => space.hostInterface))
+  const needed = forwardedOf(spaces)
+  const forwarded = without.includes(7) ? { ...needed, ipv4: false, ipv6: false } : needed
+  // What leads to the inside is routed to, whoever has made it.
+  const cables = new Set(
+    [...(options.adopts?.values() ?? []), ...spaces.filter(({ behind }) => behind)].map(
+      space => space.hostInterface,
+    ),
+  )
   const host = hostRecord(context, seen, bootId, forwarded, cables)
   const elsewhere = elsewhereOf(spaces, previous)
   const all = [
     ...hostResources(paths, host, new Set(), forwarded),
     listenedResource(
-      spaces.some(({ name, internal }) => !internal && (!previous.has(name) || isAdopted(name))),
+      spaces.some(
+        ({ name, internal, behind }) => !internal && !behind && (!previous.has(name) || isAdopted(name)),
+      ),
     ),
     ...spaces.flatMap(space => {
-      const record = spaceRecord(seen, bootId, space, paths.owner)
       const { name } = space
+      const record = spaceRecord(context, seen, bootId, space, records.get(name))
       return spaceResources(paths, record, previous.get(name), elsewhere(name), isAdopted(name))
     }),
   ]
@@ -117,7 +130,9 @@ const prepare = (context: Context, specs: readonly SpaceSpec[], options: Prepare
   return {
     spaces,
     operations: [...rebuilding, ...resources.flatMap(resource => resource.add(seen, planner))],
-    warnings: spaces.flatMap(space => foreignForwardWarnings(seen, space)),
+    warnings: spaces
+      .filter(({ behind, publish }) => behind === undefined || publish.length > 0)
+      .flatMap(space => foreignForwardWarnings(seen, space)),
     resources,
     records,
     marks: spaces.flatMap(space => (isAdopted(space.name) ? markCable(seen, space, paths.owner) : [])),
@@ -154,11 +169,21 @@ const sameCable = (one: ResolvedSpace, other: ResolvedSpace): boolean =>
   // IPv6 can be added to a cable, but turning it off takes more along than could be put back.
   (other.ipv6 === undefined || one.ipv6?.address === other.ipv6.address)
 
-const spaceRecord = (seen: Observation, bootId: string, space: ResolvedSpace, owner: string): SpaceRecord => {
+const spaceRecord = (
+  context: Context,
+  seen: Observation,
+  bootId: string,
+  space: ResolvedSpace,
+  earlier: SpaceRecord | undefined,
+): SpaceRecord => {
   const { name, namespacePath: path } = space
   // What is there without our mark was made by somebody else.
-  const owned = seen.namespace(path) !== 'present' || isMarked(seen, path, aliasOf(name, owner))
-  return newSpaceRecord(bootId, space, owned)
+  const owned = seen.namespace(path) !== 'present' || isMarked(seen, path, aliasOf(name, context.paths.owner))
+  const before =
+    space.tuning === undefined && space.behind === undefined
+      ? undefined
+      : beforeOf(context, seen, space, earlier)
+  return newSpaceRecord(bootId, space, owned, before)
 }
 
 /** What has to be noted about the host before it is changed; kept as it is once noted in this boot. */
@@ -242,22 +267,25 @@ export const up = (
   options: PlanOptions & { lockPatience?: number } = {},
 ): Promise<UpResult> => upAsChosen(context, () => specs, options)
 
-/** As `up`, of specs that are chosen under the lock: from what is there when nobody else can change it any more. */
+/**
+ * As `up`, of specs that are chosen under the lock: from what is there when nobody else can change it any more, and as
+ * it is seen for the plan.
+ */
 export const upAsChosen = async (
   context: Context,
-  choose: () => readonly SpaceSpec[],
+  choose: (seen: Observation) => readonly SpaceSpec[],
   options: PlanOptions & { lockPatience?: number } = {},
 ): Promise<UpResult> => {
   using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
   const { left, warnings } = await settleInterrupted(context)
-  const { plan, changes } = repeatedly(() => attemptUp(context, choose(), options, left))
+  const { plan, changes } = repeatedly(() => attemptUp(context, choose, options, left))
   return { plan: { ...plan, warnings: [...warnings, ...plan.warnings] }, changes }
 }
 
 /** Gives spaces back what they had, by whoever holds the lock and the journal. Throws NatspaceError as `up` does. */
 export const bringBack = (context: Context, known: ReadonlyMap<string, ResolvedSpace>): Operation[] =>
-  repeatedly(() => attemptUp(context, [...known.values()].map(specOf), { known, keepsPeers: true })).plan
-    .operations
+  repeatedly(() => attemptUp(context, () => [...known.values()].map(specOf), { known, keepsPeers: true }))
+    .plan.operations
 
 const repeatedly = (action: () => UpResult): UpResult => {
   for (let attempt = 1; ; attempt++) {
@@ -275,11 +303,12 @@ const attempts = 5
 /** With `left`, what is under way is written down, beside what is left of others; without it, it stands there already. */
 const attemptUp = (
   context: Context,
-  specs: readonly SpaceSpec[],
+  choose: (seen: Observation) => readonly SpaceSpec[],
   options: PrepareOptions,
   left?: Left,
 ): UpResult => {
-  const { resources, records, marks, ...plan } = prepare(context, specs, options)
+  const seen = new Observation(context.kernel)
+  const { resources, records, marks, ...plan } = prepare(context, choose(seen), options, seen)
   if (plan.operations.length === 0) return { plan, changes: applyAll(context.kernel, marks).count }
   if (left === undefined) return { plan, changes: carryOut(context, plan, resources).count }
   const { kernel, paths } = context

@@ -1,6 +1,7 @@
 import type { Where } from '../../linux/change.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Operation } from '../reconcile/operation.ts'
+import { type InnerAddress, innerAddresses, isRouted, wholeLength } from '../spec/endpoints.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { Resource } from './resource.ts'
 
@@ -9,6 +10,8 @@ type End = {
   name: string
   address: string
   prefixLength: number
+  /** Whether the way to its subnet is another than the cable. */
+  noPrefixRoute?: true
   step: 'host-address' | 'inner-address'
   /** Whether the end being up belongs to it: to the first of its addresses. */
   first: boolean
@@ -20,7 +23,7 @@ type End = {
  */
 const endResource = (
   space: ResolvedSpace,
-  { where, name, address, prefixLength, step, first }: End,
+  { where, name, address, prefixLength, noPrefixRoute, step, first }: End,
 ): Resource => {
   const id = `address ${address}/${prefixLength} on ${name}${where === undefined ? '' : ` in ${space.name}`}`
   const has = (seen: Observation): boolean => {
@@ -53,10 +56,11 @@ const endResource = (
       if (index === undefined) return []
       const operations: Operation[] = []
       const end = { where, name, index }
+      const own = { address, prefixLength, ...(noPrefixRoute ? { noPrefixRoute } : {}) }
       if (fresh || !has(seen))
         operations.push({
-          change: { type: 'address.add', ...end, address, prefixLength },
-          undo: fresh ? [] : [{ type: 'address.delete', ...end, address, prefixLength }],
+          change: { type: 'address.add', ...end, ...own },
+          undo: fresh ? [] : [{ type: 'address.delete', ...end, ...own }],
           step,
           space: space.name,
         })
@@ -73,7 +77,8 @@ const endResource = (
       const link = planner.link(where, name)
       // With the link its addresses go.
       if (link === undefined || !has(seen)) return []
-      const change = { where, name, index: link.index, address, prefixLength }
+      const own = { address, prefixLength, ...(noPrefixRoute ? { noPrefixRoute } : {}) }
+      const change = { where, name, index: link.index, ...own }
       return [
         {
           change: { type: 'address.delete', ...change },
@@ -86,41 +91,35 @@ const endResource = (
   }
 }
 
+/** IPv6 first, as with the last address the inner end comes up and nothing shall be missing then. */
+const inOrderOfAdding = (space: ResolvedSpace): InnerAddress[] =>
+  innerAddresses(space).toSorted((one, other) => other.family - one.family)
+
 /** Step 4: the host end, which is the space's gateway. */
 export const hostAddressResources = (space: ResolvedSpace): Resource[] => {
   const end = { where: undefined, name: space.hostInterface, step: 'host-address' } as const
-  const { gateway, prefixLength, ipv6 } = space
-  return [
-    ...(ipv6 === undefined
-      ? []
-      : [
-          endResource(space, {
-            ...end,
-            address: ipv6.gateway,
-            prefixLength: ipv6.prefixLength,
-            first: false,
-          }),
-        ]),
+  const gateways = new Map(
+    inOrderOfAdding(space).map(item => [
+      item.gateway,
+      isRouted(item) ? wholeLength[item.family] : item.sharedLength,
+    ]),
+  )
+  return [...gateways].map(([address, prefixLength]) =>
     // It comes up later: see open.ts.
-    endResource(space, { ...end, address: gateway, prefixLength, first: false }),
-  ]
+    endResource(space, { ...end, address, prefixLength, first: false }),
+  )
 }
 
 /** Step 5: the inner end. */
 export const innerAddressResources = (space: ResolvedSpace): Resource[] => {
   const end = { where: space.namespacePath, name: space.interface, step: 'inner-address' } as const
-  const { address, prefixLength, ipv6 } = space
-  return [
-    ...(ipv6 === undefined
-      ? []
-      : [
-          endResource(space, {
-            ...end,
-            address: ipv6.address,
-            prefixLength: ipv6.prefixLength,
-            first: false,
-          }),
-        ]),
-    endResource(space, { ...end, address, prefixLength, first: true }),
-  ]
+  return inOrderOfAdding(space).map(({ address, prefixLength, subnet }, index, all) =>
+    endResource(space, {
+      ...end,
+      address,
+      prefixLength,
+      ...(subnet === undefined ? {} : { noPrefixRoute: true }),
+      first: index === all.length - 1,
+    }),
+  )
 }

@@ -21,7 +21,7 @@ export const cableResource = (
   alias: string = aliasOf(space.name),
   isAdopted = false,
 ): Resource => {
-  const { name, hostInterface, interface: inner, namespacePath } = space
+  const { name, hostInterface, interface: inner, namespacePath, group } = space
   const id = `cable ${hostInterface}--${inner}`
 
   const isRight = (end: Link) => isAdopted || end.alias === alias
@@ -34,6 +34,8 @@ export const cableResource = (
     if (peer === undefined || peer.index !== host.peer)
       return [differs(`its other end is ${inner} in ${name}`, 'it is not')]
     const found: Drift[] = []
+    if (group !== undefined && host.group !== group)
+      found.push(differs(`group ${group} on ${host.name}`, `group ${host.group ?? 0}`))
     if (!isRight(peer))
       found.push(differs(`alias ${alias} on ${inner}`, `alias ${quote(peer.alias ?? 'none')}`))
     for (const link of [host, peer])
@@ -147,7 +149,7 @@ const defaultMtu = 1500
 
 /** The operations that make a new cable, with the settings that a new link does not have by itself. */
 const create = (space: ResolvedSpace, alias: string, planner: Planner, seen: Observation): Operation[] => {
-  const { name, hostInterface, interface: inner, namespacePath } = space
+  const { name, hostInterface, interface: inner, namespacePath, group } = space
   const mtu = space.mtu === defaultMtu ? undefined : space.mtu
   const index = planner.reserveIndex(undefined, hostInterface)
   const peerIndex = planner.reserveIndex(namespacePath, inner)
@@ -160,13 +162,18 @@ const create = (space: ResolvedSpace, alias: string, planner: Planner, seen: Obs
         ...hostEnd,
         address: macOf(name, 'host'),
         mtu,
-        peer: { ...innerEnd, address: macOf(name, 'inner'), mtu },
+        peer: { ...innerEnd, address: space.tuning?.mac ?? macOf(name, 'inner'), mtu },
       },
       undo: [{ type: 'link.delete', ...hostEnd }],
       step: 'cable',
       space: name,
     },
-    { change: { type: 'link.set', ...hostEnd, alias }, undo: [], step: 'cable', space: name },
+    {
+      change: { type: 'link.set', ...hostEnd, alias, ...(group === undefined ? {} : { group }) },
+      undo: [],
+      step: 'cable',
+      space: name,
+    },
   ]
   for (const { where, key, value } of settings(space)) {
     // A new link takes its values from `default`; a folder that is missing there is missing everywhere.
@@ -194,8 +201,17 @@ const mend = (
   host: Link,
   peer: Link,
 ): Operation[] => {
-  const { name, namespacePath, mtu } = space
+  const { name, namespacePath, mtu, group } = space
   const operations: Operation[] = []
+  if (group !== undefined && host.group !== group) {
+    const end = { type: 'link.set', where: undefined, name: host.name, index: host.index } as const
+    operations.push({
+      change: { ...end, group },
+      undo: [{ ...end, group: host.group ?? 0 }],
+      step: 'cable',
+      space: name,
+    })
+  }
   const ends = [
     { where: undefined, link: host },
     { where: namespacePath, link: peer },

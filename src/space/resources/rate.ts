@@ -1,6 +1,11 @@
 import type { Change, Where } from '../../linux/change.ts'
 import type { QueueingDiscipline } from '../../linux/rtnetlink/queueing-discipline.ts'
-import { limitOfLatency, sameTokenBucket, type TokenBucket } from '../../linux/rtnetlink/token-bucket.ts'
+import {
+  limitOfLatency,
+  longestBurst,
+  sameTokenBucket,
+  type TokenBucket,
+} from '../../linux/rtnetlink/token-bucket.ts'
 import { NatspaceError } from '../errors.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Drift, Operation } from '../reconcile/operation.ts'
@@ -31,9 +36,16 @@ const usualMtu = 1500
 /** An Ethernet header with a VLAN tag, in bytes: the bucket counts it as part of the packet, and drops what is longer. */
 const longestHeader = 18
 
-/** The token bucket for a rate (bits per second) on a link of this MTU (bytes). */
-export const tokenBucketOf = (rate: number, mtu: number = usualMtu): TokenBucket => {
-  const burst = Math.max(Math.ceil(rate / 8 / hz), mtu + longestHeader)
+/**
+ * The token bucket for a rate (bits per second) on a link of this MTU (bytes). A burst (bytes) that is asked for is made
+ * to fit: with less than a packet nothing would pass, and more than the kernel can count it would not have.
+ */
+export const tokenBucketOf = (rate: number, mtu: number = usualMtu, wanted = 0): TokenBucket => {
+  const least = mtu + longestHeader
+  const burst =
+    wanted === 0
+      ? Math.max(Math.ceil(rate / 8 / hz), least)
+      : Math.max(Math.min(wanted, longestBurst(rate, latency)), least)
   return { rate, burst, limit: limitOfLatency(rate, burst, latency) }
 }
 
@@ -56,7 +68,8 @@ export const rateResource = (space: RatedSpace, previous?: RatedSpace): Resource
   const end = (direction: 'up' | 'down', where: Where, link: string): End[] => {
     const limit = rate?.[direction]
     if (limit === undefined && previous?.rate?.[direction] === undefined) return []
-    return [{ where, name: link, wanted: limit === undefined ? undefined : tokenBucketOf(limit, mtu) }]
+    const burst = rate?.[`${direction}Burst`]
+    return [{ where, name: link, wanted: limit === undefined ? undefined : tokenBucketOf(limit, mtu, burst) }]
   }
   // The inner end first: its change goes with those of the namespace before it, the host's with those of the host behind.
   const ends = [...end('up', namespacePath, inner), ...end('down', undefined, hostInterface)]

@@ -2,17 +2,18 @@ import type { Where } from '../../linux/change.ts'
 import { type Route, routeTable } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import type { Observation } from '../reconcile/observation.ts'
-import type { ResolvedSpace } from '../spec/types.ts'
+import { type InnerAddress, innerAddresses, isRouted, wholeLength } from '../spec/endpoints.ts'
+import type { ResolvedSpace, SpaceRoute } from '../spec/types.ts'
 import type { StepName } from '../steps.ts'
 import type { Planner, Resource } from './resource.ts'
 
 /** A route that leaves by our cable; it bears no mark of its own, and goes with the cable. */
-type OwnRoute = {
+type OwnRoute = Omit<SpaceRoute, 'gateway'> & {
   where: Where
   /** The end of the cable it leaves by. */
   name: string
-  destination: string
   gateway: string | undefined
+  preferredSource?: string
   /** Where it is no route to elsewhere, but what is for this host. */
   local?: true
   step: StepName
@@ -22,10 +23,29 @@ type OwnRoute = {
 const isDefault = ({ destination }: Pick<Route, 'destination'>): boolean => destination.endsWith('/0')
 
 const ownRouteResource = (space: ResolvedSpace, wanted: OwnRoute): Resource => {
-  const { where, name, destination, gateway, local, step, id } = wanted
-  const table = local ? routeTable.local : routeTable.main
+  const {
+    where,
+    name,
+    destination,
+    gateway,
+    preferredSource,
+    priority,
+    mtu,
+    advertisedMss,
+    local,
+    step,
+    id,
+  } = wanted
+  const table = local ? routeTable.local : (wanted.table ?? routeTable.main)
   const rivals = (seen: Observation): Route[] =>
-    seen.routes(where).filter(route => route.destination === destination && route.table === table)
+    seen
+      .routes(where)
+      .filter(
+        route =>
+          route.destination === destination &&
+          route.table === table &&
+          (priority === undefined || (route.priority ?? 0) === priority),
+      )
   const isOurs = (seen: Observation, route: Route): boolean =>
     route.outputIndex !== undefined && route.outputIndex === seen.link(where, name)?.index
   const current = (seen: Observation): Route | undefined =>
@@ -36,6 +56,11 @@ const ownRouteResource = (space: ResolvedSpace, wanted: OwnRoute): Resource => {
     index,
     destination,
     gateway,
+    ...(preferredSource === undefined ? {} : { preferredSource }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(wanted.table === undefined ? {} : { table: wanted.table }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(advertisedMss === undefined ? {} : { advertisedMss }),
     // Behind the host's own route, and apart from those of other cables.
     ...(local ? { local: { priority: index } } : {}),
   })
@@ -98,55 +123,101 @@ const textOf = (route: Route): string => (isDefault(route) ? 'default' : route.d
  * that it may reach. Equivalent to: `ip -n NAME route add default via GATEWAY`
  */
 export const routeResources = (space: ResolvedSpace): Resource[] => {
-  const { name, namespacePath, interface: inner, gateway, ipv6, internal, connect } = space
+  const { name, namespacePath, interface: inner, address, gateway, ipv6, internal, connect } = space
   const by = { where: namespacePath, name: inner, step: 'default-route' } as const
-  const route = (destination: string, via: string): Resource =>
-    ownRouteResource(space, {
-      ...by,
-      destination,
-      gateway: via,
-      id: `${destination.endsWith('/0') ? 'default route' : `route to ${destination}`} of ${name} via ${via}`,
-    })
-  // Without a subnet that both share, each end has a route to the other, and the gateway is reached by that.
-  const between = space.prefixLength === 32 ? [hostRouteResource(space), toGateway(space)] : []
-  const outside = space.routes ?? ['0.0.0.0/0']
-  if (!internal)
-    return [
-      ...between,
-      ...outside.map(destination => route(destination, gateway)),
-      ...(ipv6 === undefined ? [] : [route('::/0', ipv6.gateway)]),
-    ]
+  const route = (wanted: SpaceRoute): Resource => {
+    const via = wayOf(space, wanted)
+    return ownRouteResource(space, { ...by, ...wanted, gateway: via, id: idOf(name, wanted, via) })
+  }
+  const between = innerAddresses(space).filter(isRouted)
   return [
-    ...between,
-    ...connect.flatMap(peer => [
-      route(`${peer.address}/32`, gateway),
-      ...(ipv6 === undefined || peer.address6 === undefined
-        ? []
-        : [route(`${peer.address6}/128`, ipv6.gateway)]),
-    ]),
+    // Two addresses may have one gateway.
+    ...between.map(item => hostRouteResource(space, item)),
+    ...[...new Map(between.map(item => [item.gateway, item])).values()].map(item => toGateway(space, item)),
+    ...[...new Map(between.toReversed().map(item => [item.subnet, item])).values()].flatMap(item =>
+      toSubnet(space, item),
+    ),
+    ...(internal
+      ? connect.flatMap(peer => [
+          ...(address === '' || peer.address === ''
+            ? []
+            : [route({ destination: `${peer.address}/32`, gateway })]),
+          ...(ipv6 === undefined || peer.address6 === undefined
+            ? []
+            : [route({ destination: `${peer.address6}/128`, gateway: ipv6.gateway })]),
+        ])
+      : (space.routes ?? defaultRoutes(space)).map(route)),
   ]
 }
 
-/** Equivalent to: `ip -n NAME route add GATEWAY dev INNER` */
-const toGateway = (space: ResolvedSpace): Resource =>
+/** The gateway of a route; undefined where it has none. */
+export const wayOf = (
+  { gateway, ipv6 }: Pick<ResolvedSpace, 'gateway' | 'ipv6'>,
+  route: SpaceRoute,
+): string | undefined =>
+  route.isOnLink ? undefined : (route.gateway ?? (route.destination.includes(':') ? ipv6?.gateway : gateway))
+
+/** Everything of each family leads outside. */
+export const defaultRoutes = ({
+  address,
+  gateway,
+  ipv6,
+}: Pick<ResolvedSpace, 'address' | 'gateway' | 'ipv6'>): SpaceRoute[] => [
+  ...(address === '' ? [] : [{ destination: '0.0.0.0/0', gateway }]),
+  ...(ipv6 === undefined ? [] : [{ destination: '::/0', gateway: ipv6.gateway }]),
+]
+
+/** Two routes to one destination may differ by their metric and table. */
+const idOf = (name: string, { destination, priority, table }: SpaceRoute, gateway?: string): string =>
+  [
+    `${destination.endsWith('/0') ? 'default route' : `route to ${destination}`} of ${name}`,
+    gateway === undefined ? 'by the cable' : `via ${gateway}`,
+    ...(priority === undefined ? [] : [`metric ${priority}`]),
+    ...(table === undefined ? [] : [`table ${table}`]),
+  ].join(' ')
+
+/**
+ * Without a subnet that both share, each end has a route to the other, and the gateway is reached by that.
+ * Equivalent to: `ip -n NAME route add GATEWAY dev INNER`
+ */
+const toGateway = (space: ResolvedSpace, { family, gateway }: InnerAddress): Resource =>
   ownRouteResource(space, {
     where: space.namespacePath,
     name: space.interface,
-    destination: `${space.gateway}/32`,
+    destination: `${gateway}/${wholeLength[family]}`,
     gateway: undefined,
     step: 'default-route',
-    id: `route of ${space.name} to its gateway ${space.gateway}`,
+    id: `route of ${space.name} to its gateway ${gateway}`,
   })
 
+/**
+ * The others of its network are not on the cable, but behind the gateway.
+ * Equivalent to: `ip -n NAME route add SUBNET via GATEWAY dev INNER src ADDRESS`
+ */
+const toSubnet = (space: ResolvedSpace, { family, address, gateway, subnet }: InnerAddress): Resource[] =>
+  subnet === undefined || subnet.endsWith(`/${wholeLength[family]}`)
+    ? []
+    : [
+        ownRouteResource(space, {
+          where: space.namespacePath,
+          name: space.interface,
+          destination: subnet,
+          gateway,
+          preferredSource: address,
+          step: 'default-route',
+          id: `route of ${space.name} to its network ${subnet}`,
+        }),
+      ]
+
 /** Equivalent to: `ip route add ADDRESS dev HOST` */
-const hostRouteResource = (space: ResolvedSpace): Resource =>
+const hostRouteResource = (space: ResolvedSpace, { family, address }: InnerAddress): Resource =>
   ownRouteResource(space, {
     where: undefined,
     name: space.hostInterface,
-    destination: `${space.address}/32`,
+    destination: `${address}/${wholeLength[family]}`,
     gateway: undefined,
     step: 'host-address',
-    id: `route to ${space.address} by ${space.hostInterface}`,
+    id: `route to ${address} by ${space.hostInterface}`,
   })
 
 /**

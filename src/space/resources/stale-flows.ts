@@ -6,6 +6,7 @@ import type { Operation } from '../reconcile/operation.ts'
 import { keyText, type Membership, membershipsOf } from '../ruleset/elements.ts'
 import { type Lead, leadsOf, leadsWithout } from '../ruleset/leads.ts'
 import { dataText, seenElements } from '../ruleset/seen-table.ts'
+import { innerAddresses } from '../spec/endpoints.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import type { StepName } from '../steps.ts'
 import type { Resource } from './resource.ts'
@@ -49,6 +50,16 @@ export const releasedFlowsResource = (space: ResolvedSpace): Resource => ({
   remove: () => [deletion(addressesOf(space).flatMap(flowsOf), 'guard', space.name)],
 })
 
+/** Likewise where the cable is another's: the flows that came by its published ports, as all others are not ours. */
+export const publishedFlowsResource = (space: ResolvedSpace): Resource => ({
+  ...releasedFlowsResource(space),
+  id: `no published flows of ${space.name}`,
+  remove: () => {
+    const flows = leadsOf(space).map(flowsOfLead)
+    return flows.length === 0 ? [] : [deletion(flows, 'publish', space.name)]
+  },
+})
+
 const flowResource = (
   { name }: ResolvedSpace,
   step: StepName,
@@ -73,8 +84,7 @@ const deletion = (flows: FlowSelector[], step: StepName, space: string): Operati
   space,
 })
 
-const addressesOf = ({ address, ipv6 }: ResolvedSpace): string[] =>
-  ipv6 === undefined ? [address] : [address, ipv6.address]
+const addressesOf = (space: ResolvedSpace): string[] => innerAddresses(space).map(({ address }) => address)
 
 /** All that begins at an address, and all that it answers. */
 const flowsOf = (address: string): FlowSelector[] => [{ originalSource: address }, { replySource: address }]
@@ -95,17 +105,25 @@ const hostAddresses = (seen: Observation, family: 4 | 6): string[] =>
 
 /** What was led through a port that does not lead there any more. */
 const closed = (seen: Observation, space: ResolvedSpace, previous: ResolvedSpace): FlowSelector[] =>
-  leadsWithout(leadsOf(previous), leadsOf(space), family => hostAddresses(seen, family)).map(
-    ({ family, protocol, hostAddress, hostPort: { first, last }, target, shift }) => ({
-      family,
-      protocol: protocolNumber(protocol),
-      ...(hostAddress === undefined ? {} : { originalDestination: hostAddress }),
-      originalDestinationPort: { first, last },
-      replySource: target,
-      replySourcePort: { first: first + shift, last: last + shift },
-      destinationTranslated: true,
-    }),
-  )
+  leadsWithout(leadsOf(previous), leadsOf(space), family => hostAddresses(seen, family)).map(flowsOfLead)
+
+/** What was led through a published port. */
+const flowsOfLead = ({
+  family,
+  protocol,
+  hostAddress,
+  hostPort: { first, last },
+  target,
+  shift,
+}: Lead): FlowSelector => ({
+  family,
+  protocol: protocolNumber(protocol),
+  ...(hostAddress === undefined ? {} : { originalDestination: hostAddress }),
+  originalDestinationPort: { first, last },
+  replySource: target,
+  replySourcePort: { first: first + shift, last: last + shift },
+  destinationTranslated: true,
+})
 
 /** What came to a port before it was published, or while it led elsewhere. */
 const opened = (seen: Observation, space: ResolvedSpace): FlowSelector[] => {
@@ -170,7 +188,7 @@ const follows = (one: Lead, other: Lead): boolean =>
 
 /** What leaves the host as somebody who the space no longer is. */
 const retranslated = (seen: Observation, space: ResolvedSpace, previous: ResolvedSpace): FlowSelector[] => {
-  if (space.internal) return []
+  if (space.internal || space.behind !== undefined) return []
   const families = [
     { family: 4, inside: space.address, before: previous.address } as const,
     { family: 6, inside: space.ipv6?.address, before: previous.ipv6?.address } as const,

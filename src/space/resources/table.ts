@@ -13,6 +13,7 @@ import {
   tableCommands,
 } from '../ruleset/commands.ts'
 import { keyText } from '../ruleset/elements.ts'
+import { isEcho } from '../ruleset/rule-echo.ts'
 import { sameRule } from '../ruleset/same-rule.ts'
 import { seenGeneration, seenTable } from '../ruleset/seen-table.ts'
 import { chainDefinitions, setDefinitions } from '../ruleset/table.ts'
@@ -81,8 +82,9 @@ const difference = (table: Table): string | undefined => {
     if (!isPlaced) return `chain ${name} has another hook, priority or policy`
     if (chain.rules.length !== rules.length)
       return `chain ${name} has ${chain.rules.length} rules, not ${rules.length}`
-    const expected = expectedRules(name)
-    const index = chain.rules.findIndex((rule, at) => !sameRule(expected[at] ?? [], rule.instructions))
+    const index = chain.rules.findIndex(
+      (rule, at) => !isEcho(name, at, rule) && !sameRule(expectedRules(name)[at] ?? [], rule.instructions),
+    )
     if (index >= 0) return `rule ${index + 1} of chain ${name} is another`
   }
   const extra = table.chains.find(chain => !chainDefinitions.some(({ name }) => name === chain.name))

@@ -6,7 +6,9 @@
 /** Chains by name: what happens to a packet there. */
 export const chainsAbout: Readonly<Record<string, string>> = {
   guard:
-    'Before anything is translated: loopback addresses come from nowhere but the loopback, a space sends under its own addresses, and nobody else sends to or as an inside address. What is addressed to the inside here was not published.',
+    'Before anything is translated: loopback addresses come from nowhere but the loopback, a space sends under its own addresses, and nobody else sends as an inside address.',
+  to_inside:
+    'What is addressed to an inside address here was not published. It comes through from networks that a space accepts, or that it is not translated for, and only by the link that an answer would leave by.',
   from_space:
     'Whatever comes out of a cable bears an address of its space; of link-local IPv6 only neighbour discovery passes.',
   prerouting:
@@ -27,14 +29,14 @@ export const chainsAbout: Readonly<Record<string, string>> = {
   to_metadata:
     "The metadata services of clouds, which hand out credentials, are for spaces with `--metadata` only, but for port 53: some clouds have their resolver at the same address, and a space's names shall resolve.",
   to_space:
-    'Packets that reach a space by way of this host: answers, what came through a published port, and what a space that may connect to it begins.',
+    'Packets that reach a space by way of this host: answers, what came through a published port, what a space that may connect to it begins, what containers of its own network begin, and what comes from networks that it accepts.',
   output: 'Published ports as this host itself asks for them.',
   redirects:
     'A host that sees a packet leave by the cable it came from would tell the space of a better way, which there is not.',
   postrouting:
-    'Whose source is translated. What stays between spaces is not, but for a space that reaches itself through a published port, and for those that can answer nobody but their host.',
+    'Whose source is translated. What stays between spaces is not, but for a space that reaches itself through a published port, and for those that can answer nobody but their host. Whoever reaches a published port on a cable of others over the link that it is on would be answered past this host, and so would this host itself by 127.0.0.1.',
   translate:
-    'The address that a packet leaves with: a chosen one, or that of the link. Ports are taken at random from those that the host gives its own programs; ICMP keeps its identifier where it can.',
+    'The address that a packet leaves with: its own where the destination knows the way to it, a chosen one, or that of the link. Ports are taken at random from those that the host gives its own programs; ICMP keeps its identifier where it can.',
   claims: 'First packets of connections that leave a space, after their translation.',
   claimed_ports:
     'A translation that took a port which answers for somebody else is given up (CVE-2021-3773); the next attempt of the program gets another.',
@@ -50,6 +52,10 @@ export const setsAbout: Readonly<Record<string, string>> = {
   free: 'Cables of spaces that may go anywhere outside, by any link.',
   internal: 'Cables of spaces without a way outside.',
   connected: 'Which space, by its cable, may begin connections to which other.',
+  siblings:
+    'From which group of cables, that of a network of containers, connections may begin into which cable.',
+  accepted4: 'From which networks outside connections may begin to which inside address.',
+  accepted6: 'The same for IPv6.',
   pinned: 'Cables of spaces that are let out by chosen links only.',
   via: 'Those links.',
   limited: 'Cables of spaces that reach only what is listed.',
@@ -71,8 +77,13 @@ export const setsAbout: Readonly<Record<string, string>> = {
     'Bridges among them, each with itself: where the firewall sees bridged frames (br_netfilter), handing them through is no routing.',
   outbound4: 'IPv4 addresses that are translated when they leave.',
   outbound6: 'IPv6 addresses that are translated when they leave.',
+  untranslated4: 'Which inside address stays as it is for which destinations outside.',
+  untranslated6: 'The same for IPv6.',
   snat4: 'Into which address of this host, where one was chosen.',
   snat6: 'The same for IPv6.',
+  behind4:
+    "IPv4 addresses that ports are published for, and whose cable is not natspace's (a container runtime has had another plugin make it), each with the link of this host that leads there.",
+  behind6: 'The same of IPv6.',
   hairpin: 'Cables whose space may come back to itself through a published port.',
   claimed: 'Ports that are published on every address: no translation may choose them as a source.',
   claimed4: 'Ports that are published on one IPv4 address.',

@@ -6,6 +6,7 @@ import {
   dnat,
   drop,
   fib,
+  fibExists,
   goTo,
   inSet,
   ip,
@@ -48,9 +49,11 @@ type MapNamed = (name: string) => { name: string; data?: string[] }
 
 const iif = meta('iifname')
 const oif = meta('oifname')
+const iifGroup = meta('iifgroup')
 const protocol = meta('l4proto')
 const bothLinks = concat(iif, oif)
 const fromSpace = match(iif, inSet('spaces'))
+const notFromSpace = match(iif, notInSet('spaces'))
 const toSpace = match(oif, inSet('spaces'))
 const notToSpace = match(oif, notInSet('spaces'))
 const ipv4 = match(meta('nfproto'), 'ipv4')
@@ -68,8 +71,17 @@ const neighbourDiscovery = match(
 /** A late FIN or RST has no translation any more and would leave with the inside address. */
 const unknown = match(ct('state'), ['invalid', 'untracked'])
 
+/** It came by a published port, and is no frame that a bridge hands on. */
+const translated = match(ct('status'), 'dnat')
+
 /** The largest segment that fits the route, in both directions: a smaller link elsewhere would swallow larger ones. */
 const clamp = set(tcpOption('maxseg', 'size'), rt('mtu'))
+
+/**
+ * An answer to this address would leave by the link that the packet came by: whoever claims to be of a network that has
+ * its place elsewhere is found out.
+ */
+const isRoutedBack = match(fibExists(['saddr', 'iif'], 'oif'), 'exists')
 
 /** The address in the packet is one of this host: without it, packets that only pass through would be redirected. */
 const addressedToHost = match(fib(['daddr'], 'type'), 'local')
@@ -167,6 +179,7 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
       rule([match(iif, inSet('free')), leave()]),
       rule([match(bothLinks, inSet('via')), match(iif, notInSet('limited')), leave()]),
       rule([match(bothLinks, inSet('connected')), leave()]),
+      rule([match(concat(oif, iifGroup), inSet('siblings')), leave()]),
       rule([match(iif, inSet('internal')), counter(), refuse]),
       rule([match(iif, inSet('pinned')), match(bothLinks, notInSet('via')), notToSpace, counter(), refuse]),
       rule([match(iif, notInSet('limited')), leave()]),
@@ -185,6 +198,10 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
       rule([unknown, drop()]),
       rule([match(ct('status'), 'dnat'), accept()]),
       rule([match(bothLinks, inSet('connected')), accept()]),
+      rule([match(concat(oif, iifGroup), inSet('siblings')), accept()]),
+      // A space may have an address of such a network, and is let in only as what it is.
+      rule([notFromSpace, match(concat(ip('daddr'), ip('saddr')), inSet('accepted4')), accept()]),
+      rule([notFromSpace, match(concat(ip6('daddr'), ip6('saddr')), inSet('accepted6')), accept()]),
       rule([counter(), refuse]),
     ],
   },
@@ -204,6 +221,8 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     // The address a packet leaves with. ICMP keeps its identifier where it can (RFC 5508, section 3.1).
     name: 'translate',
     rules: [
+      rule([match(concat(ip('saddr'), ip('daddr')), inSet('untranslated4')), accept()]),
+      rule([match(concat(ip6('saddr'), ip6('daddr')), inSet('untranslated6')), accept()]),
       ...[
         ...withPorts.map(name => ({ of: [match(protocol, name)], options: chosenAtRandom })),
         { of: [], options: {} },
@@ -228,16 +247,30 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
     ],
   },
   {
+    // What is addressed to the inside itself: from those who know the way there, as answers or as whoever is let in.
+    name: 'to_inside',
+    rules: [
+      { daddr: ip('daddr'), saddr: ip('saddr'), family: 4 } as const,
+      { daddr: ip6('daddr'), saddr: ip6('saddr'), family: 6 } as const,
+    ]
+      .flatMap(({ daddr, saddr, family }) =>
+        (['untranslated', 'accepted'] as const).map(name =>
+          rule([match(concat(daddr, saddr), inSet(`${name}${family}`)), isRoutedBack, leave()]),
+        ),
+      )
+      .concat(rule([drop()])),
+  },
+  {
     name: 'guard',
     base: { type: 'filter', hook: 'prerouting', priority: -300 },
     rules: [
       rule([match(iif, 'lo', '!='), match(ip('daddr'), loopback), drop()]),
       rule([fromSpace, goTo('from_space')]),
-      rule([match(ip('daddr'), inSet('inside4')), match(iif, 'lo', '!='), drop()]),
-      rule([match(ip6('daddr'), inSet('inside6')), match(iif, 'lo', '!='), drop()]),
-      // Nor may others claim to be inside: a router would translate such a packet, and let its answer in.
+      // Nobody else may claim to be inside: a router would translate such a packet, and let its answer in.
       rule([match(ip('saddr'), inSet('inside4')), match(iif, 'lo', '!='), drop()]),
       rule([match(ip6('saddr'), inSet('inside6')), match(iif, 'lo', '!='), drop()]),
+      rule([match(ip('daddr'), inSet('inside4')), match(iif, 'lo', '!='), goTo('to_inside')]),
+      rule([match(ip6('daddr'), inSet('inside6')), match(iif, 'lo', '!='), goTo('to_inside')]),
     ],
   },
   {
@@ -288,12 +321,37 @@ export const chainDefinitions = (map: MapNamed): readonly ChainDefinition[] => [
       // So must this host when it used 127.0.0.1 or ::1, addresses that cannot leave it.
       rule([match(ip('saddr'), loopback), toSpace, masquerade()]),
       rule([match(ip6('saddr'), '::1'), toSpace, masquerade()]),
+      // A cable of others that ports are published on: who comes from the link that it is on, such as a bridge.
+      rule([match(concat(iif, ip('daddr')), inSet('behind4')), translated, masquerade()]),
+      rule([match(concat(iif, ip6('daddr')), inSet('behind6')), translated, masquerade()]),
+      // Of the frames of a bridge that the firewall sees (br_netfilter) nobody says here where they came from.
+      rule([
+        match(concat(oif, ip('daddr')), inSet('behind4')),
+        match(concat(oif, ip('saddr')), inSet('behind4')),
+        translated,
+        masquerade(),
+      ]),
+      rule([
+        match(concat(oif, ip6('daddr')), inSet('behind6')),
+        match(concat(oif, ip6('saddr')), inSet('behind6')),
+        translated,
+        masquerade(),
+      ]),
+      rule([match(ip('saddr'), loopback), match(concat(oif, ip('daddr')), inSet('behind4')), masquerade()]),
     ],
   },
   {
     name: 'claims',
     base: { type: 'filter', hook: 'postrouting', priority: 120 },
     // The state first: all but the first packets of connections are done with it.
-    rules: [rule([match(ct('state'), 'new'), fromSpace, notToSpace, goTo('claimed_ports')])],
+    rules: [
+      rule([
+        match(ct('state'), 'new'),
+        fromSpace,
+        notToSpace,
+        match(ct('status'), 'snat'),
+        goTo('claimed_ports'),
+      ]),
+    ],
   },
 ]

@@ -1,4 +1,6 @@
+import { firstAddress, lastAddress, prefixContains } from '../../linux/net/prefix.ts'
 import { canonicalKey, type KeyField, type NamedSet, type SetElement } from '../../linux/nftables/index.ts'
+import { innerAddresses, isRouted } from '../spec/endpoints.ts'
 import type { Publish, ResolvedSpace } from '../spec/types.ts'
 import type { StepName } from '../steps.ts'
 import { egressKeys } from './egress-boxes.ts'
@@ -17,11 +19,10 @@ export type Membership = {
 }
 
 /** All elements of a space. */
-export const membershipsOf = (space: ResolvedSpace): Membership[] => [
-  ...guardOf(space),
-  ...(space.internal ? [] : masqueradeOf(space)),
-  ...publishesOf(space),
-]
+export const membershipsOf = (space: ResolvedSpace): Membership[] =>
+  space.behind === undefined
+    ? [...guardOf(space), ...(space.internal ? [] : masqueradeOf(space)), ...publishesOf(space)]
+    : publishesOf(space)
 
 const member = (step: Membership['step'], set: string, fields: KeyField[], data?: KeyField[]): Membership => {
   const key = canonicalKey(namedSets.get(set) as NamedSet, fields)
@@ -29,20 +30,14 @@ const member = (step: Membership['step'], set: string, fields: KeyField[], data?
 }
 
 const guardOf = (space: ResolvedSpace): Membership[] => {
-  const { hostInterface, address, gateway, ipv6, internal, uplink, connect, host, metadata } = space
+  const { hostInterface, internal, uplink, connect, host, metadata, group } = space
   const guard = (set: string, ...key: KeyField[]) => member('guard', set, key)
   return [
     guard('spaces', hostInterface),
-    guard('source4', hostInterface, address),
-    guard('inside4', address),
-    guard('inside4', gateway),
-    ...(ipv6 === undefined
-      ? []
-      : [
-          guard('source6', hostInterface, ipv6.address),
-          guard('inside6', ipv6.address),
-          guard('inside6', ipv6.gateway),
-        ]),
+    ...innerAddresses(space).map(({ family, address }) => guard(`source${family}`, hostInterface, address)),
+    ...insideOf(space).map(([set, address]) => guard(set, address)),
+    ...networksBeside(space, 'accepted', space.accept),
+    ...(group === undefined ? [] : [guard('siblings', hostInterface, group)]),
     ...(internal ? [guard('internal', hostInterface)] : []),
     ...(internal || uplink !== undefined || space.egress !== undefined ? [] : [guard('free', hostInterface)]),
     ...(uplink === undefined ? [] : [guard('pinned', hostInterface), guard('via', hostInterface, uplink)]),
@@ -51,6 +46,45 @@ const guardOf = (space: ResolvedSpace): Membership[] => {
     ...(metadata ? [guard('metadata', hostInterface)] : []),
     ...(host === 'dns' ? [] : [guard(host === 'all' ? 'host_all' : 'host_none', hostInterface)]),
   ]
+}
+
+/** Every inside address, those of the host ends included, once, with the set of its family. */
+const insideOf = (space: ResolvedSpace): [set: string, address: string][] => {
+  const all = innerAddresses(space).flatMap(({ family, address, gateway }) =>
+    [address, gateway].map((item): [string, string] => [`inside${family}`, item]),
+  )
+  return [...new Map(all.map(item => [item[1], item])).values()]
+}
+
+/**
+ * The gateways that a space may have in common with others, as the texts of their elements: those of cables whose ends
+ * share no subnet.
+ */
+export const sharedGateways = (space: ResolvedSpace): string[] =>
+  innerAddresses(space)
+    .filter(isRouted)
+    .map(({ family, gateway }) => `inside${family} ${gateway}`)
+
+/** Each inside address with each network of its family that lies outside; a set takes no interval twice. */
+const networksBeside = (
+  space: ResolvedSpace,
+  set: 'accepted' | 'untranslated',
+  networks: readonly string[] = [],
+): Membership[] =>
+  networks.length === 0
+    ? []
+    : innerAddresses(space).flatMap(({ family, address }) =>
+        disjoint(networks, family).map(range =>
+          member(set === 'accepted' ? 'guard' : 'masquerade', `${set}${family}`, [address, range]),
+        ),
+      )
+
+/** The networks of one family as intervals, without those that lie in another. */
+const disjoint = (networks: readonly string[], family: 4 | 6): KeyField[] => {
+  const own = [...new Set(networks)].filter(network => network.includes(':') === (family === 6))
+  return own
+    .filter(network => !own.some(other => other !== network && prefixContains(other, network)))
+    .map(network => ({ first: firstAddress(network) ?? '', last: lastAddress(network) ?? '' }))
 }
 
 const egressOf = ({ hostInterface, egress }: ResolvedSpace): Membership[] => {
@@ -65,22 +99,31 @@ const egressOf = ({ hostInterface, egress }: ResolvedSpace): Membership[] => {
   ]
 }
 
-const masqueradeOf = ({ address, ipv6, source }: ResolvedSpace): Membership[] => [
-  member('masquerade', 'outbound4', [address]),
-  ...(source?.ipv4 === undefined ? [] : [member('masquerade', 'snat4', [address], [source.ipv4])]),
-  ...(ipv6 === undefined ? [] : [member('masquerade', 'outbound6', [ipv6.address])]),
-  ...(ipv6 === undefined || source?.ipv6 === undefined
-    ? []
-    : [member('masquerade', 'snat6', [ipv6.address], [source.ipv6])]),
+const masqueradeOf = (space: ResolvedSpace): Membership[] => [
+  ...innerAddresses(space).map(item => member('masquerade', `outbound${item.family}`, [item.address])),
+  ...networksBeside(space, 'untranslated', space.untranslated),
+  ...innerAddresses(space).flatMap(({ family, address }) => {
+    const chosen = space.source?.[`ipv${family}`]
+    return chosen === undefined ? [] : [member('masquerade', `snat${family}`, [address], [chosen])]
+  }),
 ]
 
 const publishesOf = (space: ResolvedSpace): Membership[] =>
   space.publish.length === 0
     ? []
     : [
-        member('publish', 'hairpin', [space.hostInterface, space.hostInterface]),
+        ...comingBackOf(space),
         ...space.publish.flatMap(publish => [claimOf(publish), ...publishOf(space, publish)]),
       ]
+
+/** Who is to be answered by way of the host: the space itself, or all on the link that leads to a cable of others. */
+const comingBackOf = ({ hostInterface, address, ipv6, behind }: ResolvedSpace): Membership[] => {
+  if (behind === undefined) return [member('publish', 'hairpin', [hostInterface, hostInterface])]
+  return [
+    ...(address === '' ? [] : [member('publish', 'behind4', [hostInterface, address])]),
+    ...(ipv6 === undefined ? [] : [member('publish', 'behind6', [hostInterface, ipv6.address])]),
+  ]
+}
 
 /** The port cannot be the source of a translation. */
 const claimOf = ({ protocol, hostAddress, hostPort }: Publish): Membership =>
@@ -94,7 +137,9 @@ const claimOf = ({ protocol, hostAddress, hostPort }: Publish): Membership =>
 
 /** Without an address of the host a port is published by every family that the space has. */
 const publishOf = (space: ResolvedSpace, publish: Publish): Membership[] => [
-  ...(publish.hostAddress?.includes(':') ? [] : publishIn('publish4', space.address, publish)),
+  ...(publish.hostAddress?.includes(':') || space.address === ''
+    ? []
+    : publishIn('publish4', space.address, publish)),
   ...(space.ipv6 === undefined || (publish.hostAddress !== undefined && !publish.hostAddress.includes(':'))
     ? []
     : publishIn('publish6', space.ipv6.address, publish)),

@@ -22,7 +22,7 @@ export type Lead = {
 /** Where the published ports of a space lead, in the families that it has. */
 export const leadsOf = ({ address, ipv6, publish }: ResolvedSpace): Lead[] =>
   publish.flatMap(item => [
-    ...(isIn(4, item) ? [leadOf(item, 4, address)] : []),
+    ...(address !== '' && isIn(4, item) ? [leadOf(item, 4, address)] : []),
     ...(ipv6 !== undefined && isIn(6, item) ? [leadOf(item, 6, ipv6.address)] : []),
   ])
 

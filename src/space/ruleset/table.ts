@@ -6,9 +6,12 @@ import { chainDefinitions as chains } from './chains.ts'
  *
  * - `spaces`: the host ends of all cables. `source4`, `source6`: which address may come out of which cable;
  *   `inside4`, `inside6`: all addresses of cables.
+ * - `siblings`: whom the containers of one network may reach; `accepted4`, `accepted6`: who outside may begin connections
+ *   to an inside address; `untranslated4`, `untranslated6`: who outside sees it.
  * - `outbound4`, `outbound6`: whose address is translated when it leaves; `snat4`, `snat6`: into a chosen one.
  * - `publish…`: ports of the host, and where they lead; `hairpin`: cables whose space may come back to itself that way;
  *   `claimed…`, `listened`: ports that no translation may choose as a source.
+ * - `behind4`, `behind6`: inside addresses whose cable is another's, each with the link that leads there.
  * - `free`, `internal`, `pinned` with `via`, `limited` with `egress4`, `egress6` and `rejected`, `connected`, `metadata`: what a
  *   space may reach beyond; `host_all`, `host_none`: what of this host.
  * - `preexisting4`, `preexisting6`: links that are not routed between where it was natspace that turned forwarding on,
@@ -56,6 +59,9 @@ export const setDefinitions: readonly SetDefinition[] = [
   { name: 'free', key: ['ifname'] },
   { name: 'internal', key: ['ifname'] },
   { name: 'connected', key: ['ifname', 'ifname'] },
+  { name: 'siblings', key: ['ifname', 'devgroup'] },
+  { name: 'accepted4', key: ['ipv4_addr', 'ipv4_addr'], interval: true },
+  { name: 'accepted6', key: ['ipv6_addr', 'ipv6_addr'], interval: true },
   { name: 'pinned', key: ['ifname'] },
   { name: 'via', key: ['ifname', 'ifname'] },
   { name: 'limited', key: ['ifname'] },
@@ -74,9 +80,13 @@ export const setDefinitions: readonly SetDefinition[] = [
   { name: 'bridges', key: ['ifname', 'ifname'] },
   { name: 'outbound4', key: ['ipv4_addr'] },
   { name: 'outbound6', key: ['ipv6_addr'] },
+  { name: 'untranslated4', key: ['ipv4_addr', 'ipv4_addr'], interval: true },
+  { name: 'untranslated6', key: ['ipv6_addr', 'ipv6_addr'], interval: true },
   { name: 'snat4', key: ['ipv4_addr'], data: ['ipv4_addr'] },
   { name: 'snat6', key: ['ipv6_addr'], data: ['ipv6_addr'] },
   { name: 'hairpin', key: ['ifname', 'ifname'] },
+  { name: 'behind4', key: ['ifname', 'ipv4_addr'] },
+  { name: 'behind6', key: ['ifname', 'ipv6_addr'] },
   { name: 'claimed', key: port, interval: true },
   { name: 'claimed4', key: ['ipv4_addr', ...port], interval: true },
   { name: 'claimed6', key: ['ipv6_addr', ...port], interval: true },

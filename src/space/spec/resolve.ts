@@ -5,7 +5,7 @@
  */
 
 import { numberToIpv4 } from '../../linux/net/ip.ts'
-import { networkOf, parsePrefix } from '../../linux/net/prefix.ts'
+import { networkOf, parsePrefix, prefixContains } from '../../linux/net/prefix.ts'
 import type { NatspaceError } from '../errors.ts'
 import { cable6 } from './cable6.ts'
 import { badValue } from './fault.ts'
@@ -14,7 +14,7 @@ import { createPool, type Pool } from './pool.ts'
 import { formatPublish } from './publish.ts'
 import { quote } from './quote.ts'
 import { covers, intervalOf, type Taken } from './taken.ts'
-import type { Cable6, Peer, ResolvedSpace, SpaceSpec } from './types.ts'
+import type { Behind, Cable6, Endpoint, Peer, ResolvedSpace, SpaceSpec } from './types.ts'
 import { specialRole } from './validate-address.ts'
 import { LEAST_MTU_OF_IPV6 } from './validate-policy.ts'
 
@@ -22,6 +22,8 @@ import { LEAST_MTU_OF_IPV6 } from './validate-policy.ts'
 export type ResolveFacts = {
   /** Routes of every table, addresses of links, networks of spaces that are not being resolved. */
   taken: readonly Taken[]
+  /** The same of IPv6; asked for only where a spec names addresses. */
+  taken6?: () => readonly Taken[]
   /** Links of the host, without those that the space being resolved owns. */
   linkNames: ReadonlySet<string>
   /** The same space as it is up already. What lies in its network does not count as taken. */
@@ -75,7 +77,9 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
       throw new Error('Cannot resolve: nothing was chosen')
     const mtu = spec.mtu ?? facts.mtuOf(spec.uplink) ?? previousOf(spec)?.mtu ?? ethernetMtu
     const mtuFollows = spec.mtu === undefined || spec.mtuFollows === true
-    const ipv6 = chooseIpv6(spec, cable, mtu, previousOf(spec), facts)
+    checkAddresses6(spec, previousOf(spec), facts)
+    const ipv6 =
+      spec.behind === undefined ? chooseIpv6(spec, cable, mtu, previousOf(spec), facts) : spec.behind.ipv6
     return {
       name: spec.name,
       namespacePath: spec.attachment?.namespacePath ?? namespacePath(spec.name),
@@ -100,7 +104,14 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
       metadata: spec.metadata,
       fixFirewall: spec.fixFirewall,
       ...(spec.attachment === undefined ? {} : { attachment: spec.attachment }),
+      ...(spec.subnet === undefined ? {} : { subnet: spec.subnet }),
+      ...(spec.further === undefined ? {} : { further: spec.further }),
       ...(spec.routes === undefined ? {} : { routes: spec.routes }),
+      ...(spec.untranslated === undefined ? {} : { untranslated: spec.untranslated }),
+      ...(spec.accept === undefined ? {} : { accept: spec.accept }),
+      ...(spec.group === undefined ? {} : { group: spec.group }),
+      ...(spec.behind === undefined ? {} : { behind: portOf(spec.behind) }),
+      ...(spec.tuning === undefined ? {} : { tuning: spec.tuning }),
     }
   })
   const together = new Map(resolved.map(space => [space.name, peerOf(space)]))
@@ -112,6 +123,8 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
     })
   return resolved
 }
+
+const portOf = ({ port }: Behind): Pick<Behind, 'port'> => (port === undefined ? {} : { port })
 
 /** What others have to know of a space to reach it. */
 export const peerOf = ({ name, hostInterface, address, ipv6 }: ResolvedSpace): Peer => ({
@@ -129,6 +142,7 @@ function chooseIpv6(
   previous: ResolvedSpace | undefined,
   facts: ResolveManyFacts,
 ): Cable6 | undefined {
+  if (spec.cable6 !== undefined) return routedCable6(spec.cable6)
   const wanted =
     spec.ipv6 === 'on' ||
     (spec.ipv6 === 'auto' && mtu >= LEAST_MTU_OF_IPV6 && (facts.hasIpv6 || previous?.ipv6 !== undefined))
@@ -143,6 +157,15 @@ function chooseIpv6(
     fix: ['give the space IPv6 all the same: --ipv6 on'],
   })
 }
+
+/** Each end has a route to the other. */
+const routedCable6 = ({ address, gateway, subnet }: Endpoint): Cable6 => ({
+  gateway,
+  address,
+  prefixLength: 128,
+  network: `${address}/128`,
+  subnet,
+})
 
 const prefixOf = ({ address }: Cable6): string => networkOf(`${address}/48`) ?? ''
 
@@ -165,13 +188,25 @@ function chooseCables(
   const cables = new Map<SpaceSpec, Cable>()
   const fresh: SpaceSpec[] = []
   for (const spec of specs) {
+    // What another has made is as it is, and takes nothing of the pool.
+    if (spec.behind !== undefined) {
+      const { address, prefixLength, gateway } = spec.behind
+      const network = networkOf(`${address}/${prefixLength}`) ?? ''
+      cables.set(spec, { gateway, address, prefixLength, network })
+      continue
+    }
     const previous = previousOf(spec)
+    if (isIpv6Alone(spec)) {
+      cables.set(spec, noCable4)
+      continue
+    }
     const cable = fixedCable(spec, previous)
     if (cable === undefined) continue
     cables.set(spec, cable)
     if (cable.network === previous?.network) pool.claim(cable.network, `space ${spec.name}`)
     else fresh.push(spec)
   }
+  claimFurther(specs, previousOf, pool)
   for (const spec of fresh) {
     const network = cables.get(spec)?.network ?? ''
     const overlap = pool.findOverlap(network, previousOf(spec)?.network)
@@ -203,6 +238,12 @@ function cableOfGateway(text: string, inner: string | undefined, previous: Resol
   const kept = previous?.gateway === cable.gateway && previous.network === network
   return { ...cable, address: kept ? previous.address : firstOtherHost(network, cable.gateway) }
 }
+
+/** The addresses are named, and none of them is of IPv4. */
+const isIpv6Alone = ({ cable6: asked, address, gateway }: SpaceSpec): boolean =>
+  asked !== undefined && address === undefined && gateway === undefined
+
+const noCable4: Cable = { gateway: '', address: '', prefixLength: 32, network: '' }
 
 function firstOtherHost(network: string, gateway: string): string {
   const { first, last } = intervalOf(network)
@@ -238,11 +279,42 @@ function fits(address: string, previous: ResolvedSpace): boolean {
   return inside && address !== gateway && specialRole(network, address) === undefined
 }
 
-function overlapError(spec: SpaceSpec, network: string, overlap: Taken): NatspaceError {
+/** Further addresses of IPv4 are the space's too, and nobody else's. */
+function claimFurther(specs: readonly SpaceSpec[], previousOf: PreviousOf, pool: Pool): void {
+  for (const spec of specs)
+    for (const { address } of (spec.further ?? []).filter(item => !item.address.includes(':'))) {
+      const isKept = previousOf(spec)?.further?.some(item => item.address === address) === true
+      const overlap = isKept ? undefined : pool.findOverlap(`${address}/32`)
+      if (overlap !== undefined) throw overlapError(spec, `${address}/32`, overlap, address)
+      pool.claim(`${address}/32`, `space ${spec.name}`)
+    }
+}
+
+/** Addresses of IPv6 that are asked for must be nobody else's. */
+function checkAddresses6(
+  spec: SpaceSpec,
+  previous: ResolvedSpace | undefined,
+  { taken6 = () => [] }: ResolveManyFacts,
+): void {
+  const asked = [spec.cable6, ...(spec.further ?? [])].flatMap(item => item?.address ?? [])
+  const kept = [previous?.ipv6, ...(previous?.further ?? [])].flatMap(item => item?.address ?? [])
+  for (const address of asked) {
+    if (!address.includes(':') || kept.includes(address)) continue
+    const overlap = taken6().find(({ prefix }) => prefixContains(prefix, address))
+    if (overlap !== undefined) throw overlapError(spec, `${address}/128`, overlap, address)
+  }
+}
+
+function overlapError(
+  spec: SpaceSpec,
+  network: string,
+  overlap: Taken,
+  value = spec.gateway ?? spec.address ?? '',
+): NatspaceError {
   return badValue({
     code: 'OVERLAP',
     site: { field: spec.gateway === undefined ? 'address' : 'gateway' },
-    value: spec.gateway ?? spec.address ?? '',
+    value,
     why: `its network ${network} overlaps ${overlap.prefix} (${overlap.why})`,
     evidence: [`space ${spec.name} asks for ${network}`, `${overlap.prefix}: ${overlap.why}`],
     fix: ['give another network with --gateway A/LEN', 'or leave out both, and natspace chooses a free one'],
@@ -257,6 +329,10 @@ function chooseHostInterfaces(
   const names = new Map<SpaceSpec, string>()
   const owners = new Map<string, string>()
   for (const spec of specs) {
+    if (spec.behind !== undefined) {
+      names.set(spec, spec.behind.way ?? '')
+      continue
+    }
     const own = previousOf(spec)?.hostInterface
     const name = spec.hostInterface ?? own
     if (name === undefined) continue

@@ -34,13 +34,57 @@ export type Egress = {
 }
 
 /** Most that leaves and reaches a space, in bits per second. */
-export type Rate = { up?: number; down?: number }
+export type Rate = {
+  up?: number
+  down?: number
+  /** Bytes that may go at once; absent: as few as the rate needs. */
+  upBurst?: number
+  downBurst?: number
+}
 
 /** Addresses of this host that a space appears with, by family. */
 export type Source = { ipv4?: string; ipv6?: string }
 
 /** Whom a space serves that a container runtime asked for (CNI): the namespace is the runtime's, and never ours. */
-export type Attachment = { network: string; container: string; namespacePath: string }
+export type Attachment = {
+  network: string
+  container: string
+  namespacePath: string
+  /** What the runtime calls it, for people alone. */
+  pod?: { namespace?: string; name?: string }
+  /** Names that the runtime has for it in this network, for people alone: natspace resolves no names. */
+  aliases?: string[]
+}
+
+/**
+ * An interface that is another's: somebody has connected the namespace already, and natspace adds to that what it is
+ * asked for. No cable, address or route is made or taken away.
+ */
+export type Behind = {
+  /** The link of this host by which packets for the inside leave; absent where this host does not reach it. */
+  way?: string
+  /** The other end of the interface, where it is on this host. */
+  port?: string
+  address: string
+  prefixLength: number
+  /** The address of this host that the inside has as its gateway, or its own address where it has none. */
+  gateway: string
+  ipv6?: Cable6
+}
+
+/** What is set on the interface inside and in its namespace, beyond what a space needs. */
+export type Tuning = {
+  /** Settings of the namespace by their keys, which begin with `net.`. */
+  sysctls?: Record<string, string>
+  promiscuous?: boolean
+  allMulticast?: boolean
+  /** Packets that may wait at the interface. */
+  queueLength?: number
+  /** Bytes; only where the cable is another's, as that of our own is the space's. */
+  mtu?: number
+  /** The link-layer address, in lower case. */
+  mac?: string
+}
 
 /** A validated request. Absent means: natspace chooses (see resolve.ts). */
 export type SpaceSpec = {
@@ -79,8 +123,22 @@ export type SpaceSpec = {
   /** Add the smallest reversible rule to a foreign firewall that would drop our traffic. */
   fixFirewall: boolean
   attachment?: Attachment
-  /** Destinations of IPv4 that lead outside; absent means all. */
-  routes?: string[]
+  /** Where the gateway's length is 32: the network that the inner address belongs to. */
+  subnet?: string
+  /** IPv6 addresses that are asked for, beside `ipv6: 'on'`. */
+  cable6?: Endpoint
+  /** More addresses of the inner end, each with its way out. */
+  further?: Endpoint[]
+  /** What leads outside; absent means everything of each family. */
+  routes?: SpaceRoute[]
+  /** Networks outside that see the space's own address. */
+  untranslated?: string[]
+  /** Networks outside that may begin connections to the space's own address. */
+  accept?: string[]
+  /** The number that cables have in common between which connections may begin; see `ip link … group`. */
+  group?: number
+  behind?: Behind
+  tuning?: Tuning
 }
 
 /** A spec with everything filled in: from here on nothing is chosen any more. */
@@ -92,7 +150,7 @@ export type ResolvedSpace = {
   interface: string
   /** Address of the host end, without a length. */
   gateway: string
-  /** Address of the inner end. */
+  /** Address of the inner end; '' (and so the gateway and the network) where the space has IPv6 alone. */
   address: string
   /** Length of the subnet that both ends share; 32 where each has a route to the other instead. */
   prefixLength: number
@@ -116,11 +174,46 @@ export type ResolvedSpace = {
   metadata: boolean
   fixFirewall: boolean
   attachment?: Attachment
-  routes?: string[]
+  subnet?: string
+  further?: Endpoint[]
+  routes?: SpaceRoute[]
+  untranslated?: string[]
+  accept?: string[]
+  group?: number
+  /** Present where the cable is another's; `hostInterface` is then the way to it, or '' where there is none. */
+  behind?: Pick<Behind, 'port'>
+  tuning?: Tuning
 }
 
-/** The IPv6 addresses of a cable, unique local ones (RFC 4193): host end, inner end, and the subnet they share. */
-export type Cable6 = { gateway: string; address: string; prefixLength: number; network: string }
+/**
+ * The IPv6 addresses of a cable, unique local ones (RFC 4193) unless others are asked for: host end, inner end, and the
+ * subnet they share; `subnet` as in `SpaceSpec`.
+ */
+export type Cable6 = {
+  gateway: string
+  address: string
+  prefixLength: number
+  network: string
+  subnet?: string
+}
+
+/** An address of the inner end, that of the host end which is its gateway, and the network that the address is of. */
+export type Endpoint = { address: string; gateway: string; subnet: string }
+
+/** A route inside that leads outside. */
+export type SpaceRoute = {
+  destination: string
+  /** An address of the host end; absent: that which is the gateway of the family. */
+  gateway?: string
+  /** By the cable, without a gateway. */
+  isOnLink?: true
+  /** Of routes to one destination the one with the lowest number is taken. */
+  priority?: number
+  table?: number
+  /** Bytes. */
+  mtu?: number
+  advertisedMss?: number
+}
 
 /** Another space as far as one that may reach it needs to know it. */
 export type Peer = { name: string; hostInterface: string; address: string; address6?: string }

@@ -2,6 +2,7 @@ import type { Kernel } from '../../linux/kernel.ts'
 import { SystemError } from '../../linux/sys/errno.ts'
 import { NatspaceError } from '../errors.ts'
 import { ownerOf } from '../marks.ts'
+import type { LinkTuning } from '../resources/tuning.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 
 /**
@@ -35,6 +36,19 @@ export const statePaths = (root = usualRoot): StatePaths => ({
   owner: root === usualRoot ? '' : ownerOf(root),
 })
 
+/** What was before a space changed it, of what may outlive it; it is put back where nobody has changed it since. */
+export type Before = {
+  /** The namespace that this is about, by device and inode. */
+  namespace?: string
+  /** The interface inside, where it is another's: its index, and what it had. */
+  index?: number
+  link?: LinkTuning
+  /** Settings of the namespace. */
+  sysctls?: Record<string, string>
+  /** Of the way to it, where that is another's: whether it let in answers to the loopback. */
+  localnet?: string
+}
+
 /** What `up` noted about a space. */
 export type SpaceRecord = {
   schemaVersion: 1
@@ -42,6 +56,7 @@ export type SpaceRecord = {
   space: ResolvedSpace
   /** Whether natspace created the namespace; only then does `down` remove it. */
   ownsNamespace: boolean
+  before?: Before
 }
 
 /** What `up` noted about the host. */
@@ -63,11 +78,13 @@ export const newSpaceRecord = (
   bootId: string,
   space: ResolvedSpace,
   ownsNamespace: boolean,
+  before?: Before,
 ): SpaceRecord => ({
   schemaVersion,
   bootId,
   space,
   ownsNamespace,
+  ...(before === undefined ? {} : { before }),
 })
 
 export const newHostRecord = (bootId: string): HostRecord => ({ schemaVersion, bootId })

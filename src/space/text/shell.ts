@@ -70,13 +70,20 @@ export const shellOf = (change: Change): string[] => {
       ]
     }
     case 'link.set': {
-      const { where, name, up, mtu, alias } = change
+      const { where, name, up, mtu, alias, group, address, promiscuous, allMulticast, queueLength } = change
+      const onOff = (word: string, value: boolean | undefined) =>
+        value === undefined ? [] : [word, value ? 'on' : 'off']
       return [
         ip(
           where,
           ...['link', 'set', 'dev', name],
           ...(mtu === undefined ? [] : ['mtu', mtu]),
           ...(alias === undefined ? [] : ['alias', alias]),
+          ...(group === undefined ? [] : ['group', group]),
+          ...(address === undefined ? [] : ['address', address]),
+          ...onOff('promisc', promiscuous),
+          ...onOff('allmulticast', allMulticast),
+          ...(queueLength === undefined ? [] : ['txqueuelen', queueLength]),
           ...(up === undefined ? [] : [up ? 'up' : 'down']),
         ),
       ]
@@ -85,11 +92,12 @@ export const shellOf = (change: Change): string[] => {
       return [ip(change.where, 'link', 'delete', 'dev', change.name)]
     case 'address.add':
     case 'address.delete': {
-      const { where, name, address, prefixLength } = change
+      const { where, name, address, prefixLength, noPrefixRoute } = change
       const verb = change.type === 'address.add' ? 'add' : 'delete'
       // Nobody else can have it, and until the check were over it could not be used (RFC 4862, section 5.4).
       const unchecked = verb === 'add' && address.includes(':') ? ['nodad'] : []
-      return [ip(where, 'address', verb, `${address}/${prefixLength}`, 'dev', name, ...unchecked)]
+      const alone = verb === 'add' && noPrefixRoute ? ['noprefixroute'] : []
+      return [ip(where, 'address', verb, `${address}/${prefixLength}`, 'dev', name, ...unchecked, ...alone)]
     }
     case 'route.add':
     case 'route.delete': {
@@ -100,7 +108,7 @@ export const shellOf = (change: Change): string[] => {
       if (local !== undefined)
         return [ip(where, 'route', verb, 'local', ...target, 'dev', name, 'metric', `${local.priority}`)]
       const family = destination === '::/0' ? ['-6'] : []
-      return [ip(where, ...family, 'route', verb, ...target, ...via, 'dev', name)]
+      return [ip(where, ...family, 'route', verb, ...target, ...via, 'dev', name, ...routeWords(change))]
     }
     case 'qdisc.replace':
     case 'qdisc.delete':
@@ -125,6 +133,13 @@ export const shellOf = (change: Change): string[] => {
     case 'mount.delete':
       return []
   }
+}
+
+/** What else a route may say, in the words of ip(8). */
+const routeWords = (route: Extract<Change, { type: 'route.add' | 'route.delete' }>): (string | number)[] => {
+  const { preferredSource, priority, table, mtu, advertisedMss } = route
+  const words = { src: preferredSource, metric: priority, table, mtu, advmss: advertisedMss }
+  return Object.entries(words).flatMap(([word, value]) => (value === undefined ? [] : [word, value]))
 }
 
 /** `tc qdisc …`; tc(8) takes what may wait as a time too, which says more where it is a whole one. */

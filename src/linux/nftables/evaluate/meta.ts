@@ -64,6 +64,8 @@ const load = (key: MetaKey | number | undefined, { state, hook }: Context): Bits
       return nameBits(packet.iifname)
     case 'oifname':
       return nameBits(packet.oifname)
+    case 'iifgroup':
+      return integerBits(packet.iifgroup, 4)
     case 'iifkind':
       return packet.iifname === '' ? 'none' : nameBits(packet.iifkind)
     case 'oifkind':

@@ -30,6 +30,8 @@ export type Packet = {
   /** Their indexes. */
   iif?: number
   oif?: number
+  /** The group of the first (`ip link set dev NAME group N`). */
+  iifgroup?: number
   /** Their kinds as `ip -d link` gives them: `veth`, `bridge`. */
   iifkind?: string
   oifkind?: string

@@ -10,6 +10,9 @@ const compat = attributes({
   flags: [2, be32, 'NFTA_RULE_COMPAT_FLAGS'],
 })
 
+/** What a rule does, in order. */
+export const ruleExpressions = list(expression)
+
 /** NFT_MSG_{NEW,GET,DEL}RULE. enum nft_rule_attributes. Equivalent to: `nft add rule …` */
 export const ruleMessage = message('NFT_RULE', nfgenmsg, {
   table: [1, cstring, 'NFTA_RULE_TABLE'],
@@ -21,7 +24,21 @@ export const ruleMessage = message('NFT_RULE', nfgenmsg, {
   id: [9, be32, 'NFTA_RULE_ID'],
   positionId: [10, be32, 'NFTA_RULE_POSITION_ID'],
   userdata: [7, bytes, 'NFTA_RULE_USERDATA'],
-  expressions: [4, list(expression), 'NFTA_RULE_EXPRESSIONS'],
+  expressions: [4, ruleExpressions, 'NFTA_RULE_EXPRESSIONS'],
   compat: [5, compat, 'NFTA_RULE_COMPAT'],
 })
 export type RuleMessage = MessageOf<typeof ruleMessage>
+
+/** As ruleMessage, for reading lists: what the rule does stays bytes until somebody asks. */
+export const listedRuleMessage = message(
+  'NFT_RULE',
+  nfgenmsg,
+  {
+    table: [1, cstring, 'NFTA_RULE_TABLE'],
+    chain: [2, cstring, 'NFTA_RULE_CHAIN'],
+    handle: [3, be64, 'NFTA_RULE_HANDLE'],
+    userdata: [7, bytes, 'NFTA_RULE_USERDATA'],
+    expressions: [4, bytes, 'NFTA_RULE_EXPRESSIONS'],
+  },
+  false,
+)

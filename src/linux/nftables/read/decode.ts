@@ -1,10 +1,12 @@
+import type { MessageOf } from '../../netlink/message.ts'
 import { fieldsOf } from '../datatypes/index.ts'
+import type { Instruction } from '../expressions/index.ts'
 import { familyName } from '../family.ts'
 import { hookName } from '../hook.ts'
 import { type ChainMessage, chainFlags } from '../messages/chain.ts'
 import type { FlowtableMessage } from '../messages/flowtable.ts'
 import { type ObjectMessage, type ObjectType, objectData, objectTypes } from '../messages/object.ts'
-import type { RuleMessage } from '../messages/rule.ts'
+import { type listedRuleMessage, type RuleMessage, ruleExpressions } from '../messages/rule.ts'
 import { type SetMessage, setFlags } from '../messages/set.ts'
 import { type TableMessage, tableFlags } from '../messages/table.ts'
 import { commentOf, entryNumber, entryText, foreignUserdata, setUserdata } from '../userdata.ts'
@@ -74,6 +76,25 @@ export const toRule = ({ attributes }: RuleMessage): RuleState => ({
   ...optional('comment', commentOf(attributes.userdata)),
   ...optional('userdata', attributes.userdata),
 })
+
+/**
+ * A rule of a list. A host may have thousands, of which few are ever looked into, so the instructions are decoded when
+ * they are asked for the first time; that throws DecodeError where they have not the form of instructions.
+ */
+export const toListedRule = ({ attributes }: MessageOf<typeof listedRuleMessage>): RuleState => {
+  const { handle = 0n, userdata, expressions: bytes = new Uint8Array() } = attributes
+  let decoded: Instruction[] | undefined
+  return {
+    handle,
+    get instructions() {
+      decoded ??= ruleExpressions.decode(bytes, 0, bytes.length)
+      return decoded
+    },
+    encoded: bytes,
+    ...optional('comment', commentOf(userdata)),
+    ...optional('userdata', userdata),
+  }
+}
 
 /** NFT_DATA_VALUE_MAXLEN: no key or value is longer. */
 const longestValue = 64

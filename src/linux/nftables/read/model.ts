@@ -39,6 +39,8 @@ export type Chain = ChainSpec & {
 export type RuleState = {
   handle: bigint
   instructions: Instruction[]
+  /** The instructions as the kernel wrote them, where the rule was read from it. */
+  encoded?: Uint8Array
   comment?: string
   userdata?: Uint8Array
 }

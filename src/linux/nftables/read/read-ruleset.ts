@@ -10,12 +10,12 @@ import { elementsMessage } from '../messages/element.ts'
 import { flowtableMessage } from '../messages/flowtable.ts'
 import { headerOf, type MessageName, messageTypes } from '../messages/header.ts'
 import { objectMessage } from '../messages/object.ts'
-import { ruleMessage } from '../messages/rule.ts'
+import { listedRuleMessage, ruleMessage } from '../messages/rule.ts'
 import { setMessage } from '../messages/set.ts'
 import { tableMessage } from '../messages/table.ts'
 import { decodeElements } from '../sets/decode-elements.ts'
 import { isAddressList } from './address-list.ts'
-import { toChain, toFlowtable, toObject, toRule, toSet, toTable } from './decode.ts'
+import { toChain, toFlowtable, toListedRule, toObject, toSet, toTable } from './decode.ts'
 import type { Ruleset, SetState, Table } from './model.ts'
 
 /**
@@ -103,10 +103,10 @@ const readOnce = (connection: Connection, filter: RulesetFilter): Table[] | unde
     )
     for (const message of dump(
       get('NFT_MSG_GETRULE', ruleMessage, { header, attributes: only }),
-      ruleMessage,
+      listedRuleMessage,
     )) {
       const { table, chain } = message.attributes
-      chains.get(`${familyName(message.header.family)} ${table} ${chain}`)?.rules.push(toRule(message))
+      chains.get(`${familyName(message.header.family)} ${table} ${chain}`)?.rules.push(toListedRule(message))
     }
     if (filter.elements !== false)
       for (const table of tables)

@@ -1,0 +1,108 @@
+/**
+ * The settings of an interface below /proc/sys/net/ipv4/conf and ipv6/conf, as the kernel tells them beside each link of a
+ * list (IFLA_AF_SPEC): a thousand cables have eight thousand of them, and none has to be opened as a file.
+ */
+
+import { littleEndian } from '../netlink/writer.ts'
+
+type Protocol = 'ipv4' | 'ipv6'
+
+const AF_INET = 2
+const AF_INET6 = 10
+
+/** IFLA_INET_CONF: an array of u32, IPV4_DEVCONF_FORWARDING (1) first (linux/ip.h). */
+const ipv4Places = {
+  forwarding: 0,
+  accept_redirects: 3,
+  send_redirects: 5,
+  rp_filter: 7,
+  accept_source_route: 8,
+  arp_notify: 21,
+  accept_local: 22,
+  route_localnet: 25,
+} as const
+
+/** IFLA_INET6_CONF: an array of s32, DEVCONF_FORWARDING (0) first (linux/ipv6.h). */
+const ipv6Places = {
+  forwarding: 0,
+  accept_ra: 3,
+  accept_redirects: 4,
+  autoconf: 5,
+  use_tempaddr: 10,
+  proxy_ndp: 22,
+  disable_ipv6: 26,
+  accept_dad: 27,
+  ndisc_notify: 29,
+  addr_gen_mode: 47,
+} as const
+
+const forms = [
+  { family: AF_INET, attribute: 1, protocol: 'ipv4', places: ipv4Places },
+  { family: AF_INET6, attribute: 2, protocol: 'ipv6', places: ipv6Places },
+] as const
+
+/** Settings that are told beside a link, by protocol: for tests. */
+export const toldSettings: Readonly<Record<Protocol, readonly string[]>> = {
+  ipv4: Object.keys(ipv4Places),
+  ipv6: Object.keys(ipv6Places),
+}
+
+export type InterfaceSettings = Partial<Record<Protocol, DataView>>
+
+/** The settings in the bytes of an IFLA_AF_SPEC; what has another form is left out. */
+export const readSettings = (spec: Uint8Array): InterfaceSettings => {
+  const settings: InterfaceSettings = {}
+  for (const [family, value] of attributesIn(spec)) {
+    const form = forms.find(item => item.family === family)
+    if (form === undefined) continue
+    // A copy of its own, as the buffer that was received into is used again.
+    for (const [type, bytes] of attributesIn(value))
+      if (type === form.attribute) settings[form.protocol] = new DataView(bytes.slice().buffer)
+  }
+  return settings
+}
+
+/** The type and the value of each attribute, as far as they are whole (struct nlattr). */
+function* attributesIn(bytes: Uint8Array): Generator<[type: number, value: Uint8Array]> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const length = view.getUint16(at, littleEndian)
+    if (length < 4 || at + length > bytes.length) return
+    yield [view.getUint16(at + 2, littleEndian) & 0x3fff, bytes.subarray(at + 4, at + length)]
+    at += (length + 3) & ~3
+  }
+}
+
+const byLink = new WeakMap<object, InterfaceSettings>()
+
+/** Notes the settings of a link; they stand beside it, as few ask for them. */
+export const noteSettings = (link: object, settings: InterfaceSettings): void => {
+  byLink.set(link, settings)
+}
+
+const pattern = /^net\.(ipv[46])\.conf\.(.+)\.([a-z0-9_]+)$/
+
+/** The interface, the protocol and the last name of a key such as net.ipv4.conf.eth0/100.rp_filter. */
+const partsOf = (key: string): { protocol: Protocol; name: string; leaf: string } | undefined => {
+  const [, protocol, name, leaf] = pattern.exec(key) ?? []
+  if (protocol === undefined || name === undefined || leaf === undefined) return undefined
+  return { protocol: protocol as Protocol, name: name.replaceAll('/', '.'), leaf }
+}
+
+/**
+ * The value of an interface's sysctl as its link told it, as the file has it; undefined where it was not told, which does
+ * not mean that there is none. Equivalent to: `sysctl -n KEY`
+ */
+export const toldSetting = (
+  key: string,
+  linkOf: (name: string) => object | undefined,
+): string | undefined => {
+  const parts = partsOf(key)
+  if (parts === undefined) return undefined
+  const places: Readonly<Record<string, number>> = parts.protocol === 'ipv4' ? ipv4Places : ipv6Places
+  const place = Object.hasOwn(places, parts.leaf) ? places[parts.leaf] : undefined
+  const link = place === undefined ? undefined : linkOf(parts.name)
+  const values = link === undefined ? undefined : byLink.get(link)?.[parts.protocol]
+  if (place === undefined || values === undefined || values.byteLength < 4 * (place + 1)) return undefined
+  return String(values.getInt32(4 * place, littleEndian))
+}

@@ -1,0 +1,303 @@
+import { readFilter } from '../../insight/capture/read-filter.ts'
+import { parseOrigin } from '../../insight/trace/origin.ts'
+import { parseTarget } from '../../insight/trace/target.ts'
+import { network } from '../../lab/places.ts'
+import type { Kernel } from '../../linux/kernel.ts'
+import { recordedSpaces } from '../../space/boot/kept-spec.ts'
+import { NatspaceError } from '../../space/errors.ts'
+import { exportOf } from '../../space/export/index.ts'
+import { down } from '../../space/reconcile/down.ts'
+import type { Context } from '../../space/reconcile/types.ts'
+import { up } from '../../space/reconcile/up.ts'
+import { fieldSite } from '../../space/spec/fault.ts'
+import type { ResolvedSpace } from '../../space/spec/types.ts'
+import { parseName } from '../../space/spec/validate.ts'
+import { recordedNames, type StatePaths } from '../../space/state/records.ts'
+import type { Handlers, Nothing, Snapshot } from '../channel.ts'
+import type { Applied, Hello, LabReport, ServerEvent, Topology, Walk } from '../protocol.ts'
+import { doctorReport } from './doctor.ts'
+import { Follows } from './follows.ts'
+import { helloOf, readLacking } from './hello.ts'
+import { labHost, labHosts } from './lab/known-hosts.ts'
+import type { Lab } from './lab/lab.ts'
+import { ProbeCaptures } from './lab/lab-captures.ts'
+import { Live } from './live.ts'
+import { planOfRemoval, planOfText, readSpecs, warningData } from './plan.ts'
+import { spaceDetails } from './space-details.ts'
+import { specSchema } from './spec-schema.ts'
+import { observeTopology, type PictureOptions } from './topology/observe.ts'
+import { Pipelines } from './walk/pipelines.ts'
+import { probeWalk } from './walk/probe-walk.ts'
+import { summary, WalkRing } from './walk/walk-ring.ts'
+import { WorkQueue } from './work.ts'
+
+/**
+ * Theory of operation. The engine answers the verbs of the channel by what the command uses too. Each question has a kernel
+ * of its own, which is closed when it is answered: an open socket would keep a deleted namespace alive. What sends packets
+ * or changes something waits in one queue, so that no walk meets a host that is being changed; what only reads is answered
+ * at once. Kept are the last walks and what the doctor counted, and while somebody listens the subscriptions.
+ */
+
+export type EngineOptions = {
+  mode: Hello['mode']
+  /** Whether apply and remove are there. */
+  allowChanges: boolean
+  /** Name of this host; in the lab it has its own. */
+  host: string
+  paths: StatePaths
+  openKernel: () => Kernel
+  push: (event: ServerEvent) => void
+  /** What went wrong where nobody waits for the answer, in words. */
+  words: (error: unknown) => string
+  /** How long a change waits for another natspace, in milliseconds. */
+  lockPatience?: number
+  /** In the lab. */
+  lab?: Lab
+}
+
+/** Milliseconds that a probe waits for its answer, unless told. */
+const usualTimeout = 2000
+
+const nothing: Nothing = {}
+
+export class Engine implements Disposable {
+  readonly #options: EngineOptions
+  readonly #picture: PictureOptions
+  readonly #findings = new Map<string, number>()
+  readonly #ring = new WalkRing()
+  readonly #pipelines = new Pipelines()
+  readonly #queue = new WorkQueue()
+  readonly #follows: Follows
+  #live: Live | undefined
+  #lacking: string[] | undefined
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    const { lab, push, words } = options
+    const host = lab === undefined ? options.host : labHost
+    const known = lab === undefined ? [] : labHosts
+    this.#picture = { host, known, findings: this.#findings }
+    this.#follows = new Follows(push, words)
+  }
+
+  /** What is done for each verb. */
+  readonly handlers: Handlers = {
+    hello: () => {
+      const { mode, allowChanges } = this.#options
+      this.#lacking ??= readLacking()
+      const about = { mode, allowChanges, host: this.#picture.host, lacking: this.#lacking }
+      return this.#with(({ kernel }) => helloOf(kernel, about))
+    },
+    topology: () => this.#with(context => this.#observe(context)),
+    space: ({ name }) => this.#with(context => spaceDetails(context, spaceNamed(context, name))),
+    walk: request => this.#queue.run(() => this.#walk(request)),
+    walks: () => this.#ring.summaries(),
+    walkById: ({ id }) => this.#ring.get(id),
+    follow: request => this.#follow(request),
+    unfollow: ({ id }) => {
+      this.#follows.close(id)
+      return nothing
+    },
+    doctor: ({ space: name, to }) =>
+      this.#queue.run(() =>
+        this.#with(async context => {
+          const target = to === undefined ? undefined : parseTarget(to)
+          const report = await doctorReport(context, spaceNamed(context, name), target)
+          this.#findings.set(name, report.findings.length)
+          this.#live?.stir()
+          return report
+        }),
+      ),
+    schema: () => specSchema,
+    spec: () => this.#with(specText),
+    plan: request =>
+      this.#with(async context =>
+        'text' in request
+          ? planOfText(context, this.#picture, request.text)
+          : planOfRemoval(context, this.#picture, request.remove.map(checkedName)),
+      ),
+    apply: ({ text }) => this.#change(context => this.#apply(context, text)),
+    remove: ({ names }) => this.#change(context => this.#remove(context, names.map(checkedName))),
+    lab: () => this.#lab.state,
+    setLab: ({ without }) => {
+      const lab = this.#lab
+      return this.#queue.run(() => this.#with(context => this.#setLab(context, lab, without)))
+    },
+    start: () => this.#start(),
+    stop: () => {
+      this.#stop()
+      return nothing
+    },
+  }
+
+  /** Runs `use` with a kernel of its own. */
+  async #with<T>(use: (context: Context) => T | Promise<T>): Promise<T> {
+    using kernel = this.#options.openKernel()
+    return await use({ kernel, paths: this.#options.paths })
+  }
+
+  #observe(context: Context): Topology {
+    return observeTopology(context, this.#picture)
+  }
+
+  async #walk({ space: name, to, timeout = usualTimeout }: Parameters<Handlers['walk']>[0]): Promise<Walk> {
+    const target = parseTarget(to)
+    const walk = await this.#with(async context => {
+      const space = spaceNamed(context, name)
+      const isOfLab = this.#options.lab !== undefined && name === network.space.name
+      using captures = isOfLab ? ProbeCaptures.open(context.kernel, target) : undefined
+      return await probeWalk(context, {
+        id: this.#ring.nextId(),
+        space,
+        target,
+        timeout,
+        host: this.#picture.host,
+        pipelines: this.#pipelines,
+        topology: () => this.#observe(context),
+        ...(captures === undefined ? {} : { capturesOf: () => captures.read() }),
+      })
+    })
+    this.#keep(walk)
+    return walk
+  }
+
+  #keep(walk: Walk): void {
+    this.#ring.add(walk)
+    if (this.#live !== undefined) this.#options.push({ type: 'walk', follow: null, walk: summary(walk) })
+  }
+
+  #follow({ space: name, from, filter }: Parameters<Handlers['follow']>[0]): ReturnType<Handlers['follow']> {
+    const origin = from === undefined ? undefined : parseOrigin(from)
+    const compiled = readFilter(filter ?? '')
+    const { paths, openKernel } = this.#options
+    const kernel = openKernel()
+    let space: ResolvedSpace
+    try {
+      space = spaceNamed({ kernel, paths }, name)
+    } catch (error) {
+      kernel[Symbol.dispose]()
+      throw error
+    }
+    return this.#follows.open({
+      request: {
+        space: name,
+        ...(from === undefined ? {} : { from }),
+        ...(filter === undefined ? {} : { filter }),
+      },
+      space,
+      from: origin,
+      filter: compiled,
+      paths,
+      host: this.#picture.host,
+      pipelines: this.#pipelines,
+      topology: () => this.#live?.topology ?? this.#observe({ kernel, paths }),
+      ring: this.#ring,
+      kernel,
+    })
+  }
+
+  /** A change, where changes are allowed. */
+  async #change(change: (context: Context) => Promise<Applied>): Promise<Applied> {
+    if (!this.#options.allowChanges)
+      throw new NatspaceError({
+        code: 'CHANGES_NOT_ALLOWED',
+        exit: 4,
+        what: 'cannot change anything from the page',
+        why: 'the server was started to look only',
+        fix: ['start it with natspace ui --allow-changes', 'or try it in the lab: natspace ui --lab'],
+      })
+    const applied = await this.#queue.run(() => this.#with(change))
+    this.#live?.stir()
+    return applied
+  }
+
+  async #apply(context: Context, text: string): Promise<Applied> {
+    const specs = await readSpecs(text)
+    const { plan, changes } = await up(context, specs, this.#lockOptions)
+    return { changes, spaces: plan.spaces.map(({ name }) => name), warnings: plan.warnings.map(warningData) }
+  }
+
+  async #remove(context: Context, names: readonly string[]): Promise<Applied> {
+    const { removed, operations, problems, warnings } = await down(context, names, this.#lockOptions)
+    for (const name of names) this.#findings.delete(name)
+    const [problem, ...others] = problems
+    if (problem !== undefined) {
+      const { code, exit, what, why, evidence, fix } = problem
+      const more = others.map(({ message }) => message)
+      throw new NatspaceError({ code, exit, what, why, evidence: [...evidence, ...more], fix })
+    }
+    return { changes: operations.length, spaces: removed, warnings: warnings.map(warningData) }
+  }
+
+  get #lockOptions(): { lockPatience?: number } {
+    const { lockPatience } = this.#options
+    return lockPatience === undefined ? {} : { lockPatience }
+  }
+
+  /** Throws NatspaceError NO_LAB. */
+  get #lab(): Lab {
+    const { lab } = this.#options
+    if (lab !== undefined) return lab
+    throw new NatspaceError({
+      code: 'NO_LAB',
+      exit: 1,
+      what: 'cannot show the lab',
+      why: 'the server was started for this host, and not for the lab',
+      fix: ['start it with natspace ui --lab'],
+    })
+  }
+
+  async #setLab(context: Context, lab: Lab, without: number | null): Promise<LabReport> {
+    const report = await lab.set(context, without, {
+      pipelines: this.#pipelines,
+      topology: item => this.#observe(item),
+      nextId: () => this.#ring.nextId(),
+    })
+    this.#findings.clear()
+    this.#keep(report.walk)
+    this.#live?.stir()
+    return report
+  }
+
+  #start(): Snapshot {
+    const { paths, openKernel, push, words } = this.#options
+    this.#live ??= new Live({
+      paths,
+      openKernel,
+      push,
+      observe: kernel => this.#observe({ kernel, paths }),
+      words,
+    })
+    return {
+      type: 'snapshot',
+      topology: this.#live.topology,
+      walks: this.#ring.summaries(),
+      follows: this.#follows.list,
+    }
+  }
+
+  #stop(): void {
+    this.#live?.[Symbol.dispose]()
+    this.#live = undefined
+    this.#follows.closeAll()
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop()
+    this.#follows[Symbol.dispose]()
+  }
+}
+
+/** A name as it may stand in a path. Throws NatspaceError BAD_NAME. */
+const checkedName = (name: string): string => parseName(name, fieldSite(['name']))
+
+/** Throws NatspaceError BAD_NAME, NOT_FOUND. */
+const spaceNamed = (context: Context, name: string): ResolvedSpace =>
+  recordedSpaces(context, [checkedName(name)])[0] as ResolvedSpace
+
+const specText = (context: Context): { text: string } => {
+  const names = recordedNames(context.kernel, context.paths)
+  if (names.length === 0) return { text: 'spaces: {}\n' }
+  const { files } = exportOf(context, recordedSpaces(context, names), 'yaml')
+  return { text: files.map(({ text }) => text).join('') }
+}

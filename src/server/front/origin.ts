@@ -1,0 +1,32 @@
+import { canonicalIp, ipFamily, isLoopback } from '../../linux/net/ip.ts'
+
+/** Where the front listens. */
+export type Site = {
+  address: string
+  port: number
+  tls: boolean
+  /** Further names under which it may be called: those of the certificate. */
+  names: readonly string[]
+}
+
+/** How an address stands in a URL: IPv6 in brackets. */
+export const inUrl = (address: string): string => (ipFamily(address) === 6 ? `[${address}]` : address)
+
+/**
+ * The values of Host that are ours, in lower case. A name that an attacker has pointed at 127.0.0.1 (DNS rebinding) is
+ * none of them, and nothing but the whole value counts, so no beginning or end of it can deceive.
+ */
+export const allowedHosts = ({ address, port, tls, names }: Site): ReadonlySet<string> => {
+  const isUsualPort = port === (tls ? 443 : 80)
+  const hosts = [inUrl(canonicalIp(address) ?? address), ...names.map(name => inUrl(name.toLowerCase()))]
+  if (isLoopback(address)) hosts.push('localhost')
+  return new Set(hosts.flatMap(host => (isUsualPort ? [host, `${host}:${port}`] : [`${host}:${port}`])))
+}
+
+/** The values of Origin that are ours. */
+export const allowedOrigins = (site: Site): ReadonlySet<string> =>
+  new Set([...allowedHosts(site)].map(host => `${site.tls ? 'https' : 'http'}://${host}`))
+
+/** The address that is printed. */
+export const siteUrl = ({ address, port, tls, names }: Site): string =>
+  `${tls ? 'https' : 'http'}://${inUrl(tls ? (names[0] ?? address) : address)}:${port}/`

@@ -1,0 +1,152 @@
+/**
+ * containerd itself with natspace as its network, both ways in which it starts containers: `ctr run --cni`, and the
+ * Container Runtime Interface, by which the kubelet starts pods with their published ports.
+ */
+import { describe, expect } from 'bun:test'
+import { expectOnContainerHost, requireContainers } from '../support/containers.ts'
+
+const test = requireContainers()
+const onHost = (script: string): string =>
+  expectOnContainerHost(`containerd_start\n${script}\ncontainerd_stop`)
+const linesOf = (output: string): string[] => output.trim().split('\n')
+
+describe('a container of ctr run --cni', () => {
+  test('has an address and a way out, and leaves nothing when it ends', () => {
+    const output = onHost(`
+      baseline
+      container c1 'ip -4 -o address show eth0; ip route; ping -qc1 -W2 192.168.1.15; ping -qc1 -W2 10.88.0.1; hostname' --rm >$home/said
+      grep -o 'inet 10[0-9./]*\\|^default via .* eth0\\|1 packets received\\|^c1' $home/said
+      compare`)
+    expect(linesOf(output)).toEqual([
+      'inet 10.88.0.2/32',
+      'default via 10.88.0.1 dev eth0',
+      '1 packets received',
+      '1 packets received',
+      'c1',
+      'EQUAL',
+    ])
+  })
+
+  test('that is killed is gone with its namespace before DEL, and leaves nothing', () => {
+    const output = onHost(`
+      baseline
+      container c1 'exec sleep 60' --rm >$home/said 2>&1 & client=$!
+      until_true runs c1
+      attached() { natspace ls -q | grep -q 10.88.0.2; }
+      until_true attached
+      kill -9 $(task c1)
+      wait $client || echo "status $?"
+      compare`)
+    expect(linesOf(output)).toEqual(['status 137', 'EQUAL'])
+  })
+
+  test('of which nobody asks for DEL any more is found by gc', () => {
+    const output = onHost(`
+      baseline
+      container c1 'exec sleep 60' --detach
+      kill -9 $(task c1)
+      over() { ! runs c1 && ! ip -br link | grep -q ^veth-; }
+      until_true over
+      ls /run/natspace/spaces | grep -c ^cni-default-c1-
+      natspace gc -q
+      ctr task delete c1 >$home/said 2>&1; ctr container delete c1
+      compare`)
+    expect(linesOf(output)).toEqual(['1', 'EQUAL'])
+  })
+
+  test('sixteen at once', () => {
+    const output = onHost(`
+      baseline
+      for n in $(seq 16); do container c$n 'ip -4 -o address show eth0; ping -c1 -W2 192.168.1.15' --rm >$home/said$n & clients="$clients $!"; done
+      wait $clients
+      cat $home/said? $home/said?? | grep -o 'inet 10[0-9./]*' | sort -u | wc -l
+      cat $home/said? $home/said?? | grep -c '1 packets received'
+      compare`)
+    const [addresses = '', answered, ...others] = linesOf(output)
+    // An address may be used again as soon as a container has ended.
+    expect(Number(addresses)).toBeGreaterThan(0)
+    expect([answered, ...others]).toEqual(['16', 'EQUAL'])
+  })
+})
+
+describe('a pod, as the kubelet starts it', () => {
+  /** RunPodSandboxRequest: its metadata, its hostname, a port of the host that leads to port 80, and no settings of Linux. */
+  const pod = (name: string, hostPort: number): string =>
+    JSON.stringify([
+      [
+        1,
+        [
+          [
+            1,
+            [
+              [1, name],
+              [2, `uid-${name}`],
+              [3, 'default'],
+            ],
+          ],
+          [2, name],
+          [
+            5,
+            [
+              [2, 80],
+              [3, hostPort],
+            ],
+          ],
+          [8, []],
+        ],
+      ],
+    ])
+
+  const start = `
+    import_image
+    baseline
+    # pod REQUEST: starts it; its id is printed.
+    pod() { cri RunPodSandbox "$1" | grep -o '[0-9a-f]\\{64\\}'; }
+    stop() { cri StopPodSandbox "[[1,\\"$1\\"]]"; }
+    remove() { cri RemovePodSandbox "[[1,\\"$1\\"]]"; }
+    inside() { ip netns exec $(ls /run/netns | grep ^cni- | head -1) "$@"; }
+    `
+
+  test('is reached at its published port under its name, reaches the outside, and leaves nothing', () => {
+    const output = onHost(`${start}
+      id=$(pod '${pod('web', 8080)}')
+      answer 8080
+      cri PodSandboxStatus "[[1,\\"$id\\"]]" | grep '^10\\.'
+      inside ping -qc1 -W2 192.168.1.15 >$home/said && echo outbound
+      natspace status -q >$home/said && echo healthy
+      stop $id
+      silent 8080
+      remove $id
+      compare`)
+    expect(linesOf(output)).toEqual(['web', '10.88.0.2', 'outbound', 'healthy', 'silent', 'EQUAL'])
+  })
+
+  test('whose process is killed, and one whose namespace is gone before DEL', () => {
+    const output = onHost(`${start}
+      first=$(pod '${pod('first', 8081)}'); second=$(pod '${pod('second', 8082)}')
+      answer 8081; answer 8082
+      kill -9 $(ctr -n k8s.io task ls | sed -n "s/^$first  *\\([0-9]*\\) .*/\\1/p")
+      stop $first; remove $first
+      silent 8081; answer 8082
+      kill -9 $(ctr -n k8s.io task ls | sed -n "s/^$second  *\\([0-9]*\\) .*/\\1/p")
+      name=$(ls /run/netns | grep ^cni-)
+      umount /run/netns/$name && rm /run/netns/$name
+      stop $second; remove $second
+      silent 8082
+      compare`)
+    expect(linesOf(output)).toEqual(['first', 'second', 'silent', 'second', 'silent', 'EQUAL'])
+  })
+
+  test('that cannot be: its port is taken; containerd tells natspace’s words, and nothing is left', () => {
+    const output = onHost(`${start}
+      first=$(pod '${pod('first', 8081)}')
+      snapshot >$home/before
+      pod '${pod('second', 8081)}' 2>$home/said && echo started || grep -o 'plugin type="natspace" failed (add).*' $home/said | head -1
+      compare
+      answer 8081
+      stop $first; remove $first`)
+    const [said, ...others] = linesOf(output)
+    expect(said).toContain('8081')
+    expect(others).toEqual(['EQUAL', 'first'])
+  })
+})

@@ -1,0 +1,4 @@
+/** The view `doctor`. */
+export const doctor = {
+  heading: 'doctor',
+}

@@ -1,0 +1,4 @@
+/** The view `lesson`. */
+export const lesson = {
+  heading: 'lesson',
+}

@@ -1,0 +1,4 @@
+/** The view `plan`. */
+export const plan = {
+  heading: 'plan',
+}
