@@ -1,6 +1,6 @@
 /** `npm run bench -- cycles`: memory and descriptors of one process that brings a space up and takes it down, again and again. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { type Context, down, LinuxKernel, statePaths, up, validateSpec } from '../src/index.ts'
+import { type Context, down, LinuxKernel, statePaths, up, validateSpec } from '../src/engine.ts'
 import { leftBehind } from './lib/left-behind.ts'
 import { describeMachine } from './lib/machine.ts'
 import type { BenchOptions } from './lib/options.ts'

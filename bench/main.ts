@@ -6,12 +6,13 @@ import { cold } from './cold.ts'
 import { connections } from './connections.ts'
 import { cycles } from './cycles.ts'
 import { follow } from './follow.ts'
-import { writeSection } from './lib/document.ts'
+import { writeFiles, writeSection } from './lib/document.ts'
 import type { BenchOptions } from './lib/options.ts'
 import { BenchFailure } from './lib/process.ts'
 import { asMarkdown, asText, type Report } from './lib/report.ts'
 import { isInside, makeHost1, runInside } from './lib/sandbox.ts'
 import { repair } from './repair.ts'
+import { scale } from './scale.ts'
 import { throughput } from './throughput.ts'
 
 /** Every benchmark is a file of its own beside this one; all run when none is named. */
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   cycles,
   follow,
   repair,
+  scale,
   throughput,
 }
 
@@ -81,7 +83,11 @@ async function main(): Promise<number> {
     if (report !== undefined) reports.push(report)
   }
   progress('')
-  if (write) for (const report of reports) writeSection(report.name, asMarkdown(report))
+  if (write)
+    for (const report of reports) {
+      writeSection(report.name, asMarkdown(report))
+      writeFiles(report.files ?? {})
+    }
   const data = reports.map(({ name, machine, missing, data }) => ({ name, machine, missing, ...data }))
   const text = json
     ? JSON.stringify({ schemaVersion: 1, command: 'bench', data, findings: [] }, undefined, 2)

@@ -123,6 +123,7 @@ const record = async (origin: Origin): Promise<void> => {
   sh('ip link set veth1 down')
   await until(() => events.some(event => event.type === 'event' && event.event.event === 'differs'))
   await until(() => events.some(event => event.type === 'counters'))
+  await until(() => events.some(event => event.type === 'topology'))
   save('topology-drifted', await ask.topology({}))
   sh('ip link delete docker0 && ip link delete veth0a1')
   for (const without of [6, 7, 8, 9, null])

@@ -1,55 +1,52 @@
 /**
- * natspace as a library: connect network namespaces to the outside through NAT, see them, and undo it without a trace.
+ * natspace as a library: connect network namespaces to the outside through NAT, run programs and sockets in them, see them,
+ * and undo it without a trace. It needs the privileges that the command needs, and sees the same spaces.
  *
  * @example
  * ```ts
- * import { down, LinuxKernel, statePaths, up, validateSpec } from 'natspace'
+ * import * as natspace from 'natspace'
  *
- * using kernel = new LinuxKernel()
- * const context = { kernel, paths: statePaths() }
- * await up(context, [validateSpec('web', { publish: ['8080:80'] })])
- * await down(context, ['web'])
+ * await using space = await natspace.up({ name: 'web', publish: ['8080:80'] })
+ * const { stdout } = await space.exec('ip', ['route'])
  * ```
+ *
+ * The engine with a kernel of one's own is in `natspace/engine`; netlink, nftables, connection tracking and packets, each
+ * usable alone, in `natspace/netlink`, `natspace/nftables`, `natspace/conntrack`, `natspace/packet`; what helps tests in
+ * `natspace/testing`.
  * @module
  */
-export type { Change, ChangeType, Outcome, Where } from './linux/change.ts'
-export { ChangeError } from './linux/change.ts'
-export type { Kernel, NamespaceState } from './linux/kernel.ts'
-export { LinuxKernel } from './linux/linux.ts'
-export type { Answer, Feature } from './linux/probe.ts'
-export { probe, probeAll } from './linux/probe.ts'
+
+export type { StoryEvent } from './insight/trace/events.ts'
+export type { StoryEnd } from './insight/trace/outcome.ts'
+export type { Story } from './insight/trace/story.ts'
+export {
+  type ChangesOptions,
+  changes,
+  down,
+  gc,
+  list,
+  open,
+  plan,
+  type SpaceOptions,
+  status,
+  up,
+  upAll,
+} from './library/calls.ts'
+export { inside } from './library/inside.ts'
+export { ProgramFailure, type ProgramResult, type RunOptions } from './library/programs.ts'
+export { Space } from './library/space.ts'
+export type { Surroundings } from './library/surroundings.ts'
 export type { ErrorFacts, ExitStatus } from './space/errors.ts'
 export { NatspaceError } from './space/errors.ts'
-export { down, planDown } from './space/reconcile/down.ts'
+export type { GcResult } from './space/reconcile/gc.ts'
 export type { Drift, Operation } from './space/reconcile/operation.ts'
-export { publish, unpublish } from './space/reconcile/publish.ts'
-export { status } from './space/reconcile/status.ts'
 export type {
-  Blockade,
-  Context,
   DownResult,
   Plan,
-  PlanOptions,
   PublishedStatus,
-  PublishResult,
-  Reach,
   SpaceStatus,
-  UpResult,
   Warning,
 } from './space/reconcile/types.ts'
-export { planUp, up } from './space/reconcile/up.ts'
-export { parseSpecFile } from './space/spec/file.ts'
-export type { PublishedPort } from './space/spec/published-port.ts'
-export type { Publish, RawSpec, ResolvedSpace, SpaceSpec } from './space/spec/types.ts'
-export { validateSpec } from './space/spec/validate.ts'
-export type { StatePaths } from './space/state/records.ts'
-export { statePaths } from './space/state/records.ts'
-export type { Step, StepName } from './space/steps.ts'
-export { steps } from './space/steps.ts'
-export { KernelSigns } from './space/watch/kernel-signs.ts'
-export type { Limits } from './space/watch/patience.ts'
-export { usualLimits } from './space/watch/patience.ts'
+export type { RawSpec } from './space/spec/types.ts'
 export type { WatchEvent, WatchReport } from './space/watch/report.ts'
-export type { WatchOptions } from './space/watch/watch.ts'
-export { watch } from './space/watch/watch.ts'
 export { version } from './version.ts'

@@ -1,6 +1,6 @@
 /** docs/benchmarks.md: one section for each benchmark, each written by its own run. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 const file = join(import.meta.dirname, '../../docs/benchmarks.md')
 
@@ -26,4 +26,13 @@ export function withSection(document: string, name: string, section: string): st
 export function writeSection(name: string, section: string): string {
   writeFileSync(file, withSection(existsSync(file) ? readFileSync(file, 'utf8') : head, name, section))
   return file
+}
+
+/** Writes the pictures of a report, by their paths beside the document. */
+export function writeFiles(files: Readonly<Record<string, string>>): void {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(dirname(file), name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, content)
+  }
 }

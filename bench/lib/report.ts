@@ -16,6 +16,8 @@ export type Report = {
   readonly tables: readonly Table[]
   /** Who could not take part, and what to install. */
   readonly missing: readonly string[]
+  /** Pictures, by their paths below docs/. */
+  readonly files?: Readonly<Record<string, string>>
   /** The same figures for a program to read. */
   readonly data: Readonly<Record<string, unknown>>
 }

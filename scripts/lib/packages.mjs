@@ -48,6 +48,7 @@ const packages = [
     why: 'all that is in a container of the tests with container runtimes',
   },
   { name: 'procps', programs: ['sysctl', 'ps'], for: 'test', why: 'kernel settings and processes' },
+  { name: 'openssl', programs: ['openssl'], for: 'test', why: 'a certificate, for the page over TLS' },
   {
     name: 'netavark',
     programs: ['/usr/lib/podman/netavark'],

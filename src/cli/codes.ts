@@ -1,4 +1,5 @@
 import { catalogue } from '../insight/doctor/catalogue.ts'
+import { frontCodes } from '../server/front/codes.ts'
 import { type CodeText, spaceCodes } from '../space/codes.ts'
 
 const code = (title: string, meaning: string, remedy: string): CodeText => ({ title, meaning, remedy })
@@ -48,6 +49,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'It was not written by natspace trace --save, was changed or cut off, or a newer natspace wrote it. The message tells the line and the field.',
     'Name a file of natspace trace --save, or use the natspace that wrote it.',
   ),
+  BUSY: code(
+    'Too many questions wait',
+    'The page asks one engine, which sends one probe or makes one change at a time; so many wait already that another is refused.',
+    'Try again in a moment.',
+  ),
   CANNOT_BECOME_USER: code(
     'The program cannot run as the user who called sudo',
     'This root may not take the identity of that user, as in a user namespace which knows root alone.',
@@ -62,6 +68,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'The capture cannot be written there',
     'A symbolic link is not followed, a pipe must be your own, and a folder must be one that you can write in.',
     'Name a file in a folder of your own, or -w - for stdout.',
+  ),
+  CHANGES_NOT_ALLOWED: code(
+    'The page may only look',
+    'natspace ui changes nothing unless it was started with --allow-changes; what can be planned is shown all the same.',
+    'Start it with --allow-changes, or try the change in the lab: natspace ui --lab.',
   ),
   CNI_ATTACHED: code(
     'Containers are attached to the network',
@@ -139,6 +150,21 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'The space has a record, but its cable was taken away, or an end of it was renamed; or --at names what is not there, or what is of a kind that is not understood.',
     'natspace status shows what is missing of the space, and how to repair it.',
   ),
+  NO_LAB: code(
+    'There is no lab here',
+    'The page shows this host; the lab is a host of its own, which is made when natspace ui is started for it.',
+    'Start it with natspace ui --lab.',
+  ),
+  NO_SUCH_FOLLOW: code(
+    'That follow is over',
+    'Its space went down, nobody listened any more, or it was ended by another page.',
+    'Begin another one.',
+  ),
+  NO_SUCH_WALK: code(
+    'That walk is not kept any more',
+    'The engine keeps the last 200 walks, and none when it ends.',
+    'Send the packet again, and save a walk to a file where it shall stay.',
+  ),
   NOT_IN_FILE: code(
     'The file has no such space',
     'Names beside -f choose spaces of the file.',
@@ -189,6 +215,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'A pcapng file is bytes, which a terminal would take for commands.',
     'Leave out -w to see a line for each packet, or lead stdout into a file or a pipe.',
   ),
+  TOO_MANY_FOLLOWS: code(
+    'Too many spaces are followed at once',
+    'Each follow marks packets and reads what the kernel tells of them, which costs the host some work; pages together have four.',
+    'End one of them.',
+  ),
   UNEXPECTED_ARGUMENT: code(
     'There is an argument too many',
     'The command does not know what to do with it.',
@@ -231,4 +262,9 @@ const faultCodes: Readonly<Record<string, CodeText>> = Object.fromEntries(
 )
 
 /** All codes that `natspace explain` knows. */
-export const codes: Readonly<Record<string, CodeText>> = { ...spaceCodes, ...commandCodes, ...faultCodes }
+export const codes: Readonly<Record<string, CodeText>> = {
+  ...spaceCodes,
+  ...commandCodes,
+  ...frontCodes,
+  ...faultCodes,
+}

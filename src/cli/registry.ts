@@ -28,6 +28,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => (await import('./commands/export.ts')).exportCommand,
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   lab: async () => (await import('./commands/lab.ts')).labCommand,
+  ui: async () => (await import('./commands/ui.ts')).uiCommand,
   completion: async () => (await import('./commands/completion.ts')).completionCommand,
 }
 

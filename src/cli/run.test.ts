@@ -15,8 +15,8 @@ describe('the help', () => {
   test('lists every command of this release, and no other', async () => {
     const { status, out, err } = await natspace('--help')
     expect([status, err]).toEqual([0, ''])
-    for (const name of commandNames) expect(out).toMatch(new RegExp(`^  ${name} +\\S`, 'm'))
-    expect(out).not.toMatch(/^ {2}ui /m)
+    const listed = out.slice(out.indexOf('Commands:'), out.indexOf('Options of every command:'))
+    expect([...listed.matchAll(/^ {2}(\S+) +\S/gm)].map(([, name]) => name)).toEqual([...commandNames])
     expect(await natspace('help')).toEqual({ status, out, err })
   })
 

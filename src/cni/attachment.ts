@@ -13,7 +13,6 @@ import { readSpaceRecord, recordedNames, type SpaceRecord } from '../space/state
 import type { Configuration } from './configuration.ts'
 import type { Endpoint } from './environment.ts'
 import { CniError, cniCode, cniErrorOf } from './error.ts'
-import { badField } from './fields.ts'
 import { hash } from './hash.ts'
 import type { Ipam } from './ipam.ts'
 import { groupOf } from './network-group.ts'
@@ -113,19 +112,14 @@ export const withAddresses = (
   seen = new Observation(context.kernel),
 ): SpaceSpec => {
   const { sets, fixed, wanted } = ipam
+  const [only] = wanted
   const group = reach.isolated ? {} : { group: groupOf(context, seen, network) }
-  if (sets.length + fixed.length === 0) return { ...spec, ...group, ...onlyAddress(wanted) }
+  if (sets.length + fixed.length === 0)
+    return { ...spec, ...group, ...(only === undefined ? {} : { address: only }) }
   const used = addressesInUse(context, seen)
   refuseTaken(fixed, used)
   const endpoints = sets.length === 0 ? fixed : chooseAddresses(sets, used, wanted)
   return { ...withEndpoints(spec, endpoints, reach.isDefaultGateway), ...group }
-}
-
-/** In a network that natspace chooses for the container alone. */
-const onlyAddress = ([address, ...others]: readonly string[]): Pick<SpaceSpec, 'address'> => {
-  if (address === undefined) return {}
-  if (others.length === 0 && !address.includes(':')) return { address }
-  throw badField('the addresses', [address, ...others], 'without ranges in ipam it can be one of IPv4 alone')
 }
 
 /** The first of each family is the one that published ports lead to; the others come after it. */

@@ -78,6 +78,8 @@ export const specBehind = (
   const asked = mtu === undefined ? tuning : { ...tuning, mtu }
   const spec: SpaceSpec = {
     ...rest,
+    // Nobody is kept from anything by natspace there.
+    ...{ host: 'all', metadata: true },
     ipv6: behind.ipv6 === undefined ? 'off' : 'on',
     mtu: mtu ?? link.mtu,
     behind,

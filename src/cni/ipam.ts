@@ -7,7 +7,7 @@ import { canonicalIp } from '../linux/net/ip.ts'
 import { networkOf, parsePrefix } from '../linux/net/prefix.ts'
 import type { Endpoint, SpaceRoute } from '../space/spec/types.ts'
 import { badField, type Fields, unsupported } from './fields.ts'
-import { type AddressRange, isIn, overlapOf, parseRange, usualGateway } from './ranges.ts'
+import { type AddressRange, isIn, overlapOf, parseRange, usualGateway, wantedOf } from './ranges.ts'
 import { parseRoutes } from './routes.ts'
 
 export type Ipam = {
@@ -68,7 +68,7 @@ export const parseIpam = (fields: Fields | undefined, asked: Asked = {}): Ipam =
   return parsePool(fields, type, asked)
 }
 
-const parsePool = (fields: Fields | undefined, type: string, asked: Asked): Ipam => {
+const parsePool = (fields: Fields | undefined, type: string, from: Asked): Ipam => {
   for (const key of ['dataDir', 'resolvConf'])
     if (fields?.get(key) !== undefined)
       throw unsupported(
@@ -78,14 +78,18 @@ const parsePool = (fields: Fields | undefined, type: string, asked: Asked): Ipam
       )
   fields?.allow('type', 'delegate', 'subnet', 'rangeStart', 'rangeEnd', 'gateway', 'ranges', 'routes')
   const sets = fields === undefined ? [] : parseSets(fields)
-  const { environment, arguments: fromArguments = [], runtime = [] } = asked
+  const { environment, arguments: fromArguments = [], runtime = [] } = from
   const wanted = [...(environment === undefined ? [] : environment.split(',')), ...fromArguments, ...runtime]
+  const asked = [...new Set(wanted.map(withoutLength))]
+  if (sets.length > 0) wantedOf(sets, asked)
+  else if (asked.length > 1 || asked.some(address => address.includes(':')))
+    throw badField('the addresses', asked, 'without ranges in ipam it can be one of IPv4 alone')
   const gateways = sets.flat().map(range => range.gateway)
   const routes = routesIn(fields, type, sets.length === 0 ? ['0.0.0.0'] : gateways)
   return {
     sets,
     fixed: [],
-    wanted: [...new Set(wanted.map(withoutLength))],
+    wanted: asked,
     ...(routes === undefined ? {} : { routes }),
   }
 }

@@ -47,7 +47,12 @@ describe('a configuration', () => {
 
   test('with a subnet gives an address of it, by a gateway that all share', () => {
     const spec = specOfNetwork({ ipam: { subnet: '10.88.0.0/16', routes: [{ dst: '10.0.0.0/8' }] } })
-    expect(spec).toMatchObject({ address: '10.88.0.2', gateway: '10.88.0.1/32', routes: ['10.0.0.0/8'] })
+    expect(spec).toMatchObject({
+      address: '10.88.0.2',
+      gateway: '10.88.0.1/32',
+      subnet: '10.88.0.0/16',
+      routes: [{ destination: '10.0.0.0/8' }],
+    })
     const space = resolveSpec(spec, facts)
     expect(space).toMatchObject({ address: '10.88.0.2', gateway: '10.88.0.1', network: '10.88.0.2/32' })
     expect(resolveSpec(specOf(space), { ...facts, previous: space })).toEqual(space)
@@ -109,7 +114,7 @@ test('a result has the fields of its version', () => {
   const space = resolveSpec(specOfNetwork({ ipam: { subnet: '10.88.0.0/16' } }), facts)
   const of = (version: Parameters<typeof addResult>[0]) => addResult(version, space, {})
   expect(of('0.4.0').ips).toEqual([
-    { version: '4', address: '10.88.0.2/32', gateway: '10.88.0.1', interface: 1 },
+    { version: '4', address: '10.88.0.2/16', gateway: '10.88.0.1', interface: 1 },
   ])
   expect(of('1.0.0').ips[0]).not.toHaveProperty('version')
   expect(of('1.0.0').interfaces[1]).not.toHaveProperty('mtu')

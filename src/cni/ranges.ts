@@ -49,29 +49,26 @@ export const usualGateway = (subnet: string, address: string): string | undefine
   return gateway === address ? undefined : gateway
 }
 
+type Sets = readonly (readonly AddressRange[])[]
+
 /**
- * What one container gets: of each set the first address that nobody has, or that which is asked for. Throws CniError 102
- * when all of a set are taken, and 7 when one that is asked for is in no range, or is a gateway.
+ * Which address is asked for of each set; undefined where none is. Throws CniError 7 for one that is in no range or is a
+ * gateway, and for two of one set.
  */
-export const chooseAddresses = (
-  sets: readonly (readonly AddressRange[])[],
-  used: ReadonlySet<string>,
-  wanted: readonly string[] = [],
-): Endpoint[] => {
-  const gateways = new Set(sets.flat().map(range => range.gateway))
+export const wantedOf = (sets: Sets, wanted: readonly string[]): (Endpoint | undefined)[] => {
+  const gateways = gatewaysOf(sets)
   const left = new Set(wanted)
-  const chosen = sets.map((ranges): Endpoint => {
-    for (const asked of left) {
-      const range = ranges.find(item => isIn(item, asked))
-      if (range === undefined || gateways.has(asked)) continue
-      left.delete(asked)
-      if (used.has(asked)) throw taken(asked)
-      return { address: asked, gateway: range.gateway, subnet: range.subnet }
+  const asked = sets.map((ranges): Endpoint | undefined => {
+    for (const address of left) {
+      const range = ranges.find(item => isIn(item, address))
+      if (range === undefined || gateways.has(address)) continue
+      left.delete(address)
+      return { address, gateway: range.gateway, subnet: range.subnet }
     }
-    return firstFree(ranges, used, gateways)
+    return undefined
   })
   const [stranger] = left
-  if (stranger === undefined) return chosen
+  if (stranger === undefined) return asked
   throw badField(
     'the address',
     stranger,
@@ -79,10 +76,34 @@ export const chooseAddresses = (
   )
 }
 
+/**
+ * What one container gets: of each set the first address that nobody has, or that which is asked for. Throws CniError 102
+ * when all of a set are taken, 7 as wantedOf does.
+ */
+export const chooseAddresses = (
+  sets: Sets,
+  used: ReadonlySet<string>,
+  wanted: readonly string[] = [],
+): Endpoint[] => {
+  const asked = wantedOf(sets, wanted)
+  refuseTaken(
+    asked.flatMap(item => item ?? []),
+    used,
+  )
+  return sets.map((ranges, index) => asked[index] ?? firstFree(ranges, used, gatewaysOf(sets)))
+}
+
+const gatewaysOf = (sets: Sets): Set<string> => new Set(sets.flat().map(range => range.gateway))
+
 /** Throws CniError 102 for an address that somebody has. */
 export const refuseTaken = (endpoints: readonly Endpoint[], used: ReadonlySet<string>): void => {
   const found = endpoints.find(({ address }) => used.has(address))
-  if (found !== undefined) throw taken(found.address)
+  if (found === undefined) return
+  throw new CniError(
+    cniCode.noFreeAddress,
+    `${found.address} is taken`,
+    'another container or this host has it',
+  )
 }
 
 /** Two ranges of one network that share addresses, or undefined. */
@@ -93,9 +114,6 @@ export const overlapOf = (ranges: readonly AddressRange[]): [AddressRange, Addre
         return [one, other]
   return undefined
 }
-
-const taken = (address: string): CniError =>
-  new CniError(cniCode.noFreeAddress, `${address} is taken`, 'another container or this host has it')
 
 const firstFree = (
   ranges: readonly AddressRange[],

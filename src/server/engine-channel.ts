@@ -117,6 +117,8 @@ const statusByCode = new Map([
   ['NO_SUCH_FOLLOW', 404],
   ['NO_LAB', 404],
   ['CHANGES_NOT_ALLOWED', 403],
+  ['BUSY', 503],
+  ['TOO_MANY_FOLLOWS', 503],
 ])
 const statusByExit = { 1: 500, 2: 400, 3: 409, 4: 403, 5: 503, 6: 501 } as const
 

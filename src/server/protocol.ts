@@ -249,13 +249,16 @@ export type LabState = {
   omissible: number[]
   steps: { number: number; name: string }[]
 }
-/** Takes the experiment down and up again, with one step left out or none, and tries it. */
-export type LabRequest = { without: number | null }
+/**
+ * Takes the experiment down and up again, with one step left out or none, and tries it; or lets host2 connect to the published
+ * port, with everything as it is.
+ */
+export type LabRequest = { without: number | null } | { visit: 'published' }
 export type LabReport = {
   state: LabState
   /** Proofs in a fixed order, by the code's own English names. */
   proofs: { name: string; expected: string; seen: string; ok: boolean }[]
-  /** The echo's walk. */
+  /** The echo's walk, or the visit's. */
   walk: Walk
   /** The commands that the article has for this step, and what is missing without it. */
   step?: { number: number; name: string; title: string; why: string; without: string; commands: string[] }

@@ -38,7 +38,10 @@ const forms = {
   apply: v.strictObject({ text }),
   remove: v.strictObject({ names }),
   lab: nothing,
-  setLab: v.strictObject({ without: v.nullable(v.pipe(v.number(), v.integer())) }),
+  setLab: v.union([
+    v.strictObject({ without: v.nullable(v.pipe(v.number(), v.integer())) }),
+    v.strictObject({ visit: v.literal('published') }),
+  ]),
   start: nothing,
   stop: nothing,
 } satisfies { [V in Verb]: v.GenericSchema<unknown, Params<V>> }

@@ -115,7 +115,7 @@ describe('natspace cni install', () => {
       try() { natspace cni "$@" 2>/run/said && echo done || { echo "status $?"; grep -o 'code: .*' /run/said; }; }
       try; try reinstall; try install now
       try conflist --subnet 10.0.0.1/8; try conflist --name ../up; try conflist --mtu big
-      try install --file ../x.conflist; try uninstall --host all
+      try install --file ../x.conflist; try uninstall --host all; try install --program-only --mtu 1400
       natspace cni conflist -j | grep -c '"action":"conflist"'`)
     expect(stdout.match(/code: \w+|^\d$|done/gm)).toEqual([
       'code: MISSING_ARGUMENT',
@@ -126,8 +126,9 @@ describe('natspace cni install', () => {
       'code: BAD_NETWORK',
       'code: BAD_NETWORK',
       'code: CONFLICTING_OPTIONS',
+      'code: CONFLICTING_OPTIONS',
       '1',
     ])
-    expect(stdout.match(/status \d/g)?.join()).toBe(Array(8).fill('status 2').join())
+    expect(stdout.match(/status \d/g)?.join()).toBe(Array(9).fill('status 2').join())
   })
 })

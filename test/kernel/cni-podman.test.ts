@@ -29,15 +29,16 @@ describe('a container of podman run', () => {
     ])
   })
 
-  test('has the address and the limits it asks for', () => {
+  test('has the address and the MAC address that it asks for', () => {
     const output = onHost(`
       baseline
-      run web --ip 10.88.7.9 --publish 192.168.1.32:8080:80/tcp
+      run web --ip 10.88.7.9 --mac-address 02:00:00:00:00:09 --publish 192.168.1.32:8080:80/tcp
       answer 8080
-      podman exec web ip -4 -o address show eth0 | grep -o '10[0-9./]*'
+      podman exec web ip -4 -o address show eth0 | grep -o 'inet 10[0-9.]*'
+      podman exec web cat /sys/class/net/eth0/address
       podman rm --force --time 0 web >$home/last
       compare`)
-    expect(output.trim().split('\n')).toEqual(['web', '10.88.7.9/32', 'EQUAL'])
+    expect(output.trim().split('\n')).toEqual(['web', 'inet 10.88.7.9', '02:00:00:00:00:09', 'EQUAL'])
   })
 
   test('two of them have one address each, and each its port', () => {

@@ -53,10 +53,10 @@ describe('ADD and DEL', () => {
     expect(first).toMatchObject({
       cniVersion: '1.1.0',
       interfaces: [{ mtu: 1500 }, { name: 'eth0', sandbox: '/run/netns/c1', mtu: 1500 }],
-      ips: [{ address: '10.88.0.2/32', gateway: '10.88.0.1', interface: 1 }],
+      ips: [{ address: '10.88.0.2/24', gateway: '10.88.0.1', interface: 1 }],
       routes: [{ dst: '0.0.0.0/0', gw: '10.88.0.1' }],
     })
-    expect(second).toMatchObject({ cniVersion: '0.4.0', ips: [{ version: '4', address: '10.88.0.3/32' }] })
+    expect(second).toMatchObject({ cniVersion: '0.4.0', ips: [{ version: '4', address: '10.88.0.3/24' }] })
     expect(output).toContain('doctor content')
     expect(
       lines(output, /^eth0|^default|^10\.|reach|^cni-|healthy|EQUAL/).map(line =>
@@ -66,18 +66,20 @@ describe('ADD and DEL', () => {
           .replace(/-[0-9a-z]{13} /, '-HASH '),
       ),
     ).toEqual([
-      'eth0@if3 UP 10.88.0.2/32',
+      'eth0@if3 UP 10.88.0.2/24',
       'default via 10.88.0.1 dev eth0',
-      '10.88.0.1 dev eth0 scope link',
+      '10.88.0.0/24 via 10.88.0.1 dev eth0 src 10.88.0.2',
+      '10.88.0.1 dev eth0 scope link src 10.88.0.2',
       'c1 reaches 192.168.1.15',
-      'eth0@if4 UP 10.88.0.3/32',
+      'eth0@if4 UP 10.88.0.3/24',
       'default via 10.88.0.1 dev eth0',
-      '10.88.0.1 dev eth0 scope link',
+      '10.88.0.0/24 via 10.88.0.1 dev eth0 src 10.88.0.3',
+      '10.88.0.1 dev eth0 scope link src 10.88.0.3',
       'c2 reaches 192.168.1.15',
       'c1 reaches 10.88.0.1',
-      'cni-c1-HASH 10.88.0.2 eth0 - yes',
-      'cni-c2-HASH 10.88.0.3 eth0 - yes',
-      '10.88.0.2/32',
+      'cni-c1-HASH c1 10.88.0.2 eth0 - yes',
+      'cni-c2-HASH c2 10.88.0.3 eth0 - yes',
+      '10.88.0.2/24',
       'healthy',
       'c2 reaches 192.168.1.15',
       'c2 reaches 10.88.0.1',
@@ -243,7 +245,7 @@ describe('CHECK', () => {
       try() { echo "# $1"; eval "$1"; check; mend; }
       try 'ip -n c1 route delete default'
       try 'ip route delete 10.88.0.2/32'
-      try 'ip -n c1 address delete 10.88.0.2/32 dev eth0'
+      try 'ip -n c1 address delete 10.88.0.2/24 dev eth0'
       try 'nft delete element inet natspace outbound4 { 10.88.0.2 }'
       try 'nft flush chain inet natspace postrouting'
       try 'sysctl -qw net.ipv4.ip_forward=0'
@@ -265,7 +267,7 @@ describe('CHECK', () => {
     const output = onHost(`
       container c1
       cni ADD c1 "$(network net "$pool")" >/run/result
-      cni CHECK c1 "$(network net "$pool,\\"prevResult\\":{\\"ips\\":[{\\"address\\":\\"10.88.0.7/32\\"}]}")"
+      cni CHECK c1 "$(network net "$pool,\\"prevResult\\":{\\"ips\\":[{\\"address\\":\\"10.88.0.7/24\\"}]}")"
       cni CHECK c1 "$(network net "$pool")"`)
     expect(objects(output).map(({ code }) => code)).toEqual([104, 7])
   })

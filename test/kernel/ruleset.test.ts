@@ -37,7 +37,11 @@ const everything = `
     -p '[2001:db8::32]:8082:82' -p '[2001:db8::32]:9200-9210' -p 7000-7002:8000-8002/sctp \
     --egress 10.0.0.0/8 --egress any:53/udp --egress '[2001:db8::/32]:443/tcp' --egress any/icmp \
     --egress 192.168.1.15:80-90/tcp --connect db --metadata --host all --rate-up 10mbit --rate-down 20mbit
-  natspace up -q alone --internal --host none`
+  natspace up -q alone --internal --host none
+  ip netns add pod
+  echo '{"cniVersion":"1.1.0","name":"net","type":"natspace","noMasquerade":["10.244.0.0/16","2001:db8:1::/64"],
+    "ipam":{"ranges":[[{"subnet":"10.88.0.0/16"}],[{"subnet":"fd10:88::/64"}]]}}' |
+    CNI_COMMAND=ADD CNI_CONTAINERID=pod CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 $executable >/run/result`
 
 const setNames = (text: string): string[] =>
   [...text.matchAll(/\t(?:set|map) (\w+) \{\n([\s\S]*?)\n\t\}/g)].flatMap(([, name = '', body = '']) =>

@@ -11,7 +11,7 @@ import {
   status,
   up,
   validateSpec,
-} from '../../dist/lib/index.js'
+} from '../../dist/lib/engine.js'
 import { FakeKernel, failingKernel } from '../../dist/lib/testing.js'
 
 const paths = statePaths('/run/natspace-of-node')

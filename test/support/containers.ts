@@ -10,7 +10,7 @@ import { findTool, type Test, testUnless } from './tools.ts'
  * folders below /run/containers. It may not use the control groups of the machine: the host sees them read-only, and runc
  * and crun are told to do without. All processes end with the first one of a process namespace.
  *
- * In the script: `containerd_start`, `containerd_stop`, `ctr`, `cri METHOD MESSAGE`, `podman`, `until_true COMMAND`,
+ * In the script: `containerd_start` ($network: options of the list; $containerd_settings: more of its settings), `containerd_stop`, `ctr`, `cri METHOD MESSAGE`, `podman`, `until_true COMMAND`,
  * `answer PORT` (what host2 is told there), `compare` (whether all is as at the `baseline`). The image is a busybox whose
  * command serves its own name at port 80.
  */
@@ -49,7 +49,7 @@ baseline() { snapshot >$home/before; }
 compare() { snapshot >$home/after; diff $home/before $home/after && echo EQUAL; }
 
 install() {
-  natspace cni install -q --subnet 10.88.0.0/16
+  natspace cni install -q \${network---subnet 10.88.0.0/16}
   ln -s /usr/lib/cni/loopback /opt/cni/bin/
 }
 
@@ -100,6 +100,7 @@ snapshotter = "native"
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 BinaryName = "$home/runc"
+$containerd_settings
 END
 }
 containerd_start() {

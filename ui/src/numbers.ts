@@ -28,4 +28,9 @@ export function bytes(value: number): string {
 
 /** A time of the day with seconds, as the browser's region writes it. */
 export const clock = (time: number, locale: string): string =>
-  new Date(time).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
+  new Date(time).toLocaleTimeString(locale, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hour12: false,
+  })

@@ -6,7 +6,7 @@
 
 /** C0, DEL and C1 controls; what is invisible or reorders; separators of lines; halves of surrogate pairs; tags. */
 const unsafe =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\u{e0000}-\u{e0fff}]|\p{Surrogate}/gu
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\uffff]|[\u180b-\u180f]|[\ufe00-\ufe0f]|[\u{e0000}-\u{e0fff}]|\u034f|\p{Surrogate}/gu
 
 const escaped = (character: string): string => {
   const code = character.codePointAt(0) ?? 0
@@ -18,4 +18,6 @@ export const shown = (text: string): string => text.replace(unsafe, escaped)
 
 /** The same for texts of several lines, such as a script: line feeds and tabs stay as they are. */
 export const shownLines = (text: string): string =>
-  text.replace(unsafe, character => (character === '\n' || character === '\t' ? character : escaped(character)))
+  text.replace(unsafe, character =>
+    character === '\n' || character === '\t' ? character : escaped(character),
+  )

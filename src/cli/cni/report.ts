@@ -6,7 +6,8 @@ import type { Finding, Output } from '../output.ts'
 export type InstallReport = {
   action: 'install' | 'uninstall'
   dryRun: boolean
-  network: string
+  /** Null where the program alone is installed. */
+  network: string | null
   steps: readonly InstallStep[]
   findings: readonly Finding[]
 }
@@ -37,10 +38,11 @@ export const installReport = (output: Output, report: InstallReport): void => {
 
 const outcome = ({ action, dryRun, network, steps }: InstallReport): string => {
   const already = steps.length === 0
+  const what = network === null ? 'the plugin' : `the network ${network}`
   if (action === 'install') {
-    if (already) return `the network ${network} is installed already`
-    return dryRun ? 'nothing was changed' : `the network ${network} is installed`
+    if (already) return `${what} is installed already`
+    return dryRun ? 'nothing was changed' : `${what} is installed`
   }
-  if (already) return `nothing of the network ${network} is installed here`
-  return dryRun ? 'nothing was changed' : `the network ${network} is not installed any more`
+  if (already) return `nothing of ${what} is installed here`
+  return dryRun ? 'nothing was changed' : `${what} is not installed any more`
 }

@@ -35,6 +35,11 @@ const networkOptions = {
     placeholder: 'CIDR',
     help: 'a network that sees the containers’ own addresses: the other nodes of a cluster',
   },
+  accept: {
+    kind: 'list',
+    placeholder: 'CIDR',
+    help: 'a network that may begin connections to containers (default: those of --no-masquerade)',
+  },
   host: {
     kind: 'value',
     placeholder: 'WHAT',
@@ -66,6 +71,7 @@ const options = {
     placeholder: 'FILE',
     help: 'name of the list in it; runtimes take the first (default: 10-NAME.conflist)',
   },
+  programOnly: { kind: 'flag', help: 'install no list: another plugin, such as flannel, calls natspace' },
   dryRun: { kind: 'flag', help: 'show what would be done, and change nothing' },
   force: { kind: 'flag', help: 'do it although something is in the way' },
 } as const satisfies Options
@@ -102,9 +108,18 @@ const actionOf = ([word, extra]: readonly string[]): (typeof actions)[number] =>
 
 /** What the options ask for. Throws NatspaceError BAD_NETWORK (exit 2) where the plugin would not take it. */
 const requestOf = (given: CniInput['options']): NetworkRequest => {
-  const { subnet = [], noMasquerade = [], host, isolated, fixFirewall } = given
+  const { subnet = [], noMasquerade = [], accept = [], host, isolated, fixFirewall } = given
   const mtu = given.mtu === undefined ? undefined : numberOf(given.mtu)
-  const request = { name: nameOf(given), subnets: subnet, noMasquerade, host, isolated, mtu, fixFirewall }
+  const request = {
+    name: nameOf(given),
+    subnets: subnet,
+    noMasquerade,
+    accept,
+    host,
+    isolated,
+    mtu,
+    fixFirewall,
+  }
   try {
     checkRequest(request)
   } catch (error) {
@@ -118,7 +133,9 @@ const requestOf = (given: CniInput['options']): NetworkRequest => {
 
 const numberOf = (text: string): number => {
   if (/^\d{1,5}$/.test(text)) return Number(text)
-  throw usageError('BAD_NETWORK', `Cannot use --mtu ${quote(text)}`, 'it is a number of bytes', ['write --mtu 1450'])
+  throw usageError('BAD_NETWORK', `Cannot use --mtu ${quote(text)}`, 'it is a number of bytes', [
+    'write --mtu 1450',
+  ])
 }
 
 const nameOf = ({ name = 'natspace' }: CniInput['options']): string => {
@@ -163,7 +180,9 @@ const printList = ({ options: given, output }: CniInput): number => {
 
 const runInstall = async (input: CniInput): Promise<number> => {
   const { options: given, output } = input
-  const request = requestOf(given)
+  if (given.programOnly)
+    refuseOptions(given, listOptions, '--program-only', 'there is no list to write it to')
+  const request = given.programOnly ? undefined : requestOf(given)
   const places = placesOf(given)
   const source = ownProgram()
   const tree = new SettingsTree('/')
@@ -174,7 +193,7 @@ const runInstall = async (input: CniInput): Promise<number> => {
   installReport(output, {
     action: 'install',
     dryRun: given.dryRun === true,
-    network: request.name,
+    network: request?.name ?? null,
     steps: plan.steps,
     findings,
   })
@@ -192,7 +211,12 @@ const heeded = ({ obstacles }: InstallPlan, force: boolean | undefined): Finding
 
 const runUninstall = async (input: CniInput): Promise<number> => {
   const { options: given, output, environment } = input
-  refuseNetworkOptions(given)
+  refuseOptions(
+    given,
+    [...listOptions, 'programOnly'],
+    'uninstall',
+    'what goes is known by its name and its bytes',
+  )
   const network = nameOf(given)
   const attached = attachedContainers(environment, network)
   if (attached.length > 0 && !given.force) throw attachedError(network, attached)
@@ -211,16 +235,20 @@ const runUninstall = async (input: CniInput): Promise<number> => {
   return 0
 }
 
-const refuseNetworkOptions = (given: CniInput['options']): void => {
-  const keys = [...(Object.keys(networkOptions) as (keyof typeof networkOptions)[]), 'file'] as const
+/** What is about the list alone. */
+const listOptions = ['file', ...(Object.keys(networkOptions) as (keyof typeof networkOptions)[])] as const
+
+const refuseOptions = (
+  given: CniInput['options'],
+  keys: readonly (keyof typeof options)[],
+  beside: string,
+  why: string,
+): void => {
   const key = keys.find(name => given[name] !== undefined)
   if (key === undefined) return
-  throw usageError(
-    'CONFLICTING_OPTIONS',
-    `Cannot use ${optionName(key)} with uninstall`,
-    'what goes is known by its name and its bytes',
-    ['leave it out'],
-  )
+  throw usageError('CONFLICTING_OPTIONS', `Cannot use ${optionName(key)} with ${beside}`, why, [
+    'leave it out',
+  ])
 }
 
 /** Spaces of containers that run; whoever may not read the records removes nothing either. */

@@ -1,6 +1,7 @@
 import { status } from '../../space/reconcile/status.ts'
 import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { printable } from '../../space/spec/quote.ts'
+import { shortNameOf } from '../attachment-text.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { noArguments, type Options } from '../options.ts'
@@ -22,21 +23,25 @@ const run = async ({ positionals, output, environment }: Input<typeof options>):
     return 0
   }
   const { bold, green, red } = output.style
-  const cells = spaces
-    .map(row)
-    .map(({ name, address, uplink, publish, healthy }) => [
-      name,
-      address ?? '-',
-      printable(uplink ?? '-'),
-      publish.join(' ') || '-',
-      healthy ? green('yes') : red('no'),
-    ])
-  output.lines(table(['NAME', 'ADDRESS', 'UPLINK', 'PUBLISHED', 'HEALTHY'], cells, bold))
+  const rows = spaces.map(row)
+  // Most hosts have either spaces of their own, or those of a runtime.
+  const withContainers = rows.some(({ container }) => container !== undefined)
+  const cells = rows.map(({ name, address, uplink, publish, healthy, container }) => [
+    name,
+    ...(withContainers ? [printable(container ?? '-')] : []),
+    address ?? '-',
+    printable(uplink ?? '-'),
+    publish.join(' ') || '-',
+    healthy ? green('yes') : red('no'),
+  ])
+  const titles = ['ADDRESS', 'UPLINK', 'PUBLISHED', 'HEALTHY']
+  output.lines(table(['NAME', ...(withContainers ? ['CONTAINER'] : []), ...titles], cells, bold))
   return 0
 }
 
-const row = ({ name, addresses, uplink, publish, healthy }: SpaceStatus) => ({
+const row = ({ name, attachment, addresses, uplink, publish, healthy }: SpaceStatus) => ({
   name,
+  ...(attachment === undefined ? {} : { container: shortNameOf(attachment) }),
   address: addresses[0]?.replace(/\/.*/, '') ?? null,
   uplink: uplink ?? null,
   publish,
@@ -48,7 +53,7 @@ export const lsCommand = defineCommand({
   summary: 'list the spaces',
   usage: [''],
   about: [
-    'Lists every space that natspace has a record of. UPLINK is the link by which its packets leave now; HEALTHY says whether all is as it was asked for (natspace status NAME tells what is not).',
+    'Lists every space that natspace has a record of. UPLINK is the link by which its packets leave now; CONTAINER, where a container runtime has asked for spaces (CNI), is the pod or the beginning of the container’s own name. HEALTHY says whether all is as it was asked for (natspace status NAME tells what is not).',
   ],
   options,
   completes: 'none',

@@ -9,6 +9,7 @@ import { readSpaceRecord } from '../../space/state/records.ts'
 import type { WatchNote } from '../../space/state/watch-notes.ts'
 import { stepOf } from '../../space/steps.ts'
 import { upCommandOf } from '../../space/text/up-command.ts'
+import { cableLines, containerLines, tuningLines } from '../attachment-text.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import type { Options } from '../options.ts'
@@ -50,12 +51,16 @@ const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style
     : red(`${space.drift.length} ${space.drift.length === 1 ? 'thing is' : 'things are'} not as asked for`)
   const { receivedPackets, receivedBytes, sentPackets, sentBytes } = space.counters
   const rows: [string, readonly string[]][] = [
+    ...(space.attachment === undefined
+      ? []
+      : [['container', containerLines(space.attachment)] as [string, string[]]]),
     ['namespace', [space.namespace]],
-    ['cable', [`${space.interface.host} on this host, ${space.interface.inner} inside`]],
+    ['cable', cableLines(space)],
     ['address', space.addresses],
-    ['gateway', [space.gateway, ...(space.gateway6 === undefined ? [] : [space.gateway6])]],
+    ['gateway', [space.gateway, space.gateway6 ?? ''].filter(text => text !== '')],
     ['uplink', [space.uplink ?? '']],
     ['reaches', policyLines(space)],
+    ...(space.tuning === undefined ? [] : [['tuned', tuningLines(space.tuning)] as [string, string[]]]),
     ['published', reachLines(space.published)],
     ['routes inside', space.routes.inner],
     ['routes here', space.routes.host],
@@ -71,7 +76,10 @@ const statusLines = (space: SpaceStatus, asked: ResolvedSpace | undefined, style
     ),
     ...space.drift.flatMap(drift => driftLines(drift, style)),
     ...(space.noted === undefined ? [] : notedLines(space.noted, style)),
-    ...(asked === undefined ? [] : [`  ${dim('repair')}         ${visible(upCommandOf(asked))}`]),
+    // What a runtime asked for, only that can ask for again.
+    ...(asked === undefined || asked.attachment !== undefined
+      ? []
+      : [`  ${dim('repair')}         ${visible(upCommandOf(asked))}`]),
   ]
 }
 

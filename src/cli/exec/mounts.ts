@@ -8,8 +8,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { bindMount, mountFileSystem, privateMounts, unmount } from '../../linux/sys/namespace.ts'
+import type { Resolver } from '../../space/resolver/resolver.ts'
 import { mountKeepingBelow } from './keep-mounts.ts'
-import type { Resolver } from './resolver.ts'
 import { coverResolverDaemons } from './resolver-daemons.ts'
 
 /**

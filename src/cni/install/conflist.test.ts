@@ -7,6 +7,7 @@ const request = (more: Partial<NetworkRequest> = {}): NetworkRequest => ({
   name: 'net',
   subnets: [],
   noMasquerade: [],
+  accept: [],
   ...more,
 })
 
@@ -20,7 +21,14 @@ describe('the list', () => {
         {
           type: 'natspace',
           ipam: { subnet: '10.88.0.0/16' },
-          capabilities: { portMappings: true, bandwidth: true, ips: true, dns: true },
+          capabilities: {
+            portMappings: true,
+            bandwidth: true,
+            ips: true,
+            mac: true,
+            dns: true,
+            aliases: true,
+          },
         },
       ],
     })
@@ -36,7 +44,8 @@ describe('the list', () => {
   test('is taken by the plugin, and what it would refuse is refused before', () => {
     checkRequest(request())
     checkRequest(request({ subnets: ['10.88.0.0/16'], host: 'all', mtu: 1400, fixFirewall: true }))
-    checkRequest(request({ subnets: ['10.88.0.0/16', '10.89.0.0/16'] }))
+    checkRequest(request({ subnets: ['10.88.0.0/16', '10.89.0.0/16', 'fd00:88::/64'], isolated: true }))
+    checkRequest(request({ noMasquerade: ['10.244.0.0/16'], accept: ['0.0.0.0/0', '::/0'] }))
     for (const wrong of [
       { subnets: ['10.88.0.1/16'] },
       { subnets: ['nonsense'] },
@@ -54,12 +63,13 @@ const requests = fc.record(
     name: words,
     subnets: fc.array(fc.constantFrom('10.1.0.0/24', '10.2.0.0/24', '10.3.0.0/24'), { maxLength: 3 }),
     noMasquerade: fc.array(words, { maxLength: 2 }),
+    accept: fc.array(words, { maxLength: 2 }),
     host: fc.constantFrom('all', 'dns', 'none'),
     isolated: fc.constant(true),
     mtu: fc.nat(65_535),
     fixFirewall: fc.constant(true),
   },
-  { requiredKeys: ['name', 'subnets', 'noMasquerade'] },
+  { requiredKeys: ['name', 'subnets', 'noMasquerade', 'accept'] },
 )
 
 describe('the way back', () => {

@@ -13,6 +13,8 @@ export type NetworkRequest = {
   subnets: readonly string[]
   /** Networks that see the containers' own addresses. */
   noMasquerade: readonly string[]
+  /** Networks that may begin connections to containers; none said: those above. */
+  accept: readonly string[]
   /** Who of this host the containers see, as in a spec file. */
   host?: string | undefined
   isolated?: boolean | undefined
@@ -23,7 +25,7 @@ export type NetworkRequest = {
 /** Spoken by every runtime in use; a newer one picks from `cniVersions`, and asks for GC and STATUS too. */
 const [version, newer] = ['1.0.0', '1.1.0']
 
-const capabilities = { portMappings: true, bandwidth: true, ips: true, dns: true }
+const capabilities = { portMappings: true, bandwidth: true, ips: true, mac: true, dns: true, aliases: true }
 
 /** The list as an object. */
 export const conflistOf = (request: NetworkRequest) => ({
@@ -37,10 +39,11 @@ export const conflistOf = (request: NetworkRequest) => ({
 export const conflistText = (request: NetworkRequest): string =>
   `${JSON.stringify(conflistOf(request), undefined, 2)}\n`
 
-const pluginOf = ({ subnets, noMasquerade, host, isolated, mtu, fixFirewall }: NetworkRequest) => ({
+const pluginOf = ({ subnets, noMasquerade, accept, host, isolated, mtu, fixFirewall }: NetworkRequest) => ({
   type: 'natspace',
   ...(subnets.length === 0 ? {} : { ipam: ipamOf(subnets) }),
   ...(noMasquerade.length === 0 ? {} : { noMasquerade }),
+  ...(accept.length === 0 ? {} : { accept }),
   ...(host === undefined ? {} : { host }),
   ...(isolated ? { isolated } : {}),
   ...(mtu === undefined ? {} : { mtu }),
@@ -74,11 +77,12 @@ export const requestIn = (text: string): NetworkRequest | undefined => {
   const list = listIn(text)
   const [plugin] = list?.plugins ?? []
   if (list === undefined || plugin === undefined) return undefined
-  const { ipam, noMasquerade, host, isolated, mtu, fixFirewall } = plugin
+  const { ipam, noMasquerade, accept, host, isolated, mtu, fixFirewall } = plugin
   const request: NetworkRequest = {
     name: list.name,
     subnets: subnetsIn(ipam),
     noMasquerade: texts(noMasquerade),
+    accept: texts(accept),
     ...(typeof host === 'string' ? { host } : {}),
     ...(isolated === true ? { isolated } : {}),
     ...(typeof mtu === 'number' ? { mtu } : {}),

@@ -23,7 +23,7 @@ afterEach(() => {
 })
 
 const places = { binDir: '/opt/cni/bin', confDir: '/etc/cni/net.d', file: '10-natspace.conflist' }
-const request: NetworkRequest = { name: 'natspace', subnets: ['10.88.0.0/16'], noMasquerade: [] }
+const request: NetworkRequest = { name: 'natspace', subnets: ['10.88.0.0/16'], noMasquerade: [], accept: [] }
 const program = '/opt/cni/bin/natspace'
 const list = '/etc/cni/net.d/10-natspace.conflist'
 /** What every executable of natspace has in it. */
@@ -148,6 +148,15 @@ describe('install', () => {
     const { put, plan } = newHost()
     put(`${places.confDir}/90-old.conflist`, conflistText(request))
     expect(plan().obstacles).toEqual([{ kind: 'same-name', path: `${places.confDir}/90-old.conflist` }])
+  })
+
+  test('puts the program alone where another plugin calls it', () => {
+    const { root, source, files } = newHost()
+    const tree = new SettingsTree(root)
+    const found = planInstall(tree, places, undefined, source)
+    expect(found.obstacles).toEqual([])
+    install(tree, found, undefined, source)
+    expect(files()).toEqual([program])
   })
 
   test('nothing is written where others than root may write', () => {

@@ -37,19 +37,33 @@ export const realFolder = (path: string): string => {
   return above === path ? path : join(realFolder(above), basename(path))
 }
 
-/** What `install` has to do. Throws NatspaceError FILE_UNSAFE, and what the file system says. Changes nothing. */
+/**
+ * What `install` has to do; without a request the program alone, for a list of somebody else that names it. Throws
+ * NatspaceError FILE_UNSAFE, and what the file system says. Changes nothing.
+ */
 export const planInstall = (
   tree: SettingsTree,
-  { binDir, confDir, file }: Places,
-  request: NetworkRequest,
+  places: Places,
+  request: NetworkRequest | undefined,
   source: string,
 ): InstallPlan => {
-  const [program, list] = [join(binDir, 'natspace'), join(confDir, file)]
-  const steps: InstallStep[] = missingFolders(tree, [binDir, confDir]).map(path => step('make', path))
+  const { binDir, confDir } = places
+  const program = join(binDir, 'natspace')
+  const folders = request === undefined ? [binDir] : [binDir, confDir]
+  const steps: InstallStep[] = missingFolders(tree, folders).map(path => step('make', path))
   const obstacles: Obstacle[] = []
   const state = stateOfProgram(tree, program, source)
   if (state !== 'same') steps.push(step('copy', program, state !== 'missing'))
   if (state === 'other') obstacles.push({ kind: 'taken', path: program })
+  if (request === undefined) return { steps, obstacles }
+  const list = planList(tree, places, request)
+  return { steps: [...steps, ...list.steps], obstacles: [...obstacles, ...list.obstacles] }
+}
+
+const planList = (tree: SettingsTree, { confDir, file }: Places, request: NetworkRequest): InstallPlan => {
+  const list = join(confDir, file)
+  const steps: InstallStep[] = []
+  const obstacles: Obstacle[] = []
   const text = textOf(tree, list)
   if (text !== conflistText(request)) steps.push(step('write', list, text !== undefined))
   if (text !== undefined && requestIn(text) === undefined) obstacles.push({ kind: 'taken', path: list })
@@ -65,7 +79,7 @@ export const planInstall = (
 export const install = (
   tree: SettingsTree,
   { steps }: InstallPlan,
-  request: NetworkRequest,
+  request: NetworkRequest | undefined,
   source: string,
 ): void => {
   try {
@@ -75,7 +89,7 @@ export const install = (
     program?.commit()
     const list = steps.find(({ action }) => action === 'write')
     try {
-      if (list !== undefined) tree.write(list.path, conflistText(request))
+      if (list !== undefined && request !== undefined) tree.write(list.path, conflistText(request))
     } catch (error) {
       // A newer natspace in the place of an older one does no harm; a plugin that no list names would be left over.
       if (copy !== undefined && !copy.replaces) removeProgram(tree.at(copy.path))

@@ -2,6 +2,7 @@ import type { Kernel } from '../../linux/kernel.ts'
 import { isLinkLocal } from '../../linux/net/ip.ts'
 import { CaptureError, type Filter, openNamespace } from '../../linux/packet/index.ts'
 import { waitReadable } from '../../linux/sys/poll.ts'
+import { innerAddresses } from '../../space/spec/endpoints.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { type FilteredCapture, openFiltered } from './filtered-capture.ts'
 import { FlowSource } from './flow-source.ts'
@@ -260,5 +261,5 @@ const addressesOf = (
     .addresses(space.namespacePath)
     .filter(address => address.index === index && !isLinkLocal(address.address))
     .map(({ address }) => address)
-  return new Set([space.address, ...(space.ipv6 === undefined ? [] : [space.ipv6.address]), ...found])
+  return new Set([...innerAddresses(space).map(({ address }) => address), ...found])
 }

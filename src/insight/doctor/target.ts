@@ -15,7 +15,8 @@ export const chooseDestination = (kernel: Kernel, { space, path }: Subject): Des
     protocol: 'icmp',
     address,
   })
-  if (space?.internal) return echo(space.gateway)
+  const gateway = space && (space.gateway || space.ipv6?.gateway)
+  if (space?.internal && gateway !== undefined) return echo(gateway)
   const router = kernel
     .routes(undefined)
     .filter(isDefault)
@@ -26,7 +27,7 @@ export const chooseDestination = (kernel: Kernel, { space, path }: Subject): Des
     .flatMap(line => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? [])
     .find(address => !isLoopback(address))
   if (resolver !== undefined) return { ...echo(resolver), protocol: 'udp', port: 53 }
-  return echo(space?.gateway ?? insideGateway(kernel, path) ?? '192.0.2.1')
+  return echo(gateway ?? insideGateway(kernel, path) ?? '192.0.2.1')
 }
 
 const isDefault = ({ destination, table, gateway }: Route): boolean =>

@@ -1,5 +1,6 @@
 import { isMulticast } from '../../linux/net/ip.ts'
 import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
+import { innerAddresses } from '../../space/spec/endpoints.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import type { PacketHeader } from '../walk/packet-header.ts'
 import type { FlowEnd } from '../walk/traced-flow.ts'
@@ -16,10 +17,8 @@ export const wants = ({ direction, from }: Scope, way: 'out' | 'in'): boolean =>
   from === undefined ? direction === undefined || direction === way : way === 'in'
 
 /** The addresses of a space, of both families. */
-export const addressesOf = ({ address, ipv6 }: Pick<ResolvedSpace, 'address' | 'ipv6'>): string[] => [
-  address,
-  ...(ipv6 === undefined ? [] : [ipv6.address]),
-]
+export const addressesOf = (space: Parameters<typeof innerAddresses>[0]): string[] =>
+  innerAddresses(space).map(({ address }) => address)
 
 /** Whether a packet that comes to this host asks for a port that the space publishes. */
 export const isForPublished = (

@@ -29,7 +29,12 @@ export const described = (
   const state = hook === 'ingress' ? 'invalid' : tracking.state
   return {
     ...fields,
-    ...(input === undefined ? {} : { iifname: input.name, iif: input.index, ...kind('iifkind', input.kind) }),
+    ...(input === undefined
+      ? {}
+      : {
+          ...{ iifname: input.name, iif: input.index, iifgroup: input.group ?? 0 },
+          ...kind('iifkind', input.kind),
+        }),
     ...(output === undefined
       ? {}
       : { oifname: output.name, oif: output.index, ...kind('oifkind', output.kind) }),

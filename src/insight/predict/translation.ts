@@ -14,7 +14,7 @@ import { changed, type Wire } from './wire.ts'
 
 /** By which links the packet came and leaves, and to whom it goes next. */
 export type LinksOnWay = {
-  input?: { name: string; index: number; kind?: string | undefined } | undefined
+  input?: { name: string; index: number; kind?: string | undefined; group?: number | undefined } | undefined
   output?: { name: string; index: number; kind?: string | undefined } | undefined
   nextHop?: string | undefined
 }

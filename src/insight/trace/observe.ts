@@ -121,7 +121,7 @@ export const observeProbe = async (
 const newsOfDrop = ({ reason, location, device }: KernelDrop) => ({ reason, location, device })
 
 const ownAddress = (space: ResolvedSpace, family: 4 | 6): string =>
-  family === 4 ? space.address : (space.ipv6?.address ?? '::')
+  family === 4 ? space.address || '0.0.0.0' : (space.ipv6?.address ?? '::')
 
 /** Whether the space has rules of its own that may translate what it sends. */
 const translatesInside = (kernel: Kernel, path: string): boolean =>

@@ -1,5 +1,6 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { spaceOfAlias } from '../../space/marks.ts'
+import { innerAddresses } from '../../space/spec/endpoints.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import type { TracedSpace } from './observation.ts'
 
@@ -12,7 +13,7 @@ export const tracedSpace = (kernel: Pick<Kernel, 'links'>, space: ResolvedSpace)
     .links(undefined)
     .filter(({ alias }) => spaceOfAlias(alias) !== undefined)
     .map(({ name }) => name),
-  addresses: [space.address, ...(space.ipv6 === undefined ? [] : [space.ipv6.address])],
+  addresses: innerAddresses(space).map(({ address }) => address),
   isLimited: space.egress !== undefined,
   isInternal: space.internal,
 })

@@ -30,6 +30,7 @@ const SIGPIPE = 13
 const SIGXFSZ = 25
 const SIG_SETMASK = 2
 const CLOSE_RANGE_CLOEXEC = 4
+const F_SETFD = 2
 
 /**
  * Replaces this process by a program: the signals that the runtime ignores or blocks are as they were, and no
@@ -44,6 +45,8 @@ export const replaceProcess = (
   libc().signal(SIGXFSZ, 0)
   libc().sigprocmask(SIG_SETMASK, new Uint8Array(128), null)
   libc().close_range(3, 0xffffffff, CLOSE_RANGE_CLOEXEC)
+  // Node has them closed at an exec, too (uv_disable_stdio_inheritance).
+  for (const standard of [0, 1, 2]) libc().fcntl(standard, F_SETFD, 0)
   const argv = pointerList(args)
   const env = pointerList(
     Object.entries(environment).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),

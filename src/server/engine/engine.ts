@@ -14,7 +14,7 @@ import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { parseName } from '../../space/spec/validate.ts'
 import { recordedNames, type StatePaths } from '../../space/state/records.ts'
 import type { Handlers, Nothing, Snapshot } from '../channel.ts'
-import type { Applied, Hello, LabReport, ServerEvent, Topology, Walk } from '../protocol.ts'
+import type { Applied, Hello, LabReport, LabRequest, ServerEvent, Topology, Walk } from '../protocol.ts'
 import { doctorReport } from './doctor.ts'
 import { Follows } from './follows.ts'
 import { helloOf, readLacking } from './hello.ts'
@@ -103,7 +103,9 @@ export class Engine implements Disposable {
         this.#with(async context => {
           const target = to === undefined ? undefined : parseTarget(to)
           const report = await doctorReport(context, spaceNamed(context, name), target)
-          this.#findings.set(name, report.findings.length)
+          // A notice is no reason to call a space ill.
+          const grave = report.findings.filter(({ severity }) => severity !== 'notice')
+          this.#findings.set(name, grave.length)
           this.#live?.stir()
           return report
         }),
@@ -119,9 +121,9 @@ export class Engine implements Disposable {
     apply: ({ text }) => this.#change(context => this.#apply(context, text)),
     remove: ({ names }) => this.#change(context => this.#remove(context, names.map(checkedName))),
     lab: () => this.#lab.state,
-    setLab: ({ without }) => {
+    setLab: request => {
       const lab = this.#lab
-      return this.#queue.run(() => this.#with(context => this.#setLab(context, lab, without)))
+      return this.#queue.run(() => this.#with(context => this.#setLab(context, lab, request)))
     },
     start: () => this.#start(),
     stop: () => {
@@ -247,12 +249,14 @@ export class Engine implements Disposable {
     })
   }
 
-  async #setLab(context: Context, lab: Lab, without: number | null): Promise<LabReport> {
-    const report = await lab.set(context, without, {
+  async #setLab(context: Context, lab: Lab, request: LabRequest): Promise<LabReport> {
+    const tools = {
       pipelines: this.#pipelines,
-      topology: item => this.#observe(item),
+      topology: (item: Context) => this.#observe(item),
       nextId: () => this.#ring.nextId(),
-    })
+    }
+    const report =
+      'visit' in request ? await lab.visit(context, tools) : await lab.set(context, request.without, tools)
     this.#findings.clear()
     this.#keep(report.walk)
     this.#live?.stir()
@@ -280,6 +284,11 @@ export class Engine implements Disposable {
     this.#live?.[Symbol.dispose]()
     this.#live = undefined
     this.#follows.closeAll()
+  }
+
+  /** Resolves when all that was asked for is over: a change that is under way must not end in the middle. */
+  idle(): Promise<void> {
+    return this.#queue.idle()
   }
 
   [Symbol.dispose](): void {

@@ -50,8 +50,8 @@ export const planOfText = async (
       topology: imagineTopology(context, picture, { planned: spaces }),
     }
   } catch (error) {
-    // What natspace refuses before it changes anything is a mistake of the text.
-    if (!(error instanceof NatspaceError) || error.exit !== 2) throw error
+    // What natspace refuses before it changes anything: the text is wrong, or this host has no room for it.
+    if (!(error instanceof NatspaceError) || error.exit > 2) throw error
     return {
       problems: problemsOf(error),
       operations: [],

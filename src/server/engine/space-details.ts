@@ -10,6 +10,7 @@ import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { steps } from '../../space/steps.ts'
 import { stepCommands } from '../../space/text/by-hand.ts'
 import type { SpaceDetails } from '../protocol.ts'
+import { resolversOf } from './space-dns.ts'
 
 /** Processes of one space that are told. */
 const mostProcesses = 200
@@ -27,7 +28,7 @@ export const spaceDetails = (context: Context, space: ResolvedSpace): SpaceDetai
       why,
       commands: stepCommands(space, name).natspace,
     })),
-    dns: space.dns ?? [],
+    dns: resolversOf(space),
     processes: processesOf(context, space),
     rules: elementCommands('element.add', membershipsOf(space)).map(command => commandText(command)),
   }

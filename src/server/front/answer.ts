@@ -7,6 +7,7 @@ import { type EngineClient, EngineFailure } from './engine-client.ts'
 import type { EventHub } from './events.ts'
 import { type Allowed, checkSource, onlyHeader, type RequestFacts } from './guard.ts'
 import type { Page } from './page.ts'
+import { peerUser } from './peer.ts'
 import { Refusal } from './refusal.ts'
 import { findRoute, type Route } from './routes.ts'
 import { send, sendJson, sendPageFile } from './send.ts'
@@ -84,7 +85,7 @@ const act = async (route: Route, param: string | undefined, exchange: Exchange):
 
 const openSession = async (
   { token }: Record<string, unknown>,
-  { response, parts }: Exchange,
+  { message, response, parts }: Exchange,
 ): Promise<void> => {
   const { door } = parts
   const verdict = door.tryToken(typeof token === 'string' ? token : '')
@@ -97,13 +98,14 @@ const openSession = async (
   }
   parts.onSession()
   const secure = parts.tls ? '; Secure' : ''
-  const cookie = `${cookieName(parts)}=${door.newSession()}; Path=/; HttpOnly; SameSite=Strict${secure}`
+  const session = door.newSession(peerUser(message.socket))
+  const cookie = `${cookieName(parts)}=${session}; Path=/api; HttpOnly; SameSite=Strict${secure}`
   send(response, 204, { 'set-cookie': cookie }, '')
 }
 
-const checkSession = ({ request, parts }: Exchange): void => {
+const checkSession = ({ message, request, parts }: Exchange): void => {
   const session = cookieValue(onlyHeader(request, 'cookie'), cookieName(parts))
-  if (session === undefined || !parts.door.hasSession(session))
+  if (session === undefined || !parts.door.hasSession(session, peerUser(message.socket)))
     throw new Refusal(401, 'NO_SESSION', 'this browser has not been let in', {
       fix: ['open the link that natspace ui printed; press Enter where it runs for a new one'],
     })

@@ -20,7 +20,7 @@ export type Verdict = 'right' | 'wrong' | 'too many'
 export class Door {
   readonly #now: () => number
   #token: Buffer | undefined
-  readonly #sessions: Buffer[] = []
+  readonly #sessions: { digest: Buffer; user: number | undefined }[] = []
   readonly #wrong: number[] = []
 
   constructor(now: () => number = Date.now) {
@@ -52,18 +52,20 @@ export class Door {
     return 'wrong'
   }
 
-  /** A new session: the value of its cookie. */
-  newSession(): string {
+  /** A new session for a user of this machine, or for somebody from afar: the value of its cookie. */
+  newSession(user: number | undefined): string {
     const session = secret()
     if (this.#sessions.length >= mostSessions) this.#sessions.shift()
-    this.#sessions.push(digest(session))
+    this.#sessions.push({ digest: digest(session), user })
     return session
   }
 
-  hasSession(session: string): boolean {
+  /** Whether it is a session, and of this user. */
+  hasSession(session: string, user: number | undefined): boolean {
     const wanted = digest(session)
     // Every one is compared, so that the time tells nothing.
-    return this.#sessions.filter(known => timingSafeEqual(known, wanted)).length > 0
+    const [found] = this.#sessions.filter(known => timingSafeEqual(known.digest, wanted))
+    return found !== undefined && found.user === user
   }
 }
 

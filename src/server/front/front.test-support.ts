@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { NatspaceError } from '../../space/errors.ts'
-import type { EngineChannel, Handlers } from '../channel.ts'
+import type { EngineChannel, Handlers, Snapshot } from '../channel.ts'
 import { openEngineChannel } from '../engine-channel.ts'
 import type { Hello, Topology } from '../protocol.ts'
 import type { FrontParts } from './answer.ts'
@@ -37,7 +37,7 @@ export const fakeEngine = (given: Partial<Handlers> = {}) => {
     }
     return { code: 'INTERNAL', exit: 1, what: 'failed', why: String(error), evidence: [], fix: [] }
   })
-  const snapshot = { type: 'snapshot', topology, walks: [], follows: [] } as const
+  const snapshot: Snapshot = { type: 'snapshot', topology, walks: [], follows: [] }
   const known: Partial<Handlers> = {
     hello: () => hello,
     topology: () => topology,
@@ -105,19 +105,26 @@ export const startFront = async (
     onSession: () => undefined,
     ...parts,
   })
-  return { server, port, door, hub, engine, cookie: `natspace-${port}=${door.newSession()}` }
+  return {
+    server,
+    port,
+    door,
+    hub,
+    engine,
+    cookie: `natspace-${port}=${door.newSession(process.getuid?.())}`,
+  }
 }
 
 /** One answer, as it came. */
 export type RawAnswer = { status: number; headers: Record<string, string>; body: string; raw: string }
 
 /** Sends bytes as they stand, and reads until the server closes: Host and everything else can be forged. */
-export const sendRaw = (port: number, text: string, address = '127.0.0.1'): Promise<RawAnswer> =>
+export const sendRaw = (port: number, text: string | Uint8Array, address = '127.0.0.1'): Promise<RawAnswer> =>
   new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    const chunks: Uint8Array[] = []
     const socket = connect(port, address, () => socket.write(text))
     socket.setTimeout(10_000, () => socket.destroy(new Error('no answer within 10 s')))
-    socket.on('data', chunk => chunks.push(chunk))
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     socket.once('error', reject)
     socket.once('close', () => resolve(parseAnswer(Buffer.concat(chunks).toString('latin1'))))
   })

@@ -47,7 +47,7 @@ const engineEnd = 15_000
 const linkFile = 60_000
 
 /**
- * Serves the page until it is told to end, or the engine ends. Returns the exit status. Throws NatspaceError: PORT_TAKEN,
+ * Serves the page until it is told to end, or the engine ends. Returns the exit status. Throws NatspaceError: LISTEN_TAKEN,
  * CANNOT_LISTEN, ENGINE_ENDED, and what the engine says when it cannot start.
  */
 export const runFront = async (options: FrontOptions): Promise<number> => {
@@ -71,7 +71,7 @@ const bind = async (server: FrontServer, { address, port, tls }: SiteOptions): P
   } catch (error) {
     const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
     throw new NatspaceError({
-      code: taken ? 'PORT_TAKEN' : 'CANNOT_LISTEN',
+      code: taken ? 'LISTEN_TAKEN' : 'CANNOT_LISTEN',
       exit: 1,
       what: `cannot listen on ${inUrl(address)}:${port}`,
       why: taken ? 'another program listens there' : (error as Error).message,

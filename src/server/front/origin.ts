@@ -1,7 +1,8 @@
-import { canonicalIp, ipFamily, isLoopback } from '../../linux/net/ip.ts'
+import { ipFamily, isLoopback, isUnspecified } from '../../linux/net/ip.ts'
 
 /** Where the front listens. */
 export type Site = {
+  /** In its canonical spelling. */
   address: string
   port: number
   tls: boolean
@@ -18,7 +19,9 @@ export const inUrl = (address: string): string => (ipFamily(address) === 6 ? `[$
  */
 export const allowedHosts = ({ address, port, tls, names }: Site): ReadonlySet<string> => {
   const isUsualPort = port === (tls ? 443 : 80)
-  const hosts = [inUrl(canonicalIp(address) ?? address), ...names.map(name => inUrl(name.toLowerCase()))]
+  // 0.0.0.0 is where one listens, and a name for nothing; a browser might be tricked into calling it.
+  const own = isUnspecified(address) ? [] : [inUrl(address)]
+  const hosts = [...own, ...names.map(name => inUrl(name.toLowerCase()))]
   if (isLoopback(address)) hosts.push('localhost')
   return new Set(hosts.flatMap(host => (isUsualPort ? [host, `${host}:${port}`] : [`${host}:${port}`])))
 }

@@ -193,12 +193,6 @@ describe('what is refused', () => {
     ['no JSON', 400, 'BAD_REQUEST', () => ask('POST /api/doctor', {}, '{')],
     ['a list', 400, 'BAD_REQUEST', () => ask('POST /api/doctor', {}, '[]')],
     [
-      'no UTF-8',
-      400,
-      'BAD_REQUEST',
-      () => ask('POST /api/doctor', { 'content-length': '1' }, '').then(() => sendRawBytes()),
-    ],
-    [
       'another field than the engine knows',
       400,
       'BAD_REQUEST',
@@ -248,28 +242,18 @@ describe('what is refused', () => {
       expect([answer.status, codeOf(answer)]).toEqual([status, code])
     })
 
-  const sendRawBytes = (): Promise<RawAnswer> =>
-    new Promise(resolve => {
-      const head = requestText(front.port, 'POST /api/doctor', {
-        cookie: front.cookie,
-        'content-type': 'application/json',
-        'content-length': '4',
-      })
-      const socket = connect(front.port, '127.0.0.1', () => {
-        socket.write(head)
-        socket.write(Uint8Array.of(0x22, 0xff, 0xfe, 0x22))
-      })
-      let raw = ''
-      socket.on('data', chunk => {
-        raw += chunk
-      })
-      socket.on('close', () => resolve(parse(raw)))
+  test('a body that is no UTF-8', async () => {
+    const head = requestText(front.port, 'POST /api/doctor', {
+      cookie: front.cookie,
+      'content-type': 'application/json',
+      'content-length': '4',
     })
-  const parse = (raw: string): RawAnswer => ({
-    status: Number(raw.split(' ')[1]),
-    headers: {},
-    body: raw.slice(raw.indexOf('\r\n\r\n') + 4),
-    raw,
+    const answer = await sendRaw(
+      front.port,
+      Buffer.concat([Buffer.from(head), Uint8Array.of(0x22, 0xff, 0xfe, 0x22)]),
+    )
+    expect([answer.status, codeOf(answer)]).toEqual([400, 'BAD_REQUEST'])
+    expect(answer.body).toContain('no JSON')
   })
 
   test('what cannot be done there is told', async () => {
@@ -346,7 +330,7 @@ describe('the token', () => {
     const answer = await enter(token)
     expect(answer.status).toBe(204)
     const cookie = answer.headers['set-cookie'] ?? ''
-    expect(cookie).toMatch(/^natspace-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/)
+    expect(cookie).toMatch(/^natspace-\d+=[\w-]{43}; Path=\/api; HttpOnly; SameSite=Strict$/)
     expect((await ask('GET /api/hello', { cookie: cookie.split(';')[0] ?? '' })).status).toBe(200)
     const again = await enter(token)
     expect([again.status, codeOf(again)]).toEqual([401, 'WRONG_TOKEN'])

@@ -52,7 +52,9 @@ export const obstaclesOf = (seen: Observation, space: ResolvedSpace): readonly O
 
 const findObstacles = (seen: Observation, space: ResolvedSpace): Obstacle[] => {
   const tables = forwardTables(seen)
-  const families = space.ipv6 === undefined ? ([4] as const) : ([4, 6] as const)
+  const families = ([4, 6] as const).filter(family =>
+    family === 4 ? space.address !== '' : space.ipv6 !== undefined,
+  )
   const legacy = families.flatMap(family => legacyFilter(seen, family) ?? [])
   if (tables.length === 0 && legacy.length === 0) return []
   const traffic = trafficOf(space, defaultUplink(seen))

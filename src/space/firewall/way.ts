@@ -57,7 +57,10 @@ const flowTexts: Record<FlowKind, { wayOf: (space: ResolvedSpace) => Way; what: 
  */
 export const trafficOf = (space: ResolvedSpace, anyUplink: string | undefined): Traffic[] => {
   const { name, hostInterface, address, ipv6, internal, publish, connect } = space
-  const addresses = { 4: address, ...(ipv6 === undefined ? {} : { 6: ipv6.address }) }
+  const addresses = {
+    ...(address === '' ? {} : { 4: address }),
+    ...(ipv6 === undefined ? {} : { 6: ipv6.address }),
+  }
   const uplink = space.uplink ?? anyUplink
   const published = publish
     .slice(0, mostPorts)

@@ -74,9 +74,9 @@ const groupsOf = ({ addresses }: Facts, { hostAddress }: Publish): ('host' | Gro
   return kind === undefined ? [] : kind === 'cable' ? ['host', 'spaces'] : ['host', 'lan', 'spaces']
 }
 
-const familiesOf = ({ ipv6 }: ResolvedSpace, { hostAddress }: Publish): (4 | 6)[] => {
+const familiesOf = ({ address, ipv6 }: ResolvedSpace, { hostAddress }: Publish): (4 | 6)[] => {
   if (hostAddress !== undefined) return [hostAddress.includes(':') ? 6 : 4]
-  return ipv6 === undefined ? [4] : [4, 6]
+  return ipv6 === undefined ? [4] : address === '' ? [6] : [4, 6]
 }
 
 /** Every chain that stops what comes to the port, or the answer. */

@@ -2,7 +2,7 @@ import { isLinkLocal } from '../../linux/net/ip.ts'
 import { type Route, routeProtocol, routeScope, routeTable } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import { formatPublish } from '../spec/publish.ts'
-import type { ResolvedSpace } from '../spec/types.ts'
+import type { Attachment, ResolvedSpace } from '../spec/types.ts'
 import { readSpaceRecord, recordedNames, type SpaceRecord } from '../state/records.ts'
 import { readWatchNotes } from '../state/watch-notes.ts'
 import { differencesOf } from './drift.ts'
@@ -52,7 +52,10 @@ const statusOf = (
       .map(({ address, prefixLength }) => `${address}/${prefixLength}`),
     gateway: space.gateway,
     ...(space.ipv6 === undefined ? {} : { gateway6: space.ipv6.gateway }),
-    uplink: space.internal ? undefined : (space.uplink ?? anyUplink),
+    ...(space.attachment === undefined ? {} : { attachment: withoutPath(space.attachment) }),
+    ...(space.behind === undefined ? {} : { behind: space.behind }),
+    ...(space.tuning === undefined ? {} : { tuning: space.tuning }),
+    uplink: space.internal || space.behind !== undefined ? undefined : (space.uplink ?? anyUplink),
     publish: space.publish.map(formatPublish),
     published,
     policy: policyOf(space),
@@ -75,6 +78,9 @@ const statusOf = (
     drift,
   }
 }
+
+const withoutPath = ({ namespacePath: _, ...attachment }: Attachment): Omit<Attachment, 'namespacePath'> =>
+  attachment
 
 /**
  * What is observed of the named spaces (default: of all), and how it differs from what was asked for. Changes nothing.

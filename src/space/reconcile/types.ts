@@ -1,6 +1,6 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import type { NatspaceError } from '../errors.ts'
-import type { HostAccess, Publish, ResolvedSpace } from '../spec/types.ts'
+import type { Attachment, HostAccess, Publish, ResolvedSpace, Tuning } from '../spec/types.ts'
 import type { StatePaths } from '../state/records.ts'
 import type { WatchNote } from '../state/watch-notes.ts'
 import type { Drift, Operation } from './operation.ts'
@@ -102,6 +102,12 @@ export type SpaceStatus = {
   gateway: string
   /** Where the space has IPv6. */
   gateway6?: string
+  /** Whom it serves, where a container runtime has asked for it. */
+  attachment?: Omit<Attachment, 'namespacePath'>
+  /** Present where the interface is another's, and natspace only adds to it; `port` is its other end on this host. */
+  behind?: { port?: string }
+  /** What was asked of the interface and the namespace beyond that. */
+  tuning?: Tuning
   /** The link by which packets to the outside leave now; undefined when the host has no way out. */
   uplink: string | undefined
   publish: string[]

@@ -108,7 +108,9 @@ const settings = (space: ResolvedSpace): Setting[] => {
     ipv4('accept_redirects', '0'),
     ipv4('rp_filter', '1'),
     // Lets connections of this host to 127.0.0.1:PORT be led inside; the guard drops every other packet with 127/8.
-    ipv4('route_localnet', space.publish.length > 0 ? '1' : '0'),
+    ...(space.publish.length > 0 ? [ipv4('route_localnet', '1')] : []),
+    // Of a container another plugin behind natspace may publish ports, and turn it on.
+    ...(space.publish.length > 0 || space.attachment !== undefined ? [] : [ipv4('route_localnet', '0')]),
   ]
 }
 

@@ -74,9 +74,12 @@ const notThere = (name: string, path: string, found: string): NatspaceError =>
     code: 'NO_NAMESPACE',
     exit: 1,
     what: `cannot attach ${name}`,
-    why: `${path} is no network namespace`,
+    why:
+      found === 'another'
+        ? `${path} leads to another namespace than it did a moment ago`
+        : `${path} is no network namespace`,
     evidence: [`${path}: ${found}`],
-    fix: ['whoever asked for it has to make it first'],
+    fix: ['whoever asked for it has to make it first, and leave it there'],
   })
 
 const inTheWay = (name: string, path: string, found: string): NatspaceError =>

@@ -178,14 +178,15 @@ const idOf = (name: string, { destination, priority, table }: SpaceRoute, gatewa
 
 /**
  * Without a subnet that both share, each end has a route to the other, and the gateway is reached by that.
- * Equivalent to: `ip -n NAME route add GATEWAY dev INNER`
+ * Equivalent to: `ip -n NAME route add GATEWAY dev INNER src ADDRESS`
  */
-const toGateway = (space: ResolvedSpace, { family, gateway }: InnerAddress): Resource =>
+const toGateway = (space: ResolvedSpace, { family, address, gateway, subnet }: InnerAddress): Resource =>
   ownRouteResource(space, {
     where: space.namespacePath,
     name: space.interface,
     destination: `${gateway}/${wholeLength[family]}`,
     gateway: undefined,
+    ...(subnet === undefined ? {} : { preferredSource: address }),
     step: 'default-route',
     id: `route of ${space.name} to its gateway ${gateway}`,
   })

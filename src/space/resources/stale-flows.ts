@@ -190,7 +190,7 @@ const follows = (one: Lead, other: Lead): boolean =>
 const retranslated = (seen: Observation, space: ResolvedSpace, previous: ResolvedSpace): FlowSelector[] => {
   if (space.internal || space.behind !== undefined) return []
   const families = [
-    { family: 4, inside: space.address, before: previous.address } as const,
+    { family: 4, inside: space.address || undefined, before: previous.address } as const,
     { family: 6, inside: space.ipv6?.address, before: previous.ipv6?.address } as const,
   ]
   return families.flatMap(({ family, inside, before }): FlowSelector[] => {

@@ -6,7 +6,6 @@ import {
   dnat,
   drop,
   fib,
-  fibExists,
   goTo,
   inSet,
   ip,
@@ -81,7 +80,7 @@ const clamp = set(tcpOption('maxseg', 'size'), rt('mtu'))
  * An answer to this address would leave by the link that the packet came by: whoever claims to be of a network that has
  * its place elsewhere is found out.
  */
-const isRoutedBack = match(fibExists(['saddr', 'iif'], 'oif'), 'exists')
+const isRoutedBack = match(fib(['saddr', 'iif'], 'oif'), 0, '!=')
 
 /** The address in the packet is one of this host: without it, packets that only pass through would be redirected. */
 const addressedToHost = match(fib(['daddr'], 'type'), 'local')

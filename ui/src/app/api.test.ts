@@ -28,14 +28,18 @@ test('an empty answer is nothing', async () => {
 
 test('what the server says about a failure is kept', async () => {
   const said = { code: 'SPEC-NAME', what: 'No', why: 'Because', evidence: ['a'], fix: ['b'] }
-  const failed = await answering(422, JSON.stringify({ error: said })).api.spec().catch(error => error)
+  const failed = await answering(422, JSON.stringify({ error: said }))
+    .api.spec()
+    .catch(error => error)
   expect(failed).toBeInstanceOf(ApiError)
   expect(failed.status).toBe(422)
   expect(failureOf(failed)).toEqual(said)
 })
 
 test('a failure that is no JSON is told as it is', async () => {
-  const failed = await answering(502, '<html>bad').api.spec().catch(error => error)
+  const failed = await answering(502, '<html>bad')
+    .api.spec()
+    .catch(error => error)
   expect(failureOf(failed)).toMatchObject({ code: 'HTTP-502', what: '<html>bad' })
 })
 

@@ -36,7 +36,13 @@ export class ApiError extends Error {
 export const failureOf = (error: unknown): Failure['error'] =>
   error instanceof ApiError
     ? error.failure
-    : { code: 'PAGE', what: error instanceof Error ? error.message : String(error), why: '', evidence: [], fix: [] }
+    : {
+        code: 'PAGE',
+        what: error instanceof Error ? error.message : String(error),
+        why: '',
+        evidence: [],
+        fix: [],
+      }
 
 type Fetch = (input: string, init: RequestInit) => Promise<Response>
 
@@ -60,7 +66,12 @@ const failureIn = (status: number, text: string): Failure['error'] => {
 
 /** Calls to the server at this origin. Each throws an ApiError. */
 export function createApi(fetch: Fetch) {
-  const call = async <Result>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Result> => {
+  const call = async <Result>(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<Result> => {
     const init: RequestInit = { method, credentials: 'same-origin', cache: 'no-store', redirect: 'error' }
     if (body !== undefined) {
       init.body = JSON.stringify(body)
@@ -93,7 +104,8 @@ export function createApi(fetch: Fetch) {
     walk: (id: string) => get<Walk>(`/api/walks/${encodeURIComponent(id)}`),
     follow: (request: FollowRequest) => post<Follow>('/api/follows', request),
     unfollow: (id: string) => call<undefined>('DELETE', `/api/follows/${encodeURIComponent(id)}`),
-    doctor: (request: DoctorRequest, signal?: AbortSignal) => post<DoctorReport>('/api/doctor', request, signal),
+    doctor: (request: DoctorRequest, signal?: AbortSignal) =>
+      post<DoctorReport>('/api/doctor', request, signal),
     schema: () => get<unknown>('/api/schema'),
     spec: () => get<{ text: string }>('/api/spec'),
     plan: (request: PlanRequest, signal?: AbortSignal) => post<PlanReport>('/api/plan', request, signal),

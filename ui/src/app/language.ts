@@ -22,8 +22,14 @@ export const preferred = (wanted: readonly string[]): Language => {
   return 'en'
 }
 
+/** The language that the printed link asks for: `?lang=zh`. */
+const asked = (): Language | undefined => {
+  const wanted = new URLSearchParams(globalThis.location?.search ?? '').get('lang')
+  return languages.find(language => language === wanted)
+}
+
 export const language: Writable<Language> = writable(
-  kept('language', languages) ?? preferred(globalThis.navigator?.languages ?? []),
+  asked() ?? kept('language', languages) ?? preferred(globalThis.navigator?.languages ?? []),
 )
 
 export const t: Readable<Texts> = derived(language, chosen => texts[chosen])

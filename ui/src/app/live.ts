@@ -80,7 +80,10 @@ const countersIn = (topology: Topology): Record<string, Counters> =>
     topology.edges.flatMap(({ id, counters }) => (counters === undefined ? [] : [[id, counters]])),
   )
 
-const noted = (live: Live, note: Note): Live => ({ ...live, notes: [note, ...live.notes].slice(0, keptNotes) })
+const noted = (live: Live, note: Note): Live => ({
+  ...live,
+  notes: [note, ...live.notes].slice(0, keptNotes),
+})
 
 /** A walk is told when it begins to be known and when it has ended: the last word counts. */
 const withWalk = (walks: WalkSummary[], walk: WalkSummary): WalkSummary[] =>

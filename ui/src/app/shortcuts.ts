@@ -1,7 +1,9 @@
 /** Single keys that work everywhere but where somebody types. */
 import { views } from './router.ts'
 
-export type Shortcut = { does: 'view'; view: (typeof views)[number] } | { does: 'help' | 'theme' | 'language' }
+export type Shortcut =
+  | { does: 'view'; view: (typeof views)[number] }
+  | { does: 'help' | 'theme' | 'language' }
 
 /** What is known of a key press; `typing` where the key belongs to a text that is being written. */
 export type Press = { key: string; ctrlKey: boolean; metaKey: boolean; altKey: boolean; typing: boolean }

@@ -8,7 +8,8 @@ export type Theme = (typeof themes)[number]
 export const theme: Writable<Theme> = writable(kept('theme', themes) ?? 'system')
 
 /** The theme that comes after this one. */
-export const nextTheme = (current: Theme): Theme => themes[(themes.indexOf(current) + 1) % themes.length] ?? 'system'
+export const nextTheme = (current: Theme): Theme =>
+  themes[(themes.indexOf(current) + 1) % themes.length] ?? 'system'
 
 /** Writes the choice to the root element, and keeps it. */
 export const followTheme = (): (() => void) =>

@@ -25,7 +25,8 @@ export const icons = {
   last: 'M5 4l6 6-6 6M14 4v12',
   warning: 'M10 3l7.5 13.500h-15zM10 8v4M10 14.300h.01',
   table: 'M3 4h14v12H3zM3 8h14M8 8v8',
-  language: 'M3 5h8M7 3v2M9.5 5c-.5 3-3 5.5-6 6.500M5 8c1 1.5 2.5 2.8 4.5 3.500M10 17l3.5-8 3.5 8M11.2 14.500h4.6',
+  language:
+    'M3 5h8M7 3v2M9.5 5c-.5 3-3 5.5-6 6.500M5 8c1 1.5 2.5 2.8 4.5 3.500M10 17l3.5-8 3.5 8M11.2 14.500h4.6',
 } as const
 
 export type IconName = keyof typeof icons

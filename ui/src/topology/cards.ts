@@ -1,5 +1,11 @@
 /** What is written on each thing in the drawing, and how large that makes it. All pure. */
-import type { EdgeEnd, Topology, TopologyEdge, TopologyNode, TopologyPort } from '../../../src/server/protocol.ts'
+import type {
+  EdgeEnd,
+  Topology,
+  TopologyEdge,
+  TopologyNode,
+  TopologyPort,
+} from '../../../src/server/protocol.ts'
 import { shown } from '../text-safety.ts'
 import { fitted, widthOf } from './measure.ts'
 import { lookOf, type Role } from './roles.ts'
@@ -30,7 +36,11 @@ const longest = 40
 type Line = { text: string; role: Role; inStrip?: boolean }
 
 /** Rows below each other; `head` is kept free at the right of the first one, for its badges. */
-function rowsOf(lines: readonly Line[], pad: number, head: number): Pick<Card, 'rows' | 'width' | 'height' | 'strip'> {
+function rowsOf(
+  lines: readonly Line[],
+  pad: number,
+  head: number,
+): Pick<Card, 'rows' | 'width' | 'height' | 'strip'> {
   const rows: Row[] = []
   let y = pad
   let strip: number | undefined
@@ -60,7 +70,11 @@ const endLines = ({ interface: name, addresses }: EdgeEnd): Line[] => [
 const ownLines = (node: TopologyNode, end: EdgeEnd | undefined): string[] =>
   node.lines.filter(line => end === undefined || !(end.addresses.includes(line) || end.interface === line))
 
-const endAt = (topology: Topology, id: string, kinds: readonly TopologyEdge['kind'][]): EdgeEnd | undefined => {
+const endAt = (
+  topology: Topology,
+  id: string,
+  kinds: readonly TopologyEdge['kind'][],
+): EdgeEnd | undefined => {
   const edge = topology.edges.find(({ kind, from, to }) => kinds.includes(kind) && (from === id || to === id))
   return edge?.ends[edge.from === id ? 0 : 1]
 }
@@ -73,7 +87,11 @@ export function nodeCard(topology: Topology, node: TopologyNode): Card {
     case 'neighbour': {
       const end = endAt(topology, id, ['cable', 'wire'])
       const own = ownLines(node, end).map(text => ({ text, role: 'plain' }) as const)
-      const lines: Line[] = [{ text: node.name, role: 'name' }, ...own, ...(end === undefined ? [] : endLines(end))]
+      const lines: Line[] = [
+        { text: node.name, role: 'name' },
+        ...own,
+        ...(end === undefined ? [] : endLines(end)),
+      ]
       // Health and findings stand at the right of the name.
       return { id, kind, node, ...rowsOf(lines, 10, kind === 'space' ? 52 : 0) }
     }

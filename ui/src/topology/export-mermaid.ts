@@ -41,12 +41,17 @@ export function mermaidOf(topology: Topology): string {
   for (const { from, to, ends, up, kind } of edges) {
     const [a, b] = [ids.get(from), ids.get(to)]
     if (a === undefined || b === undefined) continue
-    const label = ends.map(endText).filter(Boolean).map(text => lines(text)).join(' – ')
+    const label = ends
+      .map(endText)
+      .filter(Boolean)
+      .map(text => lines(text))
+      .join(' – ')
     const line = up ? (kind === 'cable' ? '===' : '---') : '-.-'
     out.push(`  ${a} ${line}${label === '' ? '' : `|"${label}"|`} ${b}`)
   }
   if (host !== undefined)
-    for (const { id, kind } of inside) if (kind === 'uplink') out.push(`  ${ids.get(host.id)} --- ${ids.get(id)}`)
+    for (const { id, kind } of inside)
+      if (kind === 'uplink') out.push(`  ${ids.get(host.id)} --- ${ids.get(id)}`)
   for (const [index, { space }] of ports.entries()) {
     const to = ids.get(`space:${space}`)
     if (to !== undefined) out.push(`  p${index} -.-> ${to}`)

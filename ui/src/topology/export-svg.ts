@@ -1,4 +1,4 @@
-import { lookOf, type Colour, type Role } from './roles.ts'
+import { type Colour, lookOf, type Role } from './roles.ts'
 import type { Scene, Shape } from './scene.ts'
 
 /** The colours of a theme, and its fonts, as they are written to the file. */

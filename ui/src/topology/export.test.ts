@@ -9,10 +9,9 @@ import { type Colour, colours, looks, styleOf } from './roles.ts'
 import { sceneOf, tokenAt } from './scene.ts'
 
 const palette: Palette = {
-  colours: Object.fromEntries(colours.map((name, index) => [name, `#0000${index.toString(16).padStart(2, '0')}`])) as Record<
-    Colour,
-    string
-  >,
+  colours: Object.fromEntries(
+    colours.map((name, index) => [name, `#0000${index.toString(16).padStart(2, '0')}`]),
+  ) as Record<Colour, string>,
   sans: 'Inter, "Segoe UI"',
   mono: 'monospace',
 }
@@ -20,7 +19,16 @@ const layout = layoutOf(article, { direction: 'right' })
 
 test('the SVG holds every name and address, and nothing that runs or is fetched', () => {
   const svg = svgOf(sceneOf(layout, { traffic: { 'cable:myspace': '12/s' } }), palette, 'host1')
-  for (const text of ['myspace', 'veth1', '192.168.45.2/24', 'veth2', '192.168.45.3/24', '8080:80/tcp', 'host2', '12/s'])
+  for (const text of [
+    'myspace',
+    'veth1',
+    '192.168.45.2/24',
+    'veth2',
+    '192.168.45.3/24',
+    '8080:80/tcp',
+    'host2',
+    '12/s',
+  ])
     expect(svg).toContain(`>${text}</text>`)
   expect(svg).not.toMatch(/<script|<style|<image|href|url\(|class=|var\(/)
   expect(svg.match(/<g /g)).toHaveLength((svg.match(/<\/g>/g) ?? []).length)
@@ -30,7 +38,10 @@ test('the SVG holds every name and address, and nothing that runs or is fetched'
 test('what a name holds is text in the SVG and in Mermaid', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }), name => {
-      const evil: Topology = { ...article, nodes: article.nodes.map(node => ({ ...node, name, lines: [name] })) }
+      const evil: Topology = {
+        ...article,
+        nodes: article.nodes.map(node => ({ ...node, name, lines: [name] })),
+      }
       const svg = svgOf(sceneOf(layoutOf(evil, { direction: 'right' })), palette, name)
       const tags = (text: string) => text.match(/<[^>]*>/g)?.length
       const plain = { ...article, nodes: article.nodes.map(node => ({ ...node, name: 'a', lines: ['a'] })) }
@@ -71,7 +82,10 @@ test('a highlighted edge and node stand out, and nothing else does', () => {
       shapes.map(({ role }) => role).filter(role => role.includes('active')),
     )
   expect(roles({})).toEqual([])
-  expect(roles({ edges: ['cable:myspace'], nodes: ['space:myspace'] })).toEqual(['cable-active', 'card-active'])
+  expect(roles({ edges: ['cable:myspace'], nodes: ['space:myspace'] })).toEqual([
+    'cable-active',
+    'card-active',
+  ])
 })
 
 test('a token runs from one end of its edge to the other', () => {
@@ -82,5 +96,6 @@ test('a token runs from one end of its edge to the other', () => {
 })
 
 test('every role has a look', () => {
-  for (const role of Object.keys(looks) as (keyof typeof looks)[]) expect(styleOf(role)).toMatch(/^fill:(none|var)/)
+  for (const role of Object.keys(looks) as (keyof typeof looks)[])
+    expect(styleOf(role)).toMatch(/^fill:(none|var)/)
 })

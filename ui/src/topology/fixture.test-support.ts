@@ -5,7 +5,13 @@ export const article: Topology = {
   time: 1_700_000_000_000,
   nodes: [
     { id: 'host', kind: 'host', name: 'host1', lines: [] },
-    { id: 'space:myspace', kind: 'space', name: 'myspace', lines: ['default via 192.168.45.2'], health: 'healthy' },
+    {
+      id: 'space:myspace',
+      kind: 'space',
+      name: 'myspace',
+      lines: ['default via 192.168.45.2'],
+      health: 'healthy',
+    },
     { id: 'space:web', kind: 'space', name: 'web', lines: [], health: 'drifted', findings: 2 },
     { id: 'link:eth0', kind: 'uplink', name: 'eth0', lines: ['192.168.1.32/24'], parent: 'host' },
     { id: 'foreign:docker0', kind: 'foreign', name: 'docker0', lines: ['bridge of Docker'], parent: 'host' },
@@ -44,6 +50,7 @@ export const article: Topology = {
       to: 'lan:eth0',
       ends: [{ interface: 'eth0', addresses: ['192.168.1.32/24'] }, { addresses: [] }],
       up: true,
+      counters: { receivedPackets: 1, sentPackets: 2, receivedBytes: 98, sentBytes: 196 },
     },
     {
       id: 'wire:neighbour:192.168.1.15',
@@ -72,7 +79,12 @@ export const article: Topology = {
       text: '8080:80/tcp',
       reach: { host: 'yes', lan: 'yes', spaces: 'yes' },
     },
-    { id: 'port:web:443', space: 'web', text: '443/tcp', reach: { host: 'yes', lan: 'blocked', spaces: 'no' } },
+    {
+      id: 'port:web:443',
+      space: 'web',
+      text: '443/tcp',
+      reach: { host: 'yes', lan: 'blocked', spaces: 'no' },
+    },
   ],
 }
 

@@ -4,7 +4,7 @@
  * the ranks in order and keeps cables from crossing; then the jacks are drawn out to the edges, so that the chassis is a
  * box, and each cable is led from end to end.
  */
-import { Graph, layout as dagre } from '@dagrejs/dagre'
+import { layout as dagre, Graph } from '@dagrejs/dagre'
 import type { Topology, TopologyEdge } from '../../../src/server/protocol.ts'
 import { type Card, jackCard, nodeCard, plateCard, portCard } from './cards.ts'
 import { around, type Box, type Direction, type Point } from './geometry.ts'
@@ -44,7 +44,15 @@ const margin = 16
 const chassisPad = 14
 const inHost = new Set<Card['kind']>(['jack', 'plate', 'uplink', 'port', 'foreign'])
 
-type Link = { id: string; kind: WireKind; from: string; to: string; up: boolean; edge?: TopologyEdge; drawn: boolean }
+type Link = {
+  id: string
+  kind: WireKind
+  from: string
+  to: string
+  up: boolean
+  edge?: TopologyEdge
+  drawn: boolean
+}
 
 /** Each thing with its size, and each line, before anything has a place. */
 function partsOf(topology: Topology, words: readonly string[]): { cards: Card[]; links: Link[] } {
@@ -108,26 +116,30 @@ export function layoutOf(topology: Topology, { direction, words = [] }: LayoutOp
   const graph = new Graph({ compound: true, multigraph: true })
   graph.setGraph({
     rankdir: direction === 'right' ? 'LR' : 'TB',
-    nodesep: 14,
+    nodesep: 12,
     edgesep: 10,
     ranksep: direction === 'right' ? 30 : 24,
     ranker: 'network-simplex',
   })
   graph.setDefaultEdgeLabel(() => ({}))
   graph.setNode('host', {})
-  for (const { id, kind, width, height } of cards) {
-    graph.setNode(id, { width, height })
+  for (const card of cards) {
+    const { id, kind, width, height } = card
+    graph.setNode(id, { width, height: height + lift(card, direction) })
     if (inHost.has(kind)) graph.setParent(id, 'host')
   }
-  for (const { id, kind, from, to } of links) {
+  for (const { id, kind, from, to, edge } of links) {
     // A cable has its traffic written on it, and needs the room.
-    const room = kind === 'cable' ? { width: 64, height: 20, labelpos: 'c' as const } : {}
+    const room =
+      kind === 'cable' || edge?.counters !== undefined
+        ? { width: 76, height: 20, labelpos: 'c' as const }
+        : {}
     graph.setEdge(from, to, { ...room, weight: kind === 'inside-port' ? 1 : 2 }, id)
   }
   dagre(graph)
   const items = cards.map((card): Item => {
     const { x = 0, y = 0 } = graph.node(card.id) as Partial<Point>
-    return { ...card, x: x - card.width / 2, y: y - card.height / 2 }
+    return { ...card, x: x - card.width / 2, y: y - (card.height + lift(card, direction)) / 2 }
   })
   const host = chassis(items, direction)
   const place = new Map(items.map(item => [item.id, item]))
@@ -141,12 +153,17 @@ export function layoutOf(topology: Topology, { direction, words = [] }: LayoutOp
   return moved({ direction, width: 0, height: 0, ...(host === undefined ? {} : { host }), items, wires })
 }
 
+/** So much is left free below a card, so that its strip, and not its middle, faces the other end of its cable. */
+const lift = ({ strip = 0 }: Card, direction: Direction): number => (direction === 'right' ? strip : 0)
+
 /** Draws jacks and ways out to the edges of the host's box, and gives that box. */
 function chassis(items: Item[], direction: Direction): Box | undefined {
   const own = items.filter(({ kind }) => inHost.has(kind))
   if (own.length === 0) return undefined
   const { x, y, width, height } = around(own)
   for (const item of own) {
+    // What is not ours does not touch the edge, as nothing leaves by it.
+    if (item.kind === 'foreign') item[direction === 'right' ? 'x' : 'y'] -= 10
     const first = item.kind === 'jack'
     if (!first && item.kind !== 'uplink' && item.kind !== 'port') continue
     if (direction === 'right') item.x = first ? x : x + width - item.width

@@ -27,8 +27,11 @@ export const portName = ({ text, space, reach }: TopologyPort, { topology: words
   const { reach: whom, reaches } = words.details
   const said = (value: string): string => (value in reaches ? reaches[value as keyof typeof reaches] : value)
   return shown(
-    [`${words.kinds.port} ${text}`, space, `${whom.lan}: ${said(reach.lan)}`, `${whom.host}: ${said(reach.host)}`].join(
-      ', ',
-    ),
+    [
+      `${words.kinds.port} ${text}`,
+      space,
+      `${whom.lan}: ${said(reach.lan)}`,
+      `${whom.host}: ${said(reach.host)}`,
+    ].join(', '),
   )
 }

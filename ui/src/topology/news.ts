@@ -10,13 +10,19 @@ const whoChanged = (by: Culprits): string =>
   by.map(one => (one.kind === 'process' ? `${one.name} (${one.pid})` : `port ${one.port}`)).join(', ')
 
 /** A note in the language of the page; and whether it is bad news. */
-export function newsOf(note: Note, { topology: words }: Texts): { text: string; tone: 'ok' | 'bad' | 'plain' } {
+export function newsOf(
+  note: Note,
+  { topology: words }: Texts,
+): { text: string; tone: 'ok' | 'bad' | 'plain' } {
   if (note.kind === 'lost') return { text: shown(words.lost(note.what)), tone: 'bad' }
   const { text, tone } = told(note.event, words.events)
   return { text: shown(text), tone }
 }
 
-function told(event: Event, words: Texts['topology']['events']): { text: string; tone: 'ok' | 'bad' | 'plain' } {
+function told(
+  event: Event,
+  words: Texts['topology']['events'],
+): { text: string; tone: 'ok' | 'bad' | 'plain' } {
   const spaces = 'spaces' in event ? event.spaces.join(', ') : ''
   const ok = (text: string) => ({ text, tone: 'ok' }) as const
   const bad = (text: string) => ({ text, tone: 'bad' }) as const

@@ -1,5 +1,5 @@
-import { type Colour, colours } from './roles.ts'
 import type { Palette } from './export-svg.ts'
+import { type Colour, colours } from './roles.ts'
 
 /** The colours and fonts of the theme that is shown now. */
 export function currentPalette(): Palette {

@@ -33,7 +33,12 @@ export type Look = {
   cap?: 'round'
 }
 
-const text = (fill: Colour, font: 'sans' | 'mono', size: number, weight = 400): Look => ({ fill, font, size, weight })
+const text = (fill: Colour, font: 'sans' | 'mono', size: number, weight = 400): Look => ({
+  fill,
+  font,
+  size,
+  weight,
+})
 
 export const looks = {
   chassis: { fill: 'panel', stroke: 'line-strong', width: 1.25 },

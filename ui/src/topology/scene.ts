@@ -51,7 +51,13 @@ export function sceneOf(layout: Layout, { highlight = {}, traffic = {} }: SceneO
     chassis:
       host === undefined
         ? []
-        : [{ id: 'host', box: host, shapes: [box(host, active.has('host') ? 'card-active' : 'chassis', 12)] }],
+        : [
+            {
+              id: 'host',
+              box: host,
+              shapes: [box(host, active.has('host') ? 'card-active' : 'chassis', 12)],
+            },
+          ],
     wires: wires.map(wire => wirePart(wire, direction, active)),
     items: items.map(item => ({
       id: item.id,

@@ -4,7 +4,9 @@ import { brief } from '../numbers.ts'
 
 /** '↑ 12/s ↓ 3/s'; empty where nothing goes. */
 export const rateText = ({ sentPackets, receivedPackets }: Rate): string =>
-  sentPackets + receivedPackets === 0 ? '' : `↑${brief(Math.ceil(sentPackets))} ↓${brief(Math.ceil(receivedPackets))}/s`
+  sentPackets + receivedPackets === 0
+    ? ''
+    : `↑${brief(Math.ceil(sentPackets))} ↓${brief(Math.ceil(receivedPackets))}/s`
 
 /** The texts of all cables. */
 export const trafficTexts = (rates: Readonly<Record<string, Rate>>): Record<string, string> =>

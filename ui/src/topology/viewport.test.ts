@@ -3,7 +3,10 @@ import fc from 'fast-check'
 import { fit, panned, revealed, type Viewport, zoomed } from './viewport.ts'
 
 const drawing = { width: 800, height: 400 }
-const size = fc.record({ width: fc.integer({ min: 100, max: 4000 }), height: fc.integer({ min: 100, max: 3000 }) })
+const size = fc.record({
+  width: fc.integer({ min: 100, max: 4000 }),
+  height: fc.integer({ min: 100, max: 3000 }),
+})
 const view: fc.Arbitrary<Viewport> = fc.record({
   x: fc.integer({ min: -500, max: 900 }),
   y: fc.integer({ min: -500, max: 900 }),

@@ -36,7 +36,11 @@ export const capturePoints = ({ story, captures }: Pick<Walk, 'story' | 'capture
       interface: capture.interface,
       lines: capture.lines.map((text, index): CaptureLine => {
         const line = known?.lines[index]
-        return { packet: line?.packet ?? (index === 0 ? 'request' : 'reply'), text, changed: line?.changed ?? [] }
+        return {
+          packet: line?.packet ?? (index === 0 ? 'request' : 'reply'),
+          text,
+          changed: line?.changed ?? [],
+        }
       }),
     }
   })

@@ -64,6 +64,7 @@ export const translatedEntry = (entry: Entry, changes: readonly HeaderChange[]):
     else if (field === 'destination') reply = { ...reply, source: `${after}` }
     else if (field === 'sourcePort') reply = { ...reply, destinationPort: Number(after) }
     else if (field === 'destinationPort') reply = { ...reply, sourcePort: Number(after) }
-    else if (field === 'icmpId' && reply.icmp) reply = { ...reply, icmp: { ...reply.icmp, id: Number(after) } }
+    else if (field === 'icmpId' && reply.icmp)
+      reply = { ...reply, icmp: { ...reply.icmp, id: Number(after) } }
   return entryOf(entry.state, entry.original, reply)
 }

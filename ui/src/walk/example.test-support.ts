@@ -32,7 +32,9 @@ const host: PipelineHook[] = [
     hook: 'prerouting',
     chains: [
       chain('guard', 'filter', -300, 'raw', ['iifname @spaces jump from_space', 'ip daddr @inside4 drop'], {
-        leadsTo: [{ name: 'from_space', rules: [{ text: 'iifname . ip saddr @source4 return' }, { text: 'drop' }] }],
+        leadsTo: [
+          { name: 'from_space', rules: [{ text: 'iifname . ip saddr @source4 return' }, { text: 'drop' }] },
+        ],
       }),
       chain('PREROUTING', 'nat', -100, 'dstnat', ['fib daddr type local counter jump DOCKER'], {
         family: 'ip',
@@ -54,14 +56,26 @@ const host: PipelineHook[] = [
   {
     hook: 'forward',
     chains: [
-      chain('FORWARD', 'filter', 0, 'filter', [], { family: 'ip', table: 'filter', owner: 'iptables', policy: 'drop' }),
-      chain('forward', 'filter', 0, 'filter', ['iifname @spaces goto outward', 'oifname @spaces goto to_space'], {
-        leadsTo: [
-          { name: 'outward', rules: [{ text: 'ct direction original jump leaving' }, { text: 'accept' }] },
-          { name: 'leaving', rules: [{ text: 'iifname . oifname @via iifname != @limited return' }] },
-          { name: 'to_space', rules: [{ text: 'ct state established,related accept' }, { text: 'drop' }] },
-        ],
+      chain('FORWARD', 'filter', 0, 'filter', [], {
+        family: 'ip',
+        table: 'filter',
+        owner: 'iptables',
+        policy: 'drop',
       }),
+      chain(
+        'forward',
+        'filter',
+        0,
+        'filter',
+        ['iifname @spaces goto outward', 'oifname @spaces goto to_space'],
+        {
+          leadsTo: [
+            { name: 'outward', rules: [{ text: 'ct direction original jump leaving' }, { text: 'accept' }] },
+            { name: 'leaving', rules: [{ text: 'iifname . oifname @via iifname != @limited return' }] },
+            { name: 'to_space', rules: [{ text: 'ct state established,related accept' }, { text: 'drop' }] },
+          ],
+        },
+      ),
     ],
   },
   { hook: 'output', chains: [chain('redirects', 'filter', 0, 'filter', [])] },
@@ -71,15 +85,19 @@ const host: PipelineHook[] = [
       chain('postrouting', 'nat', 110, 'srcnat + 10', ['iifname @spaces jump translate'], {
         leadsTo: [{ name: 'translate', rules: [{ text: 'masquerade' }] }],
       }),
-      chain('claims', 'filter', 120, '120', ['ct state new iifname @spaces oifname != @spaces goto claimed_ports']),
+      chain('claims', 'filter', 120, '120', [
+        'ct state new iifname @spaces oifname != @spaces goto claimed_ports',
+      ]),
     ],
   },
 ]
 
-const inside: PipelineHook[] = (['prerouting', 'input', 'forward', 'output', 'postrouting'] as const).map(hook => ({
-  hook,
-  chains: [],
-}))
+const inside: PipelineHook[] = (['prerouting', 'input', 'forward', 'output', 'postrouting'] as const).map(
+  hook => ({
+    hook,
+    chains: [],
+  }),
+)
 
 /** A walk as it comes over the wire: without undefined fields. */
 export const exampleWalk = (name: RecordedTrace): Walk => {

@@ -92,7 +92,9 @@ const leavingSteps = (context: Context): Step[] => {
   const isTaken = uplink?.interface === undefined && events.some(({ hook }) => hook === 'input')
   // The host may answer in the space's stead.
   const isOfHost =
-    inside?.[packet] === undefined && cable?.[packet] === undefined && events.every(event => laneOf(event) === 'host')
+    inside?.[packet] === undefined &&
+    cable?.[packet] === undefined &&
+    events.every(event => laneOf(event) === 'host')
   return [
     isOfHost
       ? at('start', packet, 'host', undefined, stationOf('host', 'programs'))
@@ -189,7 +191,10 @@ const stationOfEvent = (
   isBegunHere: boolean,
 ): string => {
   if (event.hook === 'routing') {
-    const isOut = next === undefined ? isBegunHere : next.hook === 'output' || (isBegunHere && next.hook === 'postrouting')
+    const isOut =
+      next === undefined
+        ? isBegunHere
+        : next.hook === 'output' || (isBegunHere && next.hook === 'postrouting')
     return stationOf(lane, isOut || isBegunHere ? 'routing-out' : 'routing-in')
   }
   return stationOf(lane, event.hook, event.chain === undefined ? 'conntrack' : chainName(event.chain))
@@ -323,7 +328,9 @@ const withEntries = (frames: readonly Frame[], story: Story): Frame[] => {
       entry = translatedEntry(entry, frame.changes)
     if (frame.isGuilty && entry?.state === 'made') entry = { ...entry, state: 'gone' }
     const hasLeft = frame.kind === 'crossing' || frame.kind === 'turn' || frame.kind === 'end'
-    const isBehindHost = frames.slice(0, index).some(other => other.lane === 'host' && other.packet === packet)
+    const isBehindHost = frames
+      .slice(0, index)
+      .some(other => other.lane === 'host' && other.packet === packet)
     if (entry?.state === 'made' && hasLeft && isBehindHost) entry = known ?? { ...entry, state: 'known' }
     if (packet === 'reply' && event?.kind === 'conntrack' && entry !== undefined && entry.state !== 'gone')
       entry = { ...entry, state: 'answered' }
@@ -333,7 +340,8 @@ const withEntries = (frames: readonly Frame[], story: Story): Frame[] => {
 
 /** Whether a frame is at connection tracking, or behind it where the kernel says nothing of it. */
 const isTracked = ({ event }: Frame): boolean =>
-  event !== undefined && (event.kind === 'conntrack' || (event.hook !== 'prerouting' && event.hook !== 'ingress'))
+  event !== undefined &&
+  (event.kind === 'conntrack' || (event.hook !== 'prerouting' && event.hook !== 'ingress'))
 
 /** The packet belongs to what is known already. */
 const isOlder = (event: StoryEvent | undefined): boolean =>

@@ -90,7 +90,8 @@ export const headerRows = (
   if (old === undefined || now === undefined) return []
   const rows = fields.flatMap((field): HeaderRow[] => {
     const [one, other] = [valueText(field, old), valueText(field, now)]
-    if (one === undefined || other === undefined || (field === 'dscp' && one === '0' && other === '0')) return []
+    if (one === undefined || other === undefined || (field === 'dscp' && one === '0' && other === '0'))
+      return []
     return [{ field, before: one, after: other, isChanged: one !== other }]
   })
   const mark = changes.find(({ field }) => field === 'mark')

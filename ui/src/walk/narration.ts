@@ -55,7 +55,10 @@ const cableText = ({ points }: Walk['story']): string =>
 const stopped = ({ event }: Frame, { end }: Walk['story'], { story: words }: Texts['walk']): Narration => {
   if (event?.chain === undefined) return { title: words.stopped, why: [shown(end.reason)] }
   const by = event.decidedBy === 'policy' ? words.dropByPolicy : words.dropByRule
-  return { title: words.chainDrop(shown(chainName(event.chain))), why: event.verdict === 'drop' ? [by] : [shown(end.reason)] }
+  return {
+    title: words.chainDrop(shown(chainName(event.chain))),
+    why: event.verdict === 'drop' ? [by] : [shown(end.reason)],
+  }
 }
 
 const eventNarration = (frame: Frame, story: Walk['story'], { story: words }: Texts['walk']): Narration => {
@@ -64,7 +67,10 @@ const eventNarration = (frame: Frame, story: Walk['story'], { story: words }: Te
   const place = frame.lane === 'inside' ? words.space(shown(story.space)) : words.host
   if (event.kind === 'routing') {
     if (frame.isGuilty || event.verdict !== undefined)
-      return { title: words.routingStop(place), why: [shown(frame.isGuilty ? story.end.reason : (event.rule ?? ''))] }
+      return {
+        title: words.routingStop(place),
+        why: [shown(frame.isGuilty ? story.end.reason : (event.rule ?? ''))],
+      }
     return {
       title: words.routing(place),
       why: [
@@ -74,9 +80,20 @@ const eventNarration = (frame: Frame, story: Walk['story'], { story: words }: Te
     }
   }
   if (event.kind === 'conntrack') return conntrackNarration(frame, words)
-  const chain = event.chain
-  const title = chain === undefined ? '' : words.chain(shown(chainName(chain)), shown(chain.owner))
-  return { title, why: [...changeWords(frame, words), ...(changes.length > 0 ? [] : [passWords(frame, words)])] }
+  return {
+    title: chainTitle(frame, words),
+    why: changes.length > 0 ? changeWords(frame, words) : [passWords(frame, words)],
+  }
+}
+
+/** What the chain did comes first, and its name where it did nothing that has one. */
+const chainTitle = ({ event, changes }: Frame, words: Words): string => {
+  const name = shown(event?.chain?.name ?? '')
+  if (changes.some(({ field }) => field === 'source' || field === 'sourcePort')) return words.snatTitle
+  if (changes.some(({ field }) => field === 'destination' || field === 'destinationPort'))
+    return words.dnatTitle
+  if (changes.length > 0) return words.changedTitle(name)
+  return event?.decidedBy === 'rule' && event.verdict === 'accept' ? words.accepts(name) : words.passes(name)
 }
 
 type Words = Texts['walk']['story']
@@ -102,7 +119,10 @@ const changeWords = ({ before, after, changes }: Frame, words: Words): string[] 
     return [text(before[prefix], before[port]), text(after[prefix], after[port])]
   }
   const [source, destination] = [side('source'), side('destination')]
-  const told = [...(source ? [words.snat(...source)] : []), ...(destination ? [words.dnat(...destination)] : [])]
+  const told = [
+    ...(source ? [words.snat(...source)] : []),
+    ...(destination ? [words.dnat(...destination)] : []),
+  ]
   return told.length > 0 ? told : [words.changed]
 }
 

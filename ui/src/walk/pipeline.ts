@@ -48,7 +48,11 @@ export const placeNames: readonly PlaceName[] = [
 ]
 
 /** NF_IP_PRI_CONNTRACK, and NF_IP_PRI_NAT_SRC where answers are translated back on their way out. */
-const conntrackPriority: Partial<Record<PlaceName, number>> = { prerouting: -200, output: -200, postrouting: 100 }
+const conntrackPriority: Partial<Record<PlaceName, number>> = {
+  prerouting: -200,
+  output: -200,
+  postrouting: 100,
+}
 
 /**
  * The places of a lane with this host's chains. A chain that a packet met and that is not there any more is added, and
@@ -62,7 +66,8 @@ export const placesOf = (
   const own = events.filter(({ point }) => (point === 'inside') === (lane === 'inside'))
   return placeNames.flatMap((name): PipelinePlace[] => {
     const station = stationOf(lane, name)
-    if (name === 'routing-in' || name === 'routing-out' || name === 'programs') return [{ name, station, rows: [] }]
+    if (name === 'routing-in' || name === 'routing-out' || name === 'programs')
+      return [{ name, station, rows: [] }]
     const chains = hooks.filter(({ hook }) => hook === name).flatMap(hook => hook.chains)
     const met = own.filter(({ hook }) => hook === name)
     const rows = rowsOf(lane, name, withMet(chains, met), met)
@@ -77,11 +82,13 @@ const rowsOf = (
   met: readonly StoryEvent[],
 ): PipelineRow[] => {
   const sorted = chains.toSorted((one, other) => one.priority - other.priority)
-  const rows = sorted.map((chain): PipelineRow => ({
-    kind: 'chain',
-    station: stationOf(lane, name, chainName(chain)),
-    chain,
-  }))
+  const rows = sorted.map(
+    (chain): PipelineRow => ({
+      kind: 'chain',
+      station: stationOf(lane, name, chainName(chain)),
+      chain,
+    }),
+  )
   const priority = conntrackPriority[name]
   const isTracked = met.some(({ kind }) => kind === 'conntrack')
   // Where nobody asks for it, connection tracking is not there.

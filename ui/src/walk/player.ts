@@ -78,9 +78,7 @@ export const actionOfKey = (
 ): PlayerAction | undefined => {
   if (ctrlKey || altKey || metaKey || focus === 'field') return undefined
   if (key === ' ') return focus === 'button' ? undefined : { type: 'toggle' }
-  const action = (
-    { ArrowRight: 'forward', ArrowLeft: 'back', Home: 'first', End: 'last' } as const
-  )[key]
+  const action = ({ ArrowRight: 'forward', ArrowLeft: 'back', Home: 'first', End: 'last' } as const)[key]
   return action === undefined || focus === 'slider' ? undefined : { type: action }
 }
 
@@ -93,6 +91,9 @@ export const focusOf = (element: Element | null): Parameters<typeof actionOfKey>
     if (type === 'range') return 'slider'
     return ['checkbox', 'radio', 'button', 'submit', 'file'].includes(type) ? 'button' : 'field'
   }
-  if (name === 'textarea' || name === 'select' || element.getAttribute('contenteditable') === 'true') return 'field'
-  return ['button', 'a', 'summary'].includes(name) || element.getAttribute('role') === 'button' ? 'button' : 'none'
+  if (name === 'textarea' || name === 'select' || element.getAttribute('contenteditable') === 'true')
+    return 'field'
+  return ['button', 'a', 'summary'].includes(name) || element.getAttribute('role') === 'button'
+    ? 'button'
+    : 'none'
 }

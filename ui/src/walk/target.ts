@@ -11,7 +11,11 @@ export type TargetProblem = 'no-host' | 'bad-host' | 'no-port' | 'bad-port'
  * HOST[:PORT]/PROTOCOL of the fields, or what is wrong with them. A host is an address or a name; whether it exists is not
  * asked here. Pure.
  */
-export const targetOf = ({ host, protocol, port }: TargetFields): { to: string } | { problem: TargetProblem } => {
+export const targetOf = ({
+  host,
+  protocol,
+  port,
+}: TargetFields): { to: string } | { problem: TargetProblem } => {
   const address = host.trim().replace(/^\[(.*)\]$/, '$1')
   if (address === '') return { problem: 'no-host' }
   if (!/^[\w.:%-]+$/.test(address)) return { problem: 'bad-host' }
@@ -19,7 +23,8 @@ export const targetOf = ({ host, protocol, port }: TargetFields): { to: string }
   if (protocol === 'icmp') return { to: `${isIpv6 ? `[${address}]` : address}/icmp` }
   const number = port.trim()
   if (number === '') return { problem: 'no-port' }
-  if (!/^\d{1,5}$/.test(number) || Number(number) < 1 || Number(number) > 65535) return { problem: 'bad-port' }
+  if (!/^\d{1,5}$/.test(number) || Number(number) < 1 || Number(number) > 65535)
+    return { problem: 'bad-port' }
   return { to: `${isIpv6 ? `[${address}]` : address}:${Number(number)}/${protocol}` }
 }
 

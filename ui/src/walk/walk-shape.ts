@@ -37,7 +37,8 @@ import type { HeaderChange, Sighting, Tuple } from './parts.ts'
 const atMost =
   <T>(most: number, check: Check<T>): Check<T[]> =>
   (value, at) => {
-    if (Array.isArray(value) && value.length > most) throw new ShapeError(at, `it has more than ${most} entries`)
+    if (Array.isArray(value) && value.length > most)
+      throw new ShapeError(at, `it has more than ${most} entries`)
     return list(check)(value, at)
   }
 
@@ -129,9 +130,7 @@ const event = object<StoryEvent>({
     }),
   ),
   about: maybe(text),
-  rules: some(
-    object<StoryEvent['rules'][number]>({ chain: text, text, owner: text, verdict: text }),
-  ),
+  rules: some(object<StoryEvent['rules'][number]>({ chain: text, text, owner: text, verdict: text })),
   rule: maybe(text),
   decidedBy: maybe(oneOf(['rule', 'policy'])),
   verdict: maybe(text),

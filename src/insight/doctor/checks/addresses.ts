@@ -1,7 +1,8 @@
 import { isLinkLocal } from '../../../linux/net/ip.ts'
-import { prefixContains, prefixesOverlap } from '../../../linux/net/prefix.ts'
+import { networkOf, prefixContains, prefixesOverlap } from '../../../linux/net/prefix.ts'
 import { neighbourState } from '../../../linux/rtnetlink/neighbour.ts'
 import { routeProtocol, routeTable } from '../../../linux/rtnetlink/route.ts'
+import { innerAddresses } from '../../../space/spec/endpoints.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf, together } from '../finding.ts'
 import { againFix, ipInside } from '../subject.ts'
@@ -24,13 +25,9 @@ const checkEnds = (facts: Facts): CheckResult => {
   const has = (where: string | undefined, link: typeof router) =>
     facts.addressesOf(where, link).some(item => item.family === family && !isLinkLocal(item.address))
   const { space } = subject
-  const [inner, outer] =
-    family === 4
-      ? [space && `${space.address}/${space.prefixLength}`, space && `${space.gateway}/${space.prefixLength}`]
-      : [
-          space?.ipv6 && `${space.ipv6.address}/${space.ipv6.prefixLength}`,
-          space?.ipv6 && `${space.ipv6.gateway}/${space.ipv6.prefixLength}`,
-        ]
+  const own = space && innerAddresses(space).find(item => item.family === family)
+  const inner = own && `${own.address}/${own.prefixLength}${own.subnet === undefined ? '' : ' noprefixroute'}`
+  const outer = own && `${own.gateway}/${own.sharedLength}`
   return resultOf(
     [
       cable.inner === undefined || has(inside, cable.inner)
@@ -193,14 +190,25 @@ const checkTwice = (facts: Facts): CheckResult => {
   )
 }
 
-/** A route of another link that covers part of the subnet, or all of it more closely. */
+/**
+ * A route of another link that covers part of the subnet, or all of it more closely. Where the subnet is behind the
+ * gateway, as in a network of containers, others are meant to be there.
+ */
 const checkOverlap = (facts: Facts): CheckResult => {
   const { inside, cable, router, seen } = facts
+  const isBehindGateway = (prefix: string): boolean => {
+    const network = networkOf(prefix)
+    return seen
+      .routes(inside)
+      .some(({ destination, gateway }) => destination === network && gateway !== undefined)
+  }
   const subnets = facts
     .addressesOf(inside, cable.inner)
     .filter(
       ({ address, prefixLength, family }) =>
-        !isLinkLocal(address) && prefixLength < (family === 4 ? 32 : 128),
+        !isLinkLocal(address) &&
+        prefixLength < (family === 4 ? 32 : 128) &&
+        !isBehindGateway(`${address}/${prefixLength}`),
     )
     .map(({ address, prefixLength }) => ({ prefix: `${address}/${prefixLength}`, length: prefixLength }))
   const clashes = subnets.flatMap(({ prefix, length }) =>

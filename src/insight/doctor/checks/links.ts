@@ -109,7 +109,9 @@ const lostRoutes = ({ subject }: Facts, where: Where, link: Link): string[] => {
   const { space } = subject
   if (space === undefined || where === undefined || link.name !== space.interface) return []
   return [
-    ipInside(subject, `route replace default via ${space.gateway} dev ${space.interface}`),
+    ...(space.gateway === ''
+      ? []
+      : [ipInside(subject, `route replace default via ${space.gateway} dev ${space.interface}`)]),
     ...(space.ipv6 === undefined
       ? []
       : [ipInside(subject, `-6 route replace default via ${space.ipv6.gateway} dev ${space.interface}`)]),

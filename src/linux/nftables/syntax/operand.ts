@@ -70,14 +70,6 @@ export const ct = (key: CtKey, direction?: 'original' | 'reply'): Operand =>
 /** `fib FLAGS RESULT`: what the routing table says, e.g. `fib(['daddr'], 'type')`. */
 export const fib = (flags: FibFlag[], result: FibResult): Operand => ({ kind: 'fib', flags, result })
 
-/** `fib FLAGS RESULT exists`: whether there is a route at all. */
-export const fibExists = (flags: FibFlag[], result: FibResult): Operand => ({
-  kind: 'fib',
-  flags,
-  result,
-  present: true,
-})
-
 /** `rt KEY`: a fact about the packet's route. */
 export const rt = (key: RtKey): Operand => ({ kind: 'rt', key })
 

@@ -23,6 +23,7 @@ import type { Pipelines } from '../walk/pipelines.ts'
 import { pipelinesAt } from '../walk/probe-walk.ts'
 import { walkOf } from '../walk/walk.ts'
 import { rowCaptures } from './lab-captures.ts'
+import { visitPublished } from './visit.ts'
 
 /**
  * Theory of operation. The lab is the article's: host1 is the namespace of this process, host2 and the LAN are two more, and
@@ -78,6 +79,12 @@ export class Lab {
     await up(context, [experimentSpec()], { without: without === null ? [] : [without] })
     this.#isUp = true
     return this.#try(context, tools)
+  }
+
+  /** Lets host2 visit the published port; changes nothing. Throws as `visitPublished`. */
+  async visit(context: Context, tools: LabTools): Promise<LabReport> {
+    const { proofs, walk } = await visitPublished(context, tools)
+    return { state: this.state, proofs: proofs.map(proofObject), walk }
   }
 
   async #try(context: Context, tools: LabTools): Promise<LabReport> {

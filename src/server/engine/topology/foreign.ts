@@ -1,4 +1,5 @@
 import type { Link } from '../../../linux/rtnetlink/link.ts'
+import { spaceOfAlias } from '../../../space/marks.ts'
 import type { TopologyEdge, TopologyNode } from '../../protocol.ts'
 import { addressTexts, defaultRoutes, type TopologyFacts } from './facts.ts'
 import { ownerOfLink } from './link-owner.ts'
@@ -63,7 +64,8 @@ const foreignNode = (
   bridge: string | undefined,
   more: number,
 ): TopologyNode => {
-  const owner = ownerOfLink(link, bridge)
+  // A cable of ours without a record belongs to a natspace that keeps its state elsewhere.
+  const owner = spaceOfAlias(link.alias) === undefined ? ownerOfLink(link, bridge) : 'natspace'
   const what = [link.kind ?? 'link', ...(owner === undefined ? [] : [`of ${owner}`])].join(' ')
   return {
     id: `foreign:${link.name}`,

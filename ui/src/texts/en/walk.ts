@@ -1,7 +1,8 @@
 /** The view `walk`. */
 export const walk = {
   heading: 'The way of one packet',
-  intro: 'Send a question from a space, and watch it go through the hooks of this very host, rule by rule, and the answer come back.',
+  intro:
+    'Send a question from a space, and watch it go through the hooks of this very host, rule by rule, and the answer come back.',
   form: {
     modes: 'What to watch',
     send: 'Send a probe',
@@ -33,7 +34,8 @@ export const walk = {
   },
   following: (space: string) => `Following ${space}`,
   followed: (seen: number) => (seen === 1 ? '1 flow seen' : `${seen} flows seen`),
-  sampled: (shown: number, seen: number) => `${shown} of ${seen} are told here: they come faster than can be read.`,
+  sampled: (shown: number, seen: number) =>
+    `${shown} of ${seen} are told here: they come faster than can be read.`,
   followEnded: (why: string) => `The following ended: ${why}`,
   list: {
     heading: 'Last walks',
@@ -111,14 +113,16 @@ export const walk = {
     turnHost: 'This host took it for its own, and answers',
     turnWhy: 'The hook input was the last: behind it are the sockets.',
     routing: (place: string) => `Routing decision in ${place}`,
-    routingWhy: (destination: string) => `Where to with a packet for ${destination}? The longest prefix that fits wins.`,
+    routingWhy: (destination: string) =>
+      `Where to with a packet for ${destination}? The longest prefix that fits wins.`,
     routingStop: (place: string) => `${place} has no way on for it`,
     routingTtl: 'Forwarding costs one of its hops: the TTL goes down by one.',
     conntrackNew: 'Connection tracking: a new connection',
     conntrackNewWhy:
       'No entry fits, so one is made: what was asked, and how the answer must look. Whatever is translated from here on is remembered in it.',
     conntrackKnown: 'Connection tracking: it knows this connection',
-    conntrackKnownWhy: 'The entry was there before, and so were its translations: they hold for this packet as well.',
+    conntrackKnownWhy:
+      'The entry was there before, and so were its translations: they hold for this packet as well.',
     conntrackReply: 'Connection tracking: this is the answer',
     conntrackReplyWhy: 'The packet fits the second half of the entry.',
     conntrackReversed: 'Connection tracking translates the answer back',
@@ -128,7 +132,11 @@ export const walk = {
     conntrackRelatedWhy: 'Such as an error of ICMP: it quotes a packet of a connection that is known.',
     conntrackInvalid: 'Connection tracking: of no connection',
     conntrackInvalidWhy: 'It belongs to nothing that is known, and does not begin anything either.',
-    chain: (chain: string, owner: string) => `${chain}, of ${owner}`,
+    passes: (chain: string) => `It passes ${chain}`,
+    accepts: (chain: string) => `${chain} accepts it`,
+    snatTitle: 'The source is translated (SNAT)',
+    dnatTitle: 'The destination is translated (DNAT)',
+    changedTitle: (chain: string) => `${chain} changes the packet`,
     chainPass: 'No rule of it was for this packet, and its policy accepts.',
     chainAccept: 'A rule accepts it here. Chains behind this one can still stop it.',
     chainMet: 'Rules were for it, and none of them ended its way; the policy accepts.',
@@ -139,7 +147,8 @@ export const walk = {
     changed: 'The chain changed the packet.',
     chainDrop: (chain: string) => `Stopped in ${chain}`,
     dropByRule: 'This rule drops it. A drop is final: no other table can overrule it.',
-    dropByPolicy: 'No rule accepted it, so the policy of the chain drops it. A drop is final: no other table can overrule it.',
+    dropByPolicy:
+      'No rule accepted it, so the policy of the chain drops it. A drop is final: no other table can overrule it.',
     stopped: 'Here its way ended',
     stoppedWhy: 'No rule of nftables did it.',
     end: {
@@ -153,6 +162,7 @@ export const walk = {
     host: 'this host',
   },
   now: 'What happens now',
+  about: 'What this chain is for',
   verdict: 'verdict',
   rule: 'rule',
   policy: 'policy',
@@ -200,7 +210,10 @@ export const walk = {
   },
   pipeline: {
     heading: 'The hooks, in the order of the kernel',
-    lanes: { inside: (space: string) => `in the space ${space}`, host: (host: string) => `on the host ${host}` },
+    lanes: {
+      inside: (space: string) => `in the space ${space}`,
+      host: (host: string) => `on the host ${host}`,
+    },
     places: {
       ingress: 'ingress',
       prerouting: 'prerouting',

@@ -1,5 +1,27 @@
 import type { Texts } from '../texts.ts'
 
 export const doctor: Texts['doctor'] = {
-  heading: 'doctor',
+  space: '空间',
+  chooseSpace: '选择一个空间',
+  to: '目标（可选）',
+  toWhy: '主机[:端口][/协议]，例如 192.0.2.1:443',
+  run: '开始诊断',
+  running: '正在诊断',
+  runningWhy: '正在检查接口、地址、路由、内核设置和规则，并发送探测数据包。',
+  cancel: '停止',
+  empty: '选择一个空间；如果问题是无法到达某处，请一并填写目标。诊断会先指出根本原因。',
+  noSpaces: '当前没有空间，无需诊断。',
+  healthy: '没有发现问题',
+  healthyWhy: count => `检查了 ${count} 项，全部正常。`,
+  found: count => `${count} 项结果`,
+  severity: { error: '错误', warning: '警告', notice: '提示' },
+  why: '原因',
+  evidence: '证据',
+  fix: '解决办法',
+  noFix: '没有命令能解决此问题，请看原因说明。',
+  undo: '撤销办法',
+  hides: count => `${count} 项由它引起的后果，解决原因后会一并消失`,
+  fine: count => `正常的项目（${count}）`,
+  unchecked: count => `无法检查的项目（${count}）`,
+  done: (name, count) => `${name} 诊断完成：${count} 项结果`,
 }

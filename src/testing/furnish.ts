@@ -1,0 +1,82 @@
+import { accessSync, constants, readlinkSync } from 'node:fs'
+import { type Change, ChangeError, type Where } from '../linux/change.ts'
+import { LinuxKernel } from '../linux/linux.ts'
+import { mountFileSystem } from '../linux/sys/namespace.ts'
+
+const outside = '/run/netns/outside'
+const host = { address: '192.0.2.2', router: '192.0.2.1', prefixLength: 24 } as const
+const indexes = { host: 100, outside: 101 } as const
+/** Locally administered (IEEE 802). */
+const macs = { host: '02:00:00:00:02:02', outside: '02:00:00:00:02:01' } as const
+
+/**
+ * Gives fresh namespaces what a host has: a /run, a loopback that is up, and an uplink. Throws Error where this process is not
+ * in a network of its own: it has other links then, and they must not be touched.
+ */
+export const furnish = (uplink: boolean): void => {
+  using kernel = new LinuxKernel()
+  const strangers = kernel.links(undefined).filter(link => link.up)
+  if (strangers.length > 0 || isOfInit())
+    throw new Error(
+      `this is no fresh network namespace: it has ${strangers.map(({ name }) => name).join(', ')}`,
+    )
+  mountFileSystem('tmpfs', '/run', 'mode=755')
+  carryOut(kernel, [{ type: 'link.set', where: undefined, name: 'lo', index: 1, up: true }])
+  if (uplink) carryOut(kernel, uplinkChanges())
+}
+
+/** Whether the mounts are those of the first process: a /run that is mounted over would be missed by everybody. */
+const isOfInit = (): boolean => {
+  try {
+    return readlinkSync('/proc/1/ns/mnt') === readlinkSync('/proc/self/ns/mnt')
+  } catch {
+    // The namespaces of process 1 are hidden from us: then they are not ours.
+    return false
+  }
+}
+
+const uplinkChanges = (): Change[] => [
+  { type: 'directory.add', path: '/run/netns', mode: 0o755 },
+  { type: 'namespace.add', path: outside },
+  {
+    type: 'veth.add',
+    where: undefined,
+    name: 'eth0',
+    index: indexes.host,
+    address: macs.host,
+    mtu: 1500,
+    peer: { where: outside, name: 'eth0', index: indexes.outside, address: macs.outside, mtu: 1500 },
+  },
+  ...endChanges(undefined, indexes.host, host.address),
+  ...endChanges(outside, indexes.outside, host.router),
+  { type: 'link.set', where: outside, name: 'lo', index: 1, up: true },
+  {
+    type: 'route.add',
+    where: undefined,
+    name: 'eth0',
+    index: indexes.host,
+    destination: '0.0.0.0/0',
+    gateway: host.router,
+  },
+]
+
+const endChanges = (where: Where, index: number, address: string): Change[] => [
+  { type: 'address.add', where, name: 'eth0', index, address, prefixLength: host.prefixLength },
+  { type: 'link.set', where, name: 'eth0', index, up: true },
+]
+
+const carryOut = (kernel: LinuxKernel, changes: readonly Change[]): void => {
+  for (const outcome of kernel.change(changes)) if (outcome instanceof ChangeError) throw outcome
+}
+
+/** The file of a program, looked up as a shell does. */
+export const findExecutable = (program: string, path = '/usr/local/bin:/usr/bin:/bin'): string | undefined =>
+  (program.includes('/') ? [program] : path.split(':').map(folder => `${folder}/${program}`)).find(file => {
+    try {
+      accessSync(file, constants.X_OK)
+      return true
+    } catch {
+      // Not there, or not to be run by us: both mean that the next folder is looked at.
+      return false
+    }
+  })
