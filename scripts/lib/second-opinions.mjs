@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { ask, Failure, root, run, say } from './run.mjs'
 
 /**
- * To install a firewall would start its service, and with it a firewall, on the machine of whoever runs the tests; and
- * Wireshark's libraries are many. So their files, and those of all they depend on that is not installed, are fetched and
- * unpacked beside the sources. A sandbox lays the firewalls over its own /usr and /etc (test/support/firewalls.ts);
+ * To install a firewall would start its service, and with it a firewall, on the machine of whoever runs the tests; so
+ * would a container runtime; and Wireshark's libraries are many. So their files, and those of all they depend on that is
+ * not installed, are fetched and unpacked beside the sources. A sandbox lays the firewalls and the container runtimes over
+ * its own /usr and /etc (test/support/firewalls.ts, containers.ts);
  * tshark and systemd-analyze run from where they are (test/support/wireshark.ts, systemd.ts). That takes no privilege.
  */
 const opinions = [

@@ -175,6 +175,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'It is not there, is a folder, or may not be read.',
     'Name a file, or - for stdin.',
   ),
+  INTERFACE_GONE: code(
+    'The interface of another plugin is not as it was',
+    'A container runtime had another plugin make the interface, and natspace adds to it: published ports, limits, settings. Without the interface, its address or the link that leads to it there is nothing to add to.',
+    'Have the runtime make the container anew; DEL and natspace down take away what is left.',
+  ),
   NO_NAMESPACE: code(
     'There is no such namespace',
     'Nothing is pinned at that path. A namespace pinned in another mount namespace is not seen from here.',

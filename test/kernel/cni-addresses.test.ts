@@ -213,6 +213,24 @@ describe('addresses', () => {
     expect(lines(output, /healthy|EQUAL/)).toEqual(['healthy', 'EQUAL'])
   })
 
+  test('a container whose record is lost leaves nothing beside one that stays', () => {
+    const several =
+      ',"ipam":{"type":"static","addresses":[{"address":"10.10.0.5/24"},{"address":"10.11.0.5/24"},{"address":"fd10::5/64"},{"address":"fd11::5/64"}]},"noMasquerade":["10.244.0.0/16","10.245.0.7/32","fd20::/48"],"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80}]}'
+    const output = onHost(`
+      container c1 c2
+      cni ADD c2 "$(network net ',"ipam":{"type":"static","addresses":[{"address":"10.10.0.6/24"},{"address":"fd11::6/64"}]}')" >/run/result
+      elements() { nft list table inet natspace | grep -v 'elements = { }'; }
+      elements >/run/before
+      cni ADD c1 "$(network net '${several}')" >/run/result
+      rm /run/natspace/spaces/cni-c1-*
+      cni DEL c1 "$(network net)"
+      elements >/run/after
+      diff /run/before /run/after && echo EQUAL
+      natspace status -q >/run/status && echo healthy
+      pings c2 10.10.0.1; pings c2 fd11::1`)
+    expect(lines(output, /./)).toEqual(['EQUAL', 'healthy', 'c2 reaches 10.10.0.1', 'c2 reaches fd11::1'])
+  })
+
   test('CHECK finds what is missing of each, and mends nothing', () => {
     const output = onHost(`
       container c1
@@ -373,6 +391,29 @@ describe('reach', () => {
       'host2 > 10.88.0.3: nothing',
       'c3 > 192.168.1.15: 192.168.1.32',
       'host2 > 10.88.0.4: 192.168.1.15',
+    ])
+  })
+
+  test('a firewall of others that drops what is let in is told of, and opened where that is asked for', () => {
+    const seen = (more: string) =>
+      reachIn(
+        `${beside}
+      iptables -P FORWARD DROP
+      iptables -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+      iptables -A FORWARD -s 10.88.0.0/24 ! -d 10.88.0.0/24 -j ACCEPT
+      container c1 c2
+      for name in c1 c2; do cni ADD $name "$(network net '${own}${more}')" >/run/result 2>/run/warnings; done
+      ${more === '' ? 'grep -q FORWARD /run/warnings' : '! grep . /run/warnings'}`,
+        serversIn('c1', 'c2'),
+        [
+          ['host2', '10.88.0.2', 80],
+          ['c1', '10.88.0.3', 80],
+        ],
+      )
+    expect(seen('')).toEqual(['host2 > 10.88.0.2: nothing', 'c1 > 10.88.0.3: nothing'])
+    expect(seen(',"fixFirewall":true')).toEqual([
+      'host2 > 10.88.0.2: 192.168.1.15',
+      'c1 > 10.88.0.3: 10.88.0.2',
     ])
   })
 

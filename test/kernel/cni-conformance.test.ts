@@ -22,8 +22,8 @@ for (const { id, section, level, says, holds } of conformanceCases)
     const run = runOf(id)
     expect(run.failed).toBe(false)
     holds(run)
-  }, 120_000)
+  }, 240_000)
 
 test('when all is taken away, everything is as it was before', () => {
   expect(runOf('end').lines).toEqual(['EQUAL'])
-}, 120_000)
+}, 240_000)

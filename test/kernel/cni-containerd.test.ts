@@ -69,55 +69,44 @@ describe('a container of ctr run --cni', () => {
 })
 
 describe('a pod, as the kubelet starts it', () => {
-  /** RunPodSandboxRequest: its metadata, its hostname, a port of the host that leads to port 80, and no settings of Linux. */
-  const pod = (name: string, hostPort: number): string =>
-    JSON.stringify([
-      [
-        1,
-        [
-          [
-            1,
-            [
-              [1, name],
-              [2, `uid-${name}`],
-              [3, 'default'],
-            ],
-          ],
-          [2, name],
-          [
-            5,
-            [
-              [2, 80],
-              [3, hostPort],
-            ],
-          ],
-          [8, []],
-        ],
-      ],
-    ])
+  /** RunPodSandboxRequest: a hostname, a port of the host that leads to port 80, annotations, no settings of Linux. */
+  const pod = (name: string, hostPort: number, annotations: Record<string, string> = {}): string => {
+    const metadata = [1, [1, name, 2, `uid-${name}`, 3, 'default']]
+    const ports = [5, [2, 80, 3, hostPort]]
+    const notes = Object.entries(annotations).flatMap(([key, value]) => [7, [1, key, 2, value]])
+    return JSON.stringify([1, [...metadata, 2, name, ...ports, ...notes, 8, []]])
+  }
 
   const start = `
     import_image
     baseline
     # pod REQUEST: starts it; its id is printed.
     pod() { cri RunPodSandbox "$1" | grep -o '[0-9a-f]\\{64\\}'; }
-    stop() { cri StopPodSandbox "[[1,\\"$1\\"]]"; }
-    remove() { cri RemovePodSandbox "[[1,\\"$1\\"]]"; }
+    stop() { cri StopPodSandbox "[1,\\"$1\\"]"; }
+    remove() { cri RemovePodSandbox "[1,\\"$1\\"]"; }
     inside() { ip netns exec $(ls /run/netns | grep ^cni- | head -1) "$@"; }
     `
 
   test('is reached at its published port under its name, reaches the outside, and leaves nothing', () => {
     const output = onHost(`${start}
-      id=$(pod '${pod('web', 8080)}')
+      id=$(pod '${pod('web', 8080, { 'kubernetes.io/ingress-bandwidth': '8M' })}')
       answer 8080
-      cri PodSandboxStatus "[[1,\\"$id\\"]]" | grep '^10\\.'
+      cri PodSandboxStatus "[1,\\"$id\\"]" | grep '^10\\.'
       inside ping -qc1 -W2 192.168.1.15 >$home/said && echo outbound
-      natspace status -q >$home/said && echo healthy
+      natspace status >$home/said && echo healthy; grep -o 'at most .*' $home/said
       stop $id
       silent 8080
       remove $id
       compare`)
-    expect(linesOf(output)).toEqual(['web', '10.88.0.2', 'outbound', 'healthy', 'silent', 'EQUAL'])
+    expect(linesOf(output)).toEqual([
+      'web',
+      '10.88.0.2',
+      'outbound',
+      'healthy',
+      'at most 8mbit down',
+      'silent',
+      'EQUAL',
+    ])
   })
 
   test('whose process is killed, and one whose namespace is gone before DEL', () => {
@@ -145,14 +134,14 @@ describe('a pod, as the kubelet starts it', () => {
 conf_template = \\"$home/template\\""
       containerd_start
       ${start}
-      cri UpdateRuntimeConfig '[[1,[[1,[[1,"10.244.3.0/24"]]]]]]'
+      cri UpdateRuntimeConfig '[1,[1,[1,"10.244.3.0/24"]]]'
       listed() { ls /etc/cni/net.d/*.conflist; }
       until_true listed
       ready() { cri Status '[]' | grep -c . >/dev/null && ctr -n k8s.io plugins ls >/dev/null; }
       until_true ready
       started() { id=$(pod '${pod('web', 8080)}'); }
       until_true started
-      cri PodSandboxStatus "[[1,\\"$id\\"]]" | grep '^10\\.'
+      cri PodSandboxStatus "[1,\\"$id\\"]" | grep '^10\\.'
       # The node itself, as the kubelet probes its pods.
       until_true nc -zw2 10.244.3.2 80
       stop $id; remove $id

@@ -167,7 +167,7 @@ export function labPage(args: readonly string[] = ['--lab']): Lab {
 /** Takes a picture for docs/images where pictures are asked for; else only looks whether it can be taken. */
 export async function picture(page: Page, name: string): Promise<void> {
   const writes = process.env.NATSPACE_SCREENSHOTS === 'write'
-  const bytes = await page.screenshot({ animations: 'disabled' })
+  const bytes = await page.screenshot({ caret: 'initial' })
   expect(bytes.length).toBeGreaterThan(5000)
   if (!writes) return
   const folder = join(root, 'docs/images')
@@ -178,3 +178,17 @@ export async function picture(page: Page, name: string): Promise<void> {
 /** How wide a thing is drawn beyond the window: a page that has to be moved sideways is too wide. */
 export const overhang = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+
+/** Asks the server as the page does, with its cookie. Throws when it says no. */
+export async function ask(page: Page, method: string, path: string, body?: unknown): Promise<unknown> {
+  const { status, text } = await page.evaluate(
+    async ([method, path, body]) => {
+      const headers = { 'content-type': 'application/json' }
+      const answer = await fetch(path, body === undefined ? { method } : { method, headers, body })
+      return { status: answer.status, text: await answer.text() }
+    },
+    [method, path, body === undefined ? undefined : JSON.stringify(body)] as const,
+  )
+  if (status >= 400) throw new Error(`${method} ${path}: ${status} ${text}`)
+  return text === '' ? undefined : JSON.parse(text)
+}

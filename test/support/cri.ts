@@ -1,12 +1,13 @@
 /**
  * One call of the Container Runtime Interface, as the kubelet makes it: gRPC over HTTP/2 at a Unix socket. Started as a
- * program: SOCKET SERVICE/METHOD MESSAGE, where the message is JSON of [field number, value] pairs, a value being a
- * number, a text, or again a message. Prints the texts of the answer, one in a line; ends with the status of gRPC.
+ * program: SOCKET SERVICE/METHOD MESSAGE, where the message is a JSON list of numbers of fields, each followed by its
+ * value: a number, a text, or again a message. Prints the texts of the answer, one in a line, and ends with the status of
+ * gRPC.
  */
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 
-type Message = [number, number | string | Message][]
+type Message = (number | string | Message)[]
 
 /** Milliseconds. */
 const patience = 20_000
@@ -16,7 +17,9 @@ const varint = (value: number): number[] =>
 
 /** Protocol Buffers: numbers are varints (wire type 0), all else has a length (wire type 2). */
 const encode = (message: Message): number[] =>
-  message.flatMap(([field, value]) => {
+  message.flatMap((value, index) => {
+    if (index % 2 === 0) return []
+    const field = Number(message[index - 1])
     if (typeof value === 'number') return [...varint(field << 3), ...varint(value)]
     const bytes = typeof value === 'string' ? [...Buffer.from(value)] : encode(value)
     return [...varint((field << 3) | 2), ...varint(bytes.length), ...bytes]

@@ -53,8 +53,12 @@ article="--gateway 192.168.45.2/24 --address 192.168.45.3 --host-interface veth1
 
 export type ScriptResult = { status: number | null; stdout: string; stderr: string }
 
-/** Runs a POSIX shell script as root of a new host. Throws when the sandbox itself cannot be made. */
-export const onNewHost = (script: string, environment: Record<string, string> = {}): ScriptResult => {
+/** Runs a POSIX shell script as root of a new host, for at most so many milliseconds. Throws when the sandbox itself cannot be made. */
+export const onNewHost = (
+  script: string,
+  environment: Record<string, string> = {},
+  timeout = 60_000,
+): ScriptResult => {
   if (!existsSync(executable)) throw new Error('dist/natspace is missing: npm run build')
   const { status, stdout, stderr, error } = spawnSync(
     'unshare',
@@ -69,7 +73,7 @@ export const onNewHost = (script: string, environment: Record<string, string> = 
     ],
     {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout,
       env: { ...process.env, ...environment },
       maxBuffer: 64 * 1024 * 1024,
     },
@@ -79,8 +83,12 @@ export const onNewHost = (script: string, environment: Record<string, string> = 
 }
 
 /** As onNewHost, and fails when the script does, with all that it printed. */
-export const expectOnNewHost = (script: string, environment: Record<string, string> = {}): string => {
-  const { status, stdout, stderr } = onNewHost(script, environment)
+export const expectOnNewHost = (
+  script: string,
+  environment: Record<string, string> = {},
+  timeout?: number,
+): string => {
+  const { status, stdout, stderr } = onNewHost(script, environment, timeout)
   if (status !== 0) throw new Error(`the script ended with ${status}\n${stdout}\n${stderr}`)
   return stdout
 }

@@ -1,15 +1,11 @@
 import { realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { recordsOf } from '../../cni/attachment.ts'
-import { isCniName } from '../../cni/environment.ts'
-import { CniError } from '../../cni/error.ts'
-import { checkRequest, conflistOf, conflistText, type NetworkRequest } from '../../cni/install/conflist.ts'
+import { conflistOf, conflistText } from '../../cni/install/conflist.ts'
 import {
   type InstallPlan,
   install,
   planInstall,
   planUninstall,
-  realFolder,
   uninstall,
 } from '../../cni/install/install.ts'
 import { ownCommand } from '../../lab/start.ts'
@@ -18,65 +14,20 @@ import { quote } from '../../space/spec/quote.ts'
 import { suggest } from '../../space/spec/suggest.ts'
 import { attachedError, obstacleError, obstacleFinding } from '../cni/obstacles.ts'
 import { installReport } from '../cni/report.ts'
-import { defineCommand, type Input } from '../command.ts'
+import {
+  type CniInput,
+  listOptions,
+  nameOf,
+  options,
+  placesOf,
+  refuseOptions,
+  requestOf,
+} from '../cni/request.ts'
+import { defineCommand } from '../command.ts'
 import { openContext } from '../context.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
-import { type Options, optionName, usageError } from '../options.ts'
+import { usageError } from '../options.ts'
 import type { Finding } from '../output.ts'
-
-const networkOptions = {
-  subnet: {
-    kind: 'list',
-    placeholder: 'CIDR',
-    help: 'where addresses come from; again for more, and for IPv6 (default: natspace chooses a network for each container)',
-  },
-  noMasquerade: {
-    kind: 'list',
-    placeholder: 'CIDR',
-    help: 'a network that sees the containers’ own addresses: the other nodes of a cluster',
-  },
-  accept: {
-    kind: 'list',
-    placeholder: 'CIDR',
-    help: 'a network that may begin connections to containers (default: those of --no-masquerade)',
-  },
-  host: {
-    kind: 'value',
-    placeholder: 'WHAT',
-    values: ['all', 'dns', 'none'],
-    help: 'what of this host the containers reach: all, its resolver and ping (dns, the default), none',
-  },
-  isolated: { kind: 'flag', help: 'containers of the network do not reach each other' },
-  mtu: { kind: 'value', placeholder: 'BYTES', help: 'largest packet (default: that of the uplink)' },
-  fixFirewall: { kind: 'flag', help: 'have a firewall of others let the containers through' },
-} as const satisfies Options
-
-const options = {
-  name: { kind: 'value', placeholder: 'NAME', help: 'name of the network (default: natspace)' },
-  ...networkOptions,
-  binDir: {
-    kind: 'value',
-    placeholder: 'DIR',
-    completes: 'file',
-    help: 'where runtimes look for plugins (default: /opt/cni/bin)',
-  },
-  confDir: {
-    kind: 'value',
-    placeholder: 'DIR',
-    completes: 'file',
-    help: 'where runtimes look for networks (default: /etc/cni/net.d)',
-  },
-  file: {
-    kind: 'value',
-    placeholder: 'FILE',
-    help: 'name of the list in it; runtimes take the first (default: 10-NAME.conflist)',
-  },
-  programOnly: { kind: 'flag', help: 'install no list: another plugin, such as flannel, calls natspace' },
-  dryRun: { kind: 'flag', help: 'show what would be done, and change nothing' },
-  force: { kind: 'flag', help: 'do it although something is in the way' },
-} as const satisfies Options
-
-type CniInput = Input<typeof options>
 
 const actions = ['install', 'uninstall', 'conflist'] as const
 
@@ -104,59 +55,6 @@ const actionOf = ([word, extra]: readonly string[]): (typeof actions)[number] =>
     near === undefined || extra !== undefined ? 'it is nothing to do' : `did you mean ${near}?`,
     usage,
   )
-}
-
-/** What the options ask for. Throws NatspaceError BAD_NETWORK (exit 2) where the plugin would not take it. */
-const requestOf = (given: CniInput['options']): NetworkRequest => {
-  const { subnet = [], noMasquerade = [], accept = [], host, isolated, fixFirewall } = given
-  const mtu = given.mtu === undefined ? undefined : numberOf(given.mtu)
-  const request = {
-    name: nameOf(given),
-    subnets: subnet,
-    noMasquerade,
-    accept,
-    host,
-    isolated,
-    mtu,
-    fixFirewall,
-  }
-  try {
-    checkRequest(request)
-  } catch (error) {
-    if (!(error instanceof CniError)) throw error
-    throw usageError('BAD_NETWORK', 'Cannot make such a network', `${error.message}: ${error.details}`, [
-      'natspace cni --help lists the options',
-    ])
-  }
-  return request
-}
-
-const numberOf = (text: string): number => {
-  if (/^\d{1,5}$/.test(text)) return Number(text)
-  throw usageError('BAD_NETWORK', `Cannot use --mtu ${quote(text)}`, 'it is a number of bytes', [
-    'write --mtu 1450',
-  ])
-}
-
-const nameOf = ({ name = 'natspace' }: CniInput['options']): string => {
-  if (isCniName(name)) return name
-  const why = 'it has letters, digits, _, . and -, and the first is a letter or a digit'
-  throw usageError('BAD_NETWORK', `Cannot use the name ${quote(name)}`, why, ['choose another name'])
-}
-
-const placesOf = (given: CniInput['options']) => ({
-  binDir: realFolder(resolve(given.binDir ?? '/opt/cni/bin')),
-  confDir: realFolder(resolve(given.confDir ?? '/etc/cni/net.d')),
-  file: fileOf(given),
-})
-
-const fileOf = (given: CniInput['options']): string => {
-  const file = given.file ?? `10-${nameOf(given)}.conflist`
-  if (/^[\w.@-]+\.conflist$/.test(file) && !file.startsWith('.')) return file
-  const why = 'it is the name of a file that ends in .conflist, without a folder'
-  throw usageError('BAD_NETWORK', `Cannot use the file ${quote(file)}`, why, [
-    'choose another name; --conf-dir says where it is',
-  ])
 }
 
 /** This executable. Throws NatspaceError NO_PROGRAM where natspace is run by a runtime of its own. */
@@ -233,22 +131,6 @@ const runUninstall = async (input: CniInput): Promise<number> => {
   })
   await heedSignals()
   return 0
-}
-
-/** What is about the list alone. */
-const listOptions = ['file', ...(Object.keys(networkOptions) as (keyof typeof networkOptions)[])] as const
-
-const refuseOptions = (
-  given: CniInput['options'],
-  keys: readonly (keyof typeof options)[],
-  beside: string,
-  why: string,
-): void => {
-  const key = keys.find(name => given[name] !== undefined)
-  if (key === undefined) return
-  throw usageError('CONFLICTING_OPTIONS', `Cannot use ${optionName(key)} with ${beside}`, why, [
-    'leave it out',
-  ])
 }
 
 /** Spaces of containers that run; whoever may not read the records removes nothing either. */

@@ -74,7 +74,7 @@ export const gcCommand = defineCommand({
   summary: 'remove what is left over, and put in order what was interrupted',
   usage: ['[--dry-run]'],
   about: [
-    'First what a command that was killed had begun is taken back or completed: a space that was not up yet goes, one that was to change is again what it was, one that was to go goes. Then everything that natspace made and that belongs to no space of its records is removed: cables, namespaces, elements of its table, rules in the firewalls of others, files that were not written to their end, and what traces left; with the last space also the table, and forwarding is as it was before.',
+    'First what a command that was killed had begun is taken back or completed: a space that was not up yet goes, one that was to change is again what it was, one that was to go goes. Then everything that natspace made and that belongs to no space of its records is removed: cables, namespaces, elements of its table, rules in the firewalls of others, files that were not written to their end, what containers had whose namespace and cable are gone, and what traces left; with the last space also the table, and forwarding is as it was before.',
     'Nothing is touched that lacks the mark of natspace, nor what belongs to a natspace with another NATSPACE_STATE. Every other command that changes something puts in order what was interrupted, too.',
   ],
   options,

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { CniError } from '../error.ts'
 import { checkRequest, conflistOf, conflistText, listIn, type NetworkRequest, requestIn } from './conflist.ts'
@@ -32,6 +34,12 @@ describe('the list', () => {
         },
       ],
     })
+  })
+
+  test('is the one in the manual', () => {
+    const manual = readFileSync(join(import.meta.dirname, '../../../docs/cni.md'), 'utf8')
+    const block = /^    \{\n(?: {6}.*\n)+ {4}\}$/m.exec(manual)?.[0] ?? ''
+    expect(JSON.parse(block)).toEqual(conflistOf(request({ name: 'natspace', subnets: ['10.88.0.0/16'] })))
   })
 
   test('of several subnets has one set for each family', () => {

@@ -10,12 +10,13 @@ import { surroundingsOf } from '../trace/surroundings.ts'
 import { tracedSpace } from '../trace/traced-space.ts'
 import { FlowWatcher } from '../walk/conntrack-entry.ts'
 import { legacyTables } from '../walk/legacy-tables.ts'
+import type { MarkRate } from '../walk/trace-rate.ts'
 import { DropEvidence } from './drop-evidence.ts'
 import { type EndedFlow, FlowBook } from './flow-book.ts'
 import { matchesFilter } from './header-filter.ts'
 import { type LeftOut, leftOutPackets } from './left-out.ts'
 import { markingOf, watchedFlows } from './marking.ts'
-import { joinedOf, type OpenFlow } from './open-flow.ts'
+import { joinedOf, type OpenFlow, type Progress } from './open-flow.ts'
 import type { Scope } from './scope.ts'
 import { TurnKernel } from './turn-kernel.ts'
 
@@ -30,6 +31,12 @@ export type FollowOptions = Scope & {
   timeout: number
   /** Only flows whose first packet is selected, as it is at any point. */
   filter?: Filter | undefined
+  /** How many packets are looked at in a second, where that is to be less than usual. */
+  rate?: MarkRate
+  /**
+   * Asked before a story is made, which takes time: whether it is wanted. `hasGap`: something of it was not looked at or lost.
+   */
+  isWanted?: (flow: { progress: Progress; hasGap: boolean }) => boolean
 }
 
 /** The story of a flow, and what it is made of; `flow` counts flows from 1. */
@@ -61,13 +68,14 @@ export class FlowFollower implements Disposable {
   readonly #gaps = { inside: 0, host: 0 }
   #listedAt = performance.now()
   #leftOut = 0
+  #connections = 0
 
   /** Throws SystemError, NetlinkError, NamespaceError, BatchError (EPERM without CAP_NET_ADMIN). */
   constructor(kernel: Kernel, space: ResolvedSpace, options: FollowOptions) {
     this.#kernel = kernel
     this.#space = space
     this.#options = options
-    const marking = markingOf(space, options)
+    const marking = markingOf(space, options, options.rate)
     try {
       this.#traced = tracedSpace(kernel, space)
       this.#evidence = this.#keep(new DropEvidence(space.namespacePath))
@@ -105,6 +113,11 @@ export class FlowFollower implements Disposable {
     return this.#book.skipped
   }
 
+  /** Connections of the space that connection tracking has told of since, followed or not; those that were dropped are none. */
+  get connections(): number {
+    return this.#connections
+  }
+
   /** Waits until there is something to read, for at most so many milliseconds. The thread stands still meanwhile. */
   wait(milliseconds: number): void {
     waitReadable([this.#inside.descriptor, this.#host.descriptor, this.#flows.descriptor], milliseconds)
@@ -140,7 +153,10 @@ export class FlowFollower implements Disposable {
   }
 
   #readFlows(): void {
-    for (const news of this.#flows.read()) if (news.type === 'destroy') this.#book.forget(news.flow)
+    for (const news of this.#flows.read()) {
+      if (news.type === 'new') this.#connections++
+      if (news.type === 'destroy') this.#book.forget(news.flow)
+    }
     const now = performance.now()
     if (this.#hasEvents || now - this.#listedAt < listEvery) return
     this.#listedAt = now
@@ -165,6 +181,7 @@ export class FlowFollower implements Disposable {
   }
 
   #tell({ flow, progress }: EndedFlow, asked: TurnKernel, now: number): FollowNews[] {
+    if (this.#options.isWanted?.({ progress, hasGap: flow.hasGap }) === false) return []
     const observation = this.#observationOf(flow, progress, asked, now)
     const story = storyOf(observation)
     const { filter } = this.#options

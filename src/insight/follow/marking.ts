@@ -14,13 +14,14 @@ import { addressesOf, type Scope, wants } from './scope.ts'
  * connection tracking is not asked, as asking would turn it on. Pure.
  */
 
-/** More is not told of, however much there is. */
-const rate: MarkRate = { ends: 2000, beginnings: 300, others: 50 }
+/** More is not told of, however much there is, unless it is said. */
+const usualRate: MarkRate = { ends: 2000, beginnings: 300, others: 50 }
 
 /** What marks packets in the space, and in the host. */
 export const markingOf = (
   space: ResolvedSpace,
   scope: Scope,
+  rate: MarkRate = usualRate,
 ): { inside: TraceTableOptions; host: TraceTableOptions } => ({
   inside: { flows: [], rate, also: { early: insideConditions(space, scope) } },
   host: {

@@ -1,7 +1,9 @@
 import { Facts } from '../../insight/doctor/facts.ts'
 import { FlowFollower, type FollowNews } from '../../insight/follow/flow-follower.ts'
 import { goneTest } from '../../insight/follow/gone.ts'
+import type { Progress } from '../../insight/follow/open-flow.ts'
 import type { Story } from '../../insight/trace/story.ts'
+import type { MarkRate } from '../../insight/walk/trace-rate.ts'
 import type { FlowEnd } from '../../insight/walk/traced-flow.ts'
 import type { Kernel } from '../../linux/kernel.ts'
 import type { Filter } from '../../linux/packet/index.ts'
@@ -19,6 +21,10 @@ import type { WalkRing } from './walk/walk-ring.ts'
 
 /** Milliseconds from a flow's first packet in which it has to be answered. */
 const timeout = 2000
+/** Packets that are looked at in a second: far more than is shown, and little enough for a busy host. */
+const rate: MarkRate = { ends: 100, beginnings: 50, others: 5 }
+/** Stories that are made in a second to be held against a filter. */
+const mostFiltered = 60
 /** What is asked for the fault of one flow serves others for so many milliseconds. */
 const factsHold = 1000
 /** Milliseconds between two words about what was not shown. */
@@ -51,6 +57,7 @@ export class Followed implements Disposable {
   readonly #follower: FlowFollower
   readonly #sampler = new Sampler(performance.now())
   readonly #isGone: (now?: 'now') => boolean
+  #filtered = { since: 0, count: 0 }
   #facts: { facts: Facts; until: number } | undefined
   #told = { shown: 0, seen: 0, at: 0 }
 
@@ -61,13 +68,15 @@ export class Followed implements Disposable {
     this.#follower = new FlowFollower(kernel, space, {
       timeout,
       filter,
+      rate,
+      isWanted: flow => this.#isWanted(flow),
       ...(from === undefined ? {} : { from }),
     })
     this.#isGone = goneTest(kernel, space)
   }
 
   get follow(): Follow {
-    return { ...this.#options.request, seen: this.#sampler.seen }
+    return { ...this.#options.request, seen: this.#seen }
   }
 
   /** What has come by now; does not wait. Throws what the kernel's questions throw. */
@@ -87,9 +96,34 @@ export class Followed implements Disposable {
   #tell(news: FollowNews): FollowedNews[] {
     if (news.type === 'lost')
       return [{ type: 'lost', what: `events of ${news.place === 'inside' ? 'the space' : 'this host'}` }]
-    const { story } = news
-    const isPlain = story.end.outcome === 'answered'
-    return this.#sampler.takes(isPlain, performance.now()) ? [{ type: 'walk', walk: this.#walk(story) }] : []
+    // With a filter only what passed it was a flow of this follow at all; else it was chosen before.
+    const isChosen = this.#options.filter === undefined || this.#takes(news.story.end.outcome === 'answered')
+    return isChosen ? [{ type: 'walk', walk: this.#walk(news.story) }] : []
+  }
+
+  /** Most of a storm is not even looked at, but connection tracking tells how much there was. */
+  get #seen(): number {
+    const { from, filter } = this.#options
+    const isAll = from === undefined && filter === undefined
+    return Math.max(this.#sampler.seen, isAll ? this.#follower.connections : 0)
+  }
+
+  #takes(isPlain: boolean): boolean {
+    return this.#sampler.takes(isPlain, performance.now())
+  }
+
+  /** What a flow was is not known where packets of it were left out: then it is counted, and no loss is told. */
+  #isWanted({ progress, hasGap }: { progress: Progress; hasGap: boolean }): boolean {
+    if (hasGap && progress === 'open') {
+      this.#sampler.pass()
+      return false
+    }
+    if (this.#options.filter === undefined) return this.#takes(progress === 'answered')
+    const now = performance.now()
+    if (now - this.#filtered.since >= 1000) this.#filtered = { since: now, count: 0 }
+    if (this.#filtered.count++ < mostFiltered) return true
+    this.#sampler.pass()
+    return false
   }
 
   #walk(story: Story): Walk {
@@ -119,9 +153,13 @@ export class Followed implements Disposable {
 
   /** Now and then, and only where it says something new. */
   #sampled(): FollowedNews[] {
-    const { seen, shown } = this.#sampler
+    const { shown } = this.#sampler
+    const seen = this.#seen
     const now = performance.now()
-    if (seen - shown === this.#told.seen - this.#told.shown || now - this.#told.at < sampledEvery) return []
+    // What is still under way may be shown yet.
+    const isAllShown = seen - shown <= this.#follower.open
+    const isTold = seen === this.#told.seen && shown === this.#told.shown
+    if (isAllShown || isTold || now - this.#told.at < sampledEvery) return []
     this.#told = { seen, shown, at: now }
     return [{ type: 'sampled', seen, shown }]
   }

@@ -5,7 +5,7 @@ import { summary } from './walk/walk-ring.ts'
 
 /** Flows of so many spaces are followed at once. */
 const mostFollows = 4
-/** Milliseconds between two turns. */
+/** Milliseconds between two turns, at least; a turn that takes longer is followed by as long a pause. */
 const turnEvery = 10
 
 /** All follows, each read in turns; what they bring is pushed. */
@@ -74,13 +74,14 @@ export class Follows implements Disposable {
     found?.followed[Symbol.dispose]()
   }
 
-  #schedule(): void {
+  #schedule(pause = turnEvery): void {
     if (this.#timer !== undefined || this.#follows.size === 0) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
+      const begun = performance.now()
       for (const id of this.#follows.keys()) this.#turn(id)
-      this.#schedule()
-    }, turnEvery)
+      this.#schedule(Math.max(turnEvery, performance.now() - begun))
+    }, pause)
   }
 
   #turn(id: string): void {

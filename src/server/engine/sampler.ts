@@ -15,6 +15,11 @@ export class Sampler {
     this.#filledAt = now
   }
 
+  /** One that is not looked at any closer. */
+  pass(): void {
+    this.seen++
+  }
+
   /** Whether this one is shown; `isPlain`: it was answered, as most are. */
   takes(isPlain: boolean, now: number): boolean {
     this.seen++

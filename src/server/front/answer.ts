@@ -14,7 +14,6 @@ import { send, sendJson, sendPageFile } from './send.ts'
 
 /** What the server works with, once everything is started. */
 export type FrontParts = {
-  /** The values of Host and Origin that are ours. */
   allowed: Allowed
   port: number
   tls: boolean

@@ -10,7 +10,7 @@ import { WrongSecrets } from './auth.ts'
 import { Door } from './door.ts'
 import { EngineClient } from './engine-client.ts'
 import { EventHub, type StreamLimits, usualLimits } from './events.ts'
-import { allowedHosts, allowedOrigins } from './origin.ts'
+import { allowedHosts } from './origin.ts'
 import type { Page } from './page.ts'
 import { FrontServer, type Patience } from './server.ts'
 
@@ -92,7 +92,7 @@ export const startFront = async (
   const port = await server.listen('127.0.0.1', 0)
   const site = { address: '127.0.0.1', port, tls: false, names: [] }
   server.serve({
-    allowed: { hosts: allowedHosts(site), origins: allowedOrigins(site) },
+    allowed: { hosts: allowedHosts(site), scheme: 'http' },
     port,
     tls: false,
     engine: engine.client,

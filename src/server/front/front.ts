@@ -6,7 +6,7 @@ import { Door } from './door.ts'
 import { EngineFailure } from './engine-client.ts'
 import type { EngineProcess, Mode } from './engine-process.ts'
 import { EventHub } from './events.ts'
-import { allowedHosts, allowedOrigins, inUrl, type Site, siteUrl } from './origin.ts'
+import { allowedHosts, inUrl, type Site, siteUrl } from './origin.ts'
 import type { Page } from './page.ts'
 import { FrontServer } from './server.ts'
 import type { SiteOptions } from './site-options.ts'
@@ -117,7 +117,7 @@ const serve = async (
     tls: site.tls,
     secret: options.site.secret,
     wrongSecrets: new WrongSecrets(),
-    allowed: { hosts: allowedHosts(site), origins: allowedOrigins(site) },
+    allowed: { hosts: allowedHosts(site), scheme: site.tls ? 'https' : 'http' },
     port: site.port,
     onSession: forgetOpened,
   })

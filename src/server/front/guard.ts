@@ -9,7 +9,8 @@ export type RequestFacts = {
   rawHeaders: readonly string[]
 }
 
-export type Allowed = { hosts: ReadonlySet<string>; origins: ReadonlySet<string> }
+/** The values of Host that are ours, and the scheme that makes one an Origin. */
+export type Allowed = { hosts: ReadonlySet<string>; scheme: 'http' | 'https' }
 
 /** The one value of a header. Throws Refusal when it is there twice: two readers of it could see two values. */
 export const onlyHeader = ({ rawHeaders }: RequestFacts, name: string): string | undefined => {
@@ -22,19 +23,19 @@ export const onlyHeader = ({ rawHeaders }: RequestFacts, name: string): string |
  * Whether a request comes from our own page, or from the address bar: throws Refusal when it does not. Other sites
  * can make a browser send requests here, with whatever cookies it has; these headers are what their scripts cannot forge.
  */
-export const checkSource = (request: RequestFacts, { hosts, origins }: Allowed): void => {
+export const checkSource = (request: RequestFacts, { hosts, scheme }: Allowed): void => {
   const { method, target } = request
   if (!target.startsWith('/') || target.startsWith('//'))
     throw new Refusal(400, 'BAD_REQUEST', 'its target is not a path')
-  const host = onlyHeader(request, 'host')
-  if (host === undefined || !hosts.has(host.toLowerCase()))
+  const host = onlyHeader(request, 'host')?.toLowerCase() ?? ''
+  if (!hosts.has(host))
     throw new Refusal(421, 'WRONG_HOST', 'it is meant for another host than this', {
-      evidence: [`Host: ${(host ?? '').slice(0, 100)}`],
+      evidence: [`Host: ${host.slice(0, 100)}`],
       fix: ['use the link as natspace ui printed it'],
     })
   const isRead = method === 'GET' || method === 'HEAD'
   const origin = onlyHeader(request, 'origin')
-  if (origin === undefined ? !isRead : !origins.has(origin))
+  if (origin === undefined ? !isRead : origin !== `${scheme}://${host}`)
     throw new Refusal(403, 'WRONG_ORIGIN', 'it does not come from the page that this server serves', {
       evidence: [`Origin: ${(origin ?? '').slice(0, 100)}`],
     })

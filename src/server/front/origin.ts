@@ -26,10 +26,6 @@ export const allowedHosts = ({ address, port, tls, names }: Site): ReadonlySet<s
   return new Set(hosts.flatMap(host => (isUsualPort ? [host, `${host}:${port}`] : [`${host}:${port}`])))
 }
 
-/** The values of Origin that are ours. */
-export const allowedOrigins = (site: Site): ReadonlySet<string> =>
-  new Set([...allowedHosts(site)].map(host => `${site.tls ? 'https' : 'http'}://${host}`))
-
 /** The address that is printed. */
 export const siteUrl = ({ address, port, tls, names }: Site): string =>
   `${tls ? 'https' : 'http'}://${inUrl(tls ? (names[0] ?? address) : address)}:${port}/`

@@ -15,6 +15,8 @@ const usualPatience: Patience = { headersTimeout: 10_000, requestTimeout: 30_000
 /** Milliseconds between looks for requests that have taken too long. */
 const checkingInterval = 1000
 const mostHeaderBytes = 16 * 1024
+/** What is as old as TLS 1.1 is not spoken, and a greeting of TLS has as long as headers. */
+const safeTls = { minVersion: 'TLSv1.2', handshakeTimeout: usualPatience.headersTimeout } as const
 
 /** The HTTP server. It binds first, as that may take root, and answers once `serve` has told it how. */
 export class FrontServer {
@@ -34,7 +36,7 @@ export class FrontServer {
     this.#server =
       tls === undefined
         ? createServer(options, handle)
-        : createTlsServer({ ...options, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' }, handle)
+        : createTlsServer({ ...options, ...safeTls, cert: tls.cert, key: tls.key }, handle)
     this.#server.on('connection', (socket: Socket) => this.#keep(socket))
     this.#server.on('clientError', (_error, socket) => {
       if (socket.writable)

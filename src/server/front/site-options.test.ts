@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { challenge, isAuthorized, readSecret, WrongSecrets } from './auth.ts'
-import { allowedHosts, allowedOrigins, siteUrl } from './origin.ts'
+import { allowedHosts, siteUrl } from './origin.ts'
 import { mapHas } from './rights.ts'
 import { certificateNames, readSite } from './site-options.ts'
 
@@ -82,7 +82,6 @@ describe('names', () => {
   const site = { address: '127.0.0.1', port: 8080, tls: false, names: [] }
   test('of this machine', () => {
     expect([...allowedHosts(site)]).toEqual(['127.0.0.1:8080', 'localhost:8080'])
-    expect([...allowedOrigins(site)]).toEqual(['http://127.0.0.1:8080', 'http://localhost:8080'])
     expect(siteUrl(site)).toBe('http://127.0.0.1:8080/')
   })
   test('of IPv6', () => {
@@ -100,7 +99,6 @@ describe('names', () => {
   test('of a certificate', () => {
     const open = { address: '0.0.0.0', port: 8443, tls: true, names: ['Box.example', '192.0.2.7'] }
     expect([...allowedHosts(open)]).toEqual(['box.example:8443', '192.0.2.7:8443'])
-    expect([...allowedOrigins(open)][0]).toBe('https://box.example:8443')
     expect(siteUrl(open)).toBe('https://Box.example:8443/')
   })
   test('in a certificate: those with a star are for no certain host', () => {

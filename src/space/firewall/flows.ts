@@ -7,7 +7,7 @@ import type { Packet } from '../../linux/nftables/evaluate/index.ts'
  * and rules that ask for it may match or not.
  */
 
-export type FlowKind = 'outbound' | 'reply' | 'published' | 'published-reply'
+export type FlowKind = 'outbound' | 'reply' | 'accepted' | 'accepted-reply' | 'published' | 'published-reply'
 
 export type Flow = { kind: FlowKind; packet: Packet }
 
@@ -21,6 +21,8 @@ export type FlowSource = {
   addresses: { 4?: string; 6?: string }
   /** Ports of the host that lead to it. */
   published?: readonly { protocol: 'tcp' | 'udp' | 'sctp'; hostPort: number; port: number }[]
+  /** Whether connections begin outside that are for its own address. */
+  accepts?: boolean
   /** Indexes of the two links, for rules that ask for them (`iif`). */
   indexes?: { hostInterface?: number; uplink?: number }
 }
@@ -70,6 +72,7 @@ const flowsOfFamily = (source: FlowSource, family: 4 | 6, address: string): Flow
         ctOriginal: { source: address },
       },
     },
+    ...(source.accepts ? acceptedFlows(out, back) : []),
     ...(source.published ?? []).flatMap(({ protocol, hostPort, port }): Flow[] => {
       const server = {
         protocol: PROTOCOL_NUMBER[protocol],
@@ -102,6 +105,35 @@ const flowsOfFamily = (source: FlowSource, family: 4 | 6, address: string): Flow
         },
       ]
     }),
+  ]
+}
+
+/** As outbound and its answer, the other way round. */
+const acceptedFlows = (out: Packet, back: Packet): Flow[] => {
+  const server = { protocol: PROTOCOL_NUMBER.tcp, ctStatus: { dnat: false, snat: false } }
+  return [
+    {
+      kind: 'accepted',
+      packet: {
+        ...back,
+        ...server,
+        destinationPort: somePort,
+        tcpFlags: tcpFlags.syn,
+        ctState: 'new',
+        ctDirection: 'original',
+      },
+    },
+    {
+      kind: 'accepted-reply',
+      packet: {
+        ...out,
+        ...server,
+        sourcePort: somePort,
+        tcpFlags: tcpFlags.synAck,
+        ctState: 'established',
+        ctDirection: 'reply',
+      },
+    },
   ]
 }
 

@@ -47,6 +47,8 @@ const flowTexts: Record<FlowKind, { wayOf: (space: ResolvedSpace) => Way; what: 
   {
     outbound: { wayOf: wayOut, what: name => `what ${name} sends` },
     reply: { wayOf: wayIn, what: name => `the answers to ${name}` },
+    accepted: { wayOf: wayIn, what: name => `what comes to ${name} from networks that it accepts` },
+    'accepted-reply': { wayOf: wayOut, what: name => `the answers of ${name} to networks that it accepts` },
     published: { wayOf: wayIn, what: name => `what comes to the published ports of ${name}` },
     'published-reply': { wayOf: wayOut, what: name => `the answers of the published ports of ${name}` },
   }
@@ -70,6 +72,7 @@ export const trafficOf = (space: ResolvedSpace, anyUplink: string | undefined): 
     ...(uplink === undefined ? {} : { uplink }),
     addresses,
     published,
+    accepts: space.accept !== undefined,
   }).flatMap(({ kind, packet }): Traffic[] => {
     if (internal && (kind === 'outbound' || kind === 'reply')) return []
     const { wayOf, what } = flowTexts[kind]

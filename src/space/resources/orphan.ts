@@ -1,12 +1,15 @@
 import { isLinkLocal } from '../../linux/net/ip.ts'
+import { firstAddress, lastAddress } from '../../linux/net/prefix.ts'
 import type { KeyField } from '../../linux/nftables/index.ts'
+import type { Address } from '../../linux/rtnetlink/address.ts'
 import { aliasOf } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import { keyText } from '../ruleset/elements.ts'
 import { seenElements } from '../ruleset/seen-table.ts'
+import { wholeLength } from '../spec/endpoints.ts'
 import { namespacePath } from '../spec/names.ts'
 import { formatPublish } from '../spec/publish.ts'
-import type { PortRange, Publish, ResolvedSpace, Transport } from '../spec/types.ts'
+import type { Endpoint, PortRange, Publish, ResolvedSpace, Transport } from '../spec/types.ts'
 import { newSpaceRecord, type SpaceRecord } from '../state/records.ts'
 import { isMarked } from './namespace.ts'
 
@@ -26,18 +29,19 @@ export const orphanOf = (
   if (host === undefined) return undefined
   const where = namespacePath(name)
   const inner = [...seen.links(where).values()].find(link => !link.loopback && link.alias === mark)
-  const gateway = seen
-    .addresses(undefined)
-    .get(host.index)
-    ?.find(item => item.family === 4)
-  const { address = '0.0.0.0', prefixLength = 32 } = gateway ?? {}
-  const inside = memberOf(seen, 'source4', host.name) ?? '0.0.0.0'
-  const uplink = memberOf(seen, 'via', host.name)
-  const inside6 = memberOf(seen, 'source6', host.name)
-  const gateway6 = seen
-    .addresses(undefined)
-    .get(host.index)
-    ?.find(item => item.family === 6 && !isLinkLocal(item.address))
+  const ends = (seen.addresses(undefined).get(host.index) ?? []).filter(item => !isLinkLocal(item.address))
+  const gateway = ends.find(item => item.family === 4)
+  const [sources4, sources6] = ([4, 6] as const).map(family => sourcesOf(seen, family, host.name))
+  const [inside6] = sources6 ?? []
+  // Without any address of its own it is one that has lost it, and not one of IPv6 alone.
+  const nothing = inside6 === undefined ? '0.0.0.0' : ''
+  const { address = nothing, prefixLength = 32 } = gateway ?? {}
+  const [inside = nothing] = sources4 ?? []
+  const [uplink] = membersOf(seen, 'via', host.name).map(String)
+  const gateway6 = ends.find(item => item.family === 6)
+  const further = [...(sources4 ?? []).slice(1), ...(sources6 ?? []).slice(1)]
+  const all = [inside, ...(inside6 === undefined ? [] : [inside6]), ...further]
+  const [group] = membersOf(seen, 'siblings', host.name)
   const has = (set: string) => seenElements(seen, set).has(keyText([host.name]))
   return newSpaceRecord(
     bootId,
@@ -49,7 +53,7 @@ export const orphanOf = (
       gateway: address,
       address: inside,
       prefixLength,
-      network: `${address}/${prefixLength}`,
+      network: address === '' ? '' : `${address}/${prefixLength}`,
       ...(inside6 === undefined
         ? {}
         : {
@@ -60,6 +64,12 @@ export const orphanOf = (
               network: `${gateway6?.address ?? '::'}/${gateway6?.prefixLength ?? 128}`,
             },
           }),
+      ...(further.length === 0
+        ? {}
+        : { further: further.map(item => endpointOf(item, ends, item.includes(':') ? 6 : 4)) }),
+      ...networksOf(seen, 'untranslated', all),
+      ...networksOf(seen, 'accept', all),
+      ...(typeof group === 'number' ? { group } : {}),
       ...(uplink === undefined ? {} : { uplink }),
       ...sourceOf(seen, inside, inside6),
       publish: publishedTo(seen, inside, inside6),
@@ -77,10 +87,52 @@ export const orphanOf = (
   )
 }
 
-/** What a set says of a cable: the second field of its element. */
-const memberOf = (seen: Observation, set: string, hostInterface: string): string | undefined => {
-  for (const { key } of seenElements(seen, set).values()) if (key[0] === hostInterface) return String(key[1])
-  return undefined
+/** What a set says of a cable or an address: the second fields of its elements. */
+const membersOf = (seen: Observation, set: string, first: string): KeyField[] =>
+  [...seenElements(seen, set).values()].flatMap(({ key }) =>
+    key[0] === first && key[1] !== undefined ? [key[1]] : [],
+  )
+
+/** The addresses that may come out of a cable, those first that published ports lead to. */
+const sourcesOf = (seen: Observation, family: 4 | 6, hostInterface: string): string[] => {
+  const sources = membersOf(seen, `source${family}`, hostInterface).map(String)
+  if (sources.length < 2) return sources
+  const isLedTo = (address: string) => publishedIn(seen, `publish${family}`, address).length > 0
+  return sources.toSorted((one, other) => Number(isLedTo(other)) - Number(isLedTo(one)))
+}
+
+/** An address beside the first one of its family; which of the gateways was its own is of no matter when all of it goes. */
+const endpointOf = (address: string, ends: readonly Address[], family: 4 | 6): Endpoint => {
+  const [first, second] = ends.filter(item => item.family === family)
+  return {
+    address,
+    gateway: (second ?? first)?.address ?? '',
+    subnet: `${address}/${wholeLength[family]}`,
+  }
+}
+
+/** The networks outside that a set names beside the addresses of a space. */
+const networksOf = (
+  seen: Observation,
+  field: 'untranslated' | 'accept',
+  addresses: readonly string[],
+): { untranslated?: string[]; accept?: string[] } => {
+  const name = field === 'accept' ? 'accepted' : field
+  const networks = addresses.flatMap(address =>
+    membersOf(seen, `${name}${address.includes(':') ? 6 : 4}`, address).map(networkOfField),
+  )
+  return networks.length === 0 ? {} : { [field]: [...new Set(networks)] }
+}
+
+/** The network from the first to the last address of an interval. */
+const networkOfField = (field: KeyField): string => {
+  const whole = typeof field === 'object' && 'first' in field ? field : { first: field, last: field }
+  const [first, last] = [String(whole.first), String(whole.last)]
+  const longest = wholeLength[first.includes(':') ? 6 : 4]
+  const length = Array.from({ length: longest + 1 }, (_, index) => index).find(
+    bits => firstAddress(`${first}/${bits}`) === first && lastAddress(`${first}/${bits}`) === last,
+  )
+  return `${first}/${length ?? longest}`
 }
 
 /** The addresses that packets of the space leave with, where they were chosen. */

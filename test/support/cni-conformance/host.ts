@@ -69,7 +69,7 @@ const parseRun = (text: string): Run => {
 
 /** Runs all cases; by their ids, and under `end` whether everything was left as it was. */
 export const runAll = (cases: readonly Conformance[]): Map<string, Run> => {
-  const output = expectOnNewHost(around(cases.map(scriptOf)))
+  const output = expectOnNewHost(around(cases.map(scriptOf)), {}, 240_000)
   const parts = output.split(/^@case /m).slice(1)
   return new Map(
     parts.map(part => {

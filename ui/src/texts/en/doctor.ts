@@ -24,6 +24,7 @@ export const doctor = {
     count === 1
       ? '1 consequence, which goes with its cause'
       : `${count} consequences, which go with their cause`,
+  goesWith: 'What follows from it, and is gone with it:',
   fine: (count: number) => `As it should be (${count})`,
   unchecked: (count: number) => `Could not be looked at (${count})`,
   done: (name: string, count: number) => `${name} examined: ${count} findings`,

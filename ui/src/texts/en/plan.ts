@@ -20,7 +20,6 @@ export const plan = {
   planning: 'Planning',
   step: (number: number) => `step ${number}`,
   host: 'all spaces',
-  why: 'Why',
   warnings: 'To be known beforehand',
   scripts: 'The same by hand',
   dialects: { shell: 'Shell', nft: 'nft', iptables: 'iptables' },

@@ -21,6 +21,7 @@ export const doctor: Texts['doctor'] = {
   noFix: '没有命令能解决此问题，请看原因说明。',
   undo: '撤销办法',
   hides: count => `${count} 项由它引起的后果，解决原因后会一并消失`,
+  goesWith: '由它引起、会随之消失的问题：',
   fine: count => `正常的项目（${count}）`,
   unchecked: count => `无法检查的项目（${count}）`,
   done: (name, count) => `${name} 诊断完成：${count} 项结果`,

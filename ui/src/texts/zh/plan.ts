@@ -19,7 +19,6 @@ export const plan: Texts['plan'] = {
   planning: '正在计算计划',
   step: number => `第 ${number} 步`,
   host: '所有空间',
-  why: '原因',
   warnings: '事先须知',
   scripts: '手工完成同样的事',
   dialects: { shell: 'Shell', nft: 'nft', iptables: 'iptables' },
