@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { capture } from './capture.ts'
+import { cni } from './cni.ts'
 import { cold } from './cold.ts'
 import { connections } from './connections.ts'
 import { cycles } from './cycles.ts'
@@ -18,6 +19,7 @@ import { throughput } from './throughput.ts'
 /** Every benchmark is a file of its own beside this one; all run when none is named. */
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<Report>>> = {
   capture,
+  cni,
   cold,
   connections,
   cycles,

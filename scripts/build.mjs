@@ -45,9 +45,10 @@ function buildPage() {
 /**
  * One executable: Bun's runtime and our code as bytecode, which starts in a quarter of the time of plain JavaScript; in
  * chunks, so that a command loads only what it uses. A command that root runs must not take
- * settings from files in the folder it happens to stand in, so the two autoloads are off.
+ * settings from files in the folder it happens to stand in, so the two autoloads are off. `target`: another processor
+ * than this one, as `bun-linux-arm64`. Returns the compiler's exit status.
  */
-function buildCommand() {
+export function compileCommand({ out, target }) {
   // The command always runs on Bun: what only Node needs (koffi) is left out.
   const page = '"../../../dist/page.json"'
   const constants = ['--define', 'process.versions.bun="1"', '--define', `PAGE_MODULE=${page}`]
@@ -65,7 +66,12 @@ function buildCommand() {
     ...patience,
   ]
   const safety = ['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
-  return run(bunPath(), ['build', ...options, ...safety, 'src/cli/main.ts', '--outfile', 'dist/natspace'])
+  const processor = target === undefined ? [] : [`--target=${target}`]
+  return run(bunPath(), ['build', ...options, ...safety, ...processor, 'src/cli/main.ts', '--outfile', out])
+}
+
+function buildCommand() {
+  return compileCommand({ out: 'dist/natspace' })
 }
 
 /** ES modules and their types, for Node and for Bun. */

@@ -47,6 +47,7 @@ const packages = [
     for: 'test',
     why: 'all that is in a container of the tests with container runtimes',
   },
+  { name: 'groff-base', programs: ['groff'], for: 'test', why: 'reads the manual pages' },
   { name: 'procps', programs: ['sysctl', 'ps'], for: 'test', why: 'kernel settings and processes' },
   { name: 'openssl', programs: ['openssl'], for: 'test', why: 'a certificate, for the page over TLS' },
   {
@@ -57,9 +58,11 @@ const packages = [
   },
   {
     name: 'containernetworking-plugins',
-    programs: ['ptp', 'static', 'firewall', 'portmap'].map(name => `/usr/lib/cni/${name}`),
-    for: 'bench',
-    why: 'the CNI plugins, to be timed against',
+    programs: ['ptp', 'host-local', 'static', 'firewall', 'portmap', 'bandwidth', 'tuning'].map(
+      name => `/usr/lib/cni/${name}`,
+    ),
+    for: 'test',
+    why: 'the CNI plugins, to be compared with and timed against',
   },
   { name: 'gcc', programs: ['gcc'], for: 'bench', why: 'compiles the floor: the system calls alone' },
   {

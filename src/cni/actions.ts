@@ -3,7 +3,6 @@
  * difference, GC is `down` of what is not valid any more and then `gc`. Each returns what stdout gets, or undefined.
  */
 
-import type { Kernel, NamespaceState } from '../linux/kernel.ts'
 import { capability, lackingCapabilities } from '../linux/sys/process.ts'
 import { NatspaceError } from '../space/errors.ts'
 import { down } from '../space/reconcile/down.ts'
@@ -13,78 +12,40 @@ import { Observation } from '../space/reconcile/observation.ts'
 import type { Context, Warning } from '../space/reconcile/types.ts'
 import { planUp, upAsChosen } from '../space/reconcile/up.ts'
 import { innerAddresses } from '../space/spec/endpoints.ts'
-import { quote } from '../space/spec/quote.ts'
-import type { Attachment } from '../space/spec/types.ts'
 import { readSpaceRecord, type SpaceRecord } from '../space/state/records.ts'
-import {
-  baseSpec,
-  type Identity,
-  isOf,
-  recordsOf,
-  refuseSecond,
-  spaceNameOf,
-  withAddresses,
-} from './attachment.ts'
-import {
-  type Asked,
-  type Configuration,
-  type Header,
-  parseConfiguration,
-  parseValidAttachments,
-} from './configuration.ts'
-import { type CniCommand, type Endpoint, isCniName, type Request } from './environment.ts'
+import { baseSpec, isOf, recordsOf, refuseSecond, spaceNameOf, withAddresses } from './attachment.ts'
+import { type Header, parseConfiguration, parseValidAttachments } from './configuration.ts'
+import { askedOf, attachmentOf, heldNamespaceOf, identityOf, namespaceOf } from './container.ts'
+import { type CniCommand, isCniName, type Request } from './environment.ts'
 import { CniError, cniCode, cniErrorOf } from './error.ts'
 import { badField, type Fields } from './fields.ts'
 import { delegateIn } from './ipam.ts'
-import { changedResult, mergeResults, parsePrevious, placeInside } from './previous.ts'
+import { mergeResults, parsePrevious, placeInside } from './previous.ts'
 import { addResult } from './result.ts'
-import { isAtLeast } from './version.ts'
 
 /** How long to wait for the lock, in milliseconds; and who hears what is no error and has no place in a result. */
 export type Options = { lockPatience?: number; tell: (warnings: readonly Warning[]) => void }
 
-const identityOf = ({ network }: Header, endpoint: Endpoint | undefined): Identity => {
-  if (endpoint === undefined) throw new CniError(cniCode.environment, 'CNI_CONTAINERID is missing')
-  return { network, ...endpoint }
-}
-
-/** The namespace of a request. Throws CniError 4 for a path that is no network namespace, or this host's own. */
-const namespaceOf = ({ kernel }: Context, request: Request): string =>
-  provenNamespace(kernel, request, path => kernel.namespaceState(path))
-
-/** Likewise; and whatever is done there is done to that very namespace, wherever the path leads in a moment. */
-const heldNamespaceOf = ({ kernel }: Context, request: Request): string =>
-  provenNamespace(kernel, request, path => kernel.holdNamespace(path))
-
-const provenNamespace = (
-  kernel: Kernel,
-  { namespacePath }: Request,
-  look: (path: string) => NamespaceState,
-): string => {
-  const refuse = (why: string) =>
-    new CniError(cniCode.environment, `cannot use CNI_NETNS ${quote(namespacePath ?? '')}`, why)
-  if (namespacePath === undefined) throw refuse('it is missing')
-  const state = look(namespacePath)
-  if (state !== 'present') throw refuse(`it is no network namespace: ${state}`)
-  if (kernel.namespaceIdentity(namespacePath) === kernel.namespaceIdentity(undefined))
-    throw refuse('it is the network namespace of this host itself')
-  return namespacePath
-}
-
 /** Makes the attachment. Throws CniError; everything is as before then. */
 export const add = async (context: Context, request: Request, header: Header, options: Options) => {
-  const identity = identityOf(header, request.endpoint)
   const previous = parsePrevious(header.fields)
+  const identity = identityOf(header, request.endpoint)
   const place = previous && placeInside(previous, identity.interface)
-  const asked = askedOf(request, place !== undefined)
+  if (previous === undefined || place === undefined) {
+    const result = await addOwn(context, request, header, options)
+    return previous === undefined ? result : mergeResults(previous, result)
+  }
   // Of use in a chain alone.
-  const behind = place === undefined ? undefined : await import('./behind.ts')
-  behind?.refuseOwnCable(header)
-  const configuration = parseConfiguration(header, asked)
+  const { addBehind } = await import('./behind.ts')
+  return await addBehind(context, request, header, options, { ...previous, place })
+}
+
+/** Makes an interface of natspace's own. */
+const addOwn = async (context: Context, request: Request, header: Header, options: Options) => {
+  const identity = identityOf(header, request.endpoint)
+  const configuration = parseConfiguration(header, askedOf(request))
   const name = spaceNameOf(identity)
-  const unleased =
-    behind?.baseBehind(configuration, name, identity.interface) ??
-    baseSpec(configuration, name, identity.interface)
+  const unleased = baseSpec(configuration, name, identity.interface)
   const namespacePath = heldNamespaceOf(context, request)
   const { delegate } = configuration.ipam
   // Of use where another plugin gives the addresses alone.
@@ -93,16 +54,11 @@ export const add = async (context: Context, request: Request, header: Header, op
   const lease = delegate === undefined ? undefined : delegation?.leaseOf(request, header, delegate)
   const dns = { ...lease?.dns, ...configuration.dns }
   const leased = lease === undefined ? configuration : { ...configuration, ...lease, dns }
-  const { network } = identity
   const attachment = attachmentOf(identity, namespacePath, request, configuration)
   const choose = (seen: Observation) => {
     refuseSecond(context, identity)
     const base = lease === undefined ? unleased : baseSpec(leased, name, identity.interface)
-    const spec =
-      behind !== undefined && previous !== undefined && place !== undefined
-        ? behind.specBehind(context, seen, base, namespacePath, previous, place)
-        : withAddresses(context, base, network, leased, seen)
-    return [{ ...spec, attachment }]
+    return [{ ...withAddresses(context, base, identity.network, leased, seen), attachment }]
   }
   const { plan } = await upAsChosen(context, choose, options).catch(error => {
     throw delegate === undefined ? error : delegation?.afterRelease(error, request, header, delegate)
@@ -110,40 +66,7 @@ export const add = async (context: Context, request: Request, header: Header, op
   options.tell(plan.warnings)
   const [space] = plan.spaces
   if (space === undefined) throw new Error('one spec gave no space')
-  const { version } = header
-  const result = () => addResult(version, space, dns, leased.ipam)
-  if (previous === undefined) return result()
-  if (place === undefined) return mergeResults(previous, result())
-  const { mac, mtu } = space.tuning ?? {}
-  return changedResult(previous, place, {
-    version,
-    ...(mac === undefined ? {} : { mac }),
-    ...(mtu === undefined || !isAtLeast(version, '1.1.0') ? {} : { mtu }),
-    dns,
-  })
-}
-
-const askedOf = ({ endpoint, arguments: given }: Request, isBehind: boolean): Asked => ({
-  ...(endpoint === undefined ? {} : { interface: endpoint.interface }),
-  address: given.get('IP'),
-  mac: given.get('MAC'),
-  isBehind,
-})
-
-/** What is noted of the container; of the pod what the runtimes of Kubernetes say in CNI_ARGS. */
-const attachmentOf = (
-  { network, container }: Identity,
-  namespacePath: string,
-  { arguments: given }: Request,
-  { aliases }: Configuration,
-): Attachment => {
-  const [namespace, name] = [given.get('K8S_POD_NAMESPACE'), given.get('K8S_POD_NAME')]
-  const pod = { ...(namespace ? { namespace } : {}), ...(name ? { name } : {}) }
-  return {
-    ...{ network, container, namespacePath },
-    ...(Object.keys(pod).length === 0 ? {} : { pod }),
-    ...(aliases.length === 0 ? {} : { aliases }),
-  }
+  return addResult(header.version, space, dns, leased.ipam)
 }
 
 /** Takes the attachment away, whatever is left of it; nothing is left of one that is gone. Throws CniError 100. */

@@ -9,12 +9,19 @@ import { networkOf } from '../linux/net/prefix.ts'
 import type { Link } from '../linux/rtnetlink/link.ts'
 import type { Observation } from '../space/reconcile/observation.ts'
 import type { Context } from '../space/reconcile/types.ts'
+import { upAsChosen } from '../space/reconcile/up.ts'
 import { quote } from '../space/spec/quote.ts'
 import type { Behind, Cable6, SpaceSpec } from '../space/spec/types.ts'
-import { checkedSpec } from './attachment.ts'
-import type { Configuration, Header } from './configuration.ts'
+import type { Options } from './actions.ts'
+import { checkedSpec, refuseSecond, spaceNameOf } from './attachment.ts'
+import { type Configuration, type Header, parseConfiguration } from './configuration.ts'
+import { askedOf, attachmentOf, heldNamespaceOf, identityOf } from './container.ts'
+import type { Request } from './environment.ts'
 import { badField, type Fields, unsupported } from './fields.ts'
-import type { Previous, PreviousAddress } from './previous.ts'
+import { changedResult, type Previous, type PreviousAddress } from './previous.ts'
+import { isAtLeast } from './version.ts'
+
+type PreviousInside = Previous & { place: number }
 
 /** Keys that are of use without a cable of our own; every other one that natspace has is refused there. */
 const usable = [
@@ -26,15 +33,46 @@ const usable = [
 
 const usableOfRuntime = ['portMappings', 'bandwidth', 'mac', 'aliases', 'dns']
 
+/** Adds to the interface that another plugin has made, which is at a place of its result. Throws CniError. */
+export const addBehind = async (
+  context: Context,
+  request: Request,
+  header: Header,
+  options: Options,
+  previous: PreviousInside,
+) => {
+  refuseOwnCable(header)
+  const identity = identityOf(header, request.endpoint)
+  const configuration = parseConfiguration(header, askedOf(request, true))
+  const base = baseSpec(configuration, spaceNameOf(identity), identity.interface)
+  const namespacePath = heldNamespaceOf(context, request)
+  const attachment = attachmentOf(identity, namespacePath, request, configuration)
+  const choose = (seen: Observation) => {
+    refuseSecond(context, identity)
+    return [{ ...specBehind(context, seen, base, namespacePath, previous), attachment }]
+  }
+  const { plan } = await upAsChosen(context, choose, options)
+  options.tell(plan.warnings)
+  const { mac, mtu } = base.tuning ?? {}
+  const { version } = header
+  return changedResult(previous, previous.place, {
+    version,
+    ...(mac === undefined ? {} : { mac }),
+    ...(mtu === undefined || !isAtLeast(version, '1.1.0') ? {} : { mtu }),
+    dns: configuration.dns,
+  })
+}
+
 /** What a network asks of the engine for such an interface: pure. Throws CniError 7. */
-export const baseBehind = (configuration: Configuration, name: string, inner: string): SpaceSpec => {
+const baseSpec = (configuration: Configuration, name: string, inner: string): SpaceSpec => {
   const { mtu, policy, publish } = configuration
   const { fixFirewall } = policy
-  return checkedSpec(name, { interface: inner, publish, mtu, fixFirewall, ipv6: 'auto' }, configuration)
+  const spec = checkedSpec(name, { interface: inner, publish, mtu, fixFirewall, ipv6: 'auto' }, configuration)
+  return mtu === undefined ? spec : { ...spec, tuning: { ...spec.tuning, mtu } }
 }
 
 /** Refuses by name what cannot be done to the interface of another plugin. Throws CniError 2. */
-export const refuseOwnCable = ({ fields }: Header): void => {
+const refuseOwnCable = ({ fields }: Header): void => {
   refuseKeys(fields, usable)
   const runtime = fields.object('runtimeConfig')
   if (runtime !== undefined) refuseKeys(runtime, usableOfRuntime)
@@ -60,35 +98,35 @@ const isEmpty = (value: unknown): boolean =>
  * there. To be called under the lock. Throws CniError 2 for what this interface cannot have, 7 where `prevResult` is not
  * so.
  */
-export const specBehind = (
+const specBehind = (
   { kernel }: Context,
   seen: Observation,
-  base: SpaceSpec,
+  { address: _, gateway: __, ...base }: SpaceSpec,
   namespacePath: string,
-  previous: Previous,
-  place: number,
+  previous: PreviousInside,
 ): SpaceSpec => {
   const inner = base.interface ?? ''
   const link = seen.link(namespacePath, inner)
   if (link === undefined)
-    throw badField(`prevResult.interfaces[${place}]`, inner, 'the container has no interface of this name')
-  const behind = behindOf({ kernel }, seen, namespacePath, link, previous, place)
+    throw badField(
+      `prevResult.interfaces[${previous.place}]`,
+      inner,
+      'the container has no interface of this name',
+    )
+  const behind = behindOf({ kernel }, seen, namespacePath, link, previous)
   checkPossible(base, behind, inner)
-  const { mtu, tuning, address: _, gateway: __, ...rest } = base
-  const asked = mtu === undefined ? tuning : { ...tuning, mtu }
-  const spec: SpaceSpec = {
-    ...rest,
+  return {
+    ...base,
     // Nobody is kept from anything by natspace there.
     ...{ host: 'all', metadata: true },
     ipv6: behind.ipv6 === undefined ? 'off' : 'on',
-    mtu: mtu ?? link.mtu,
+    mtu: base.mtu ?? link.mtu,
     behind,
   }
-  return asked === undefined ? spec : { ...spec, tuning: asked }
 }
 
 const checkPossible = (
-  { publish, rate }: SpaceSpec,
+  { publish, rate }: Pick<SpaceSpec, 'publish' | 'rate'>,
   { way, port, address, ipv6 }: Behind,
   inner: string,
 ): void => {
@@ -119,8 +157,7 @@ const behindOf = (
   seen: Observation,
   namespacePath: string,
   link: Link,
-  previous: Previous,
-  place: number,
+  { place, ...previous }: PreviousInside,
 ): Behind => {
   const present = new Set((seen.addresses(namespacePath).get(link.index) ?? []).map(({ address }) => address))
   const ours = previous.addresses.filter(item => (item.interface ?? place) === place)

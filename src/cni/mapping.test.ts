@@ -66,7 +66,10 @@ describe('a configuration', () => {
           { hostPort: 8080, containerPort: 80, protocol: 'TCP', hostIP: '' },
           { hostPort: 53, containerPort: 53, protocol: 'udp', hostIP: '127.0.0.1' },
         ],
-        bandwidth: { ingressRate: 8_000_000, egressRate: 16_000_000 },
+        bandwidth: {
+          ...{ ingressRate: 8_000_000, ingressBurst: 800_000 },
+          ...{ egressRate: 16_000_000, egressBurst: 4_000_004 },
+        },
         dns: { servers: ['192.0.2.2'] },
       },
     })
@@ -74,7 +77,7 @@ describe('a configuration', () => {
       { protocol: 'tcp', hostPort: { first: 8080 }, port: { first: 80 } },
       { protocol: 'udp', hostAddress: '127.0.0.1', hostPort: { first: 53 } },
     ])
-    expect(spec.rate).toEqual({ down: 8_000_000, up: 16_000_000 })
+    expect(spec.rate).toEqual({ down: 8_000_000, downBurst: 100_000, up: 16_000_000, upBurst: 500_000 })
     expect(spec.dns).toEqual(['192.0.2.2'])
   })
 

@@ -116,7 +116,10 @@ export class FakeKernel implements Kernel {
   holdNamespace(path: string): NamespaceState {
     const state = this.namespaceState(path)
     const namespace = this.machine.namespace(path)
-    if (namespace !== undefined) this.#held.set(path, namespace)
+    if (namespace !== undefined) {
+      this.#held.set(path, namespace)
+      namespace.isHeld = true
+    }
     return state
   }
 

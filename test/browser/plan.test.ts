@@ -113,7 +113,7 @@ test('a plan is seen before anything is done, applied, and taken back', async ()
   expect((await spaces()).toSorted()).toEqual(['space:myspace', 'space:web'])
   await page.getByRole('heading', { name: 'Nothing has to be done' }).waitFor()
 
-  await page.getByText('Take down').click()
+  await page.getByRole('radio', { name: 'Take down' }).check()
   await page.getByRole('checkbox', { name: 'web' }).check()
   await page.getByText('ip netns delete web').or(page.getByText('ip netns del web')).first().waitFor()
   await page.getByRole('button', { name: 'Take down' }).click()

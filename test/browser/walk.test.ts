@@ -14,23 +14,38 @@ afterEach(() => page?.context().close())
 
 const slow = 3 * patience
 
+const until = async (isSo: () => Promise<boolean>) => {
+  for (const end = performance.now() + patience; !(await isSo()); await page.waitForTimeout(30))
+    if (performance.now() > end) throw new Error('waited in vain')
+}
+
+const shownWalk = async (): Promise<string | null> => {
+  const stage = page.locator('.stage')
+  return (await stage.count()) === 0 ? null : await stage.getAttribute('data-walk')
+}
+
 /** Sends a probe by the form, and waits for its walk. */
 const send = async ({ to = '192.168.1.15', protocol = 'icmp', port = '' } = {}) => {
   await page.getByRole('textbox', { name: 'To' }).fill(to)
   await page.getByRole('combobox', { name: 'Protocol' }).selectOption(protocol)
   if (port !== '') await page.getByRole('textbox', { name: 'Port' }).fill(port)
-  const before = await page.locator('.stage').getAttribute('data-walk', { timeout: 1 }).catch(() => null)
+  const before = await shownWalk()
   await page.getByRole('button', { name: 'Send', exact: true }).click()
-  await page.waitForFunction(
-    `![null, ${JSON.stringify(before)}].includes(document.querySelector('.stage')?.dataset.walk ?? null)`,
-  )
+  await until(async () => {
+    const id = await shownWalk()
+    return id !== null && id !== before
+  })
   // It plays by itself: the first key stops that.
   await page.keyboard.press('Home')
 }
 
 const now = () => page.getByRole('region', { name: 'What happens now' })
+const cell = (name: string) =>
+  now()
+    .locator('tr', { has: page.getByRole('rowheader', { name, exact: true }) })
+    .locator('td')
 const fieldOf = async (name: string): Promise<string> =>
-  (await now().getByRole('row', { name: new RegExp(`^${name}\\b`) }).locator('td').innerText()).replace(/\s+/g, ' ')
+  (await cell(name).innerText()).replace(/\s+/g, ' ').trim()
 
 type Step = { title: string; station: string; source: string; destination: string; place: string }
 
@@ -48,7 +63,7 @@ const stepThrough = async (): Promise<Step[]> => {
       )) as string,
       source: await fieldOf('source'),
       destination: await fieldOf('destination'),
-      place: (await page.locator('.picture').getAttribute('data-place')) ?? '',
+      place: (await page.locator('[data-place]').getAttribute('data-place')) ?? '',
     })
     await page.keyboard.press('ArrowRight')
   }
@@ -56,7 +71,14 @@ const stepThrough = async (): Promise<Step[]> => {
 }
 
 const at = (steps: Step[], station: string) =>
-  steps.filter(step => step.station === station).map(({ source, destination }) => `${source} > ${destination}`)
+  steps
+    .filter(step => step.station === station)
+    .map(({ source, destination }) => `${source} > ${destination}`)
+
+const stopFollowing = async () => {
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await page.getByText('Following myspace').waitFor({ state: 'detached' })
+}
 
 test(
   'a ping goes out and comes back with the addresses of the article at every point',
@@ -84,13 +106,17 @@ test(
 
     // Captures stand side by side, as in the article.
     const captures = await page.locator('.points > li').allInnerTexts()
-    const ends = (text: string) => [...text.matchAll(/IP (\S+) > ([^\s:]+):/g)].map(([, a, b]) => `${a} > ${b}`)
+    const ends = (text: string) =>
+      [...text.matchAll(/IP (\S+) > ([^\s:]+):/g)].map(([, a, b]) => `${a} > ${b}`)
     expect(captures.map(ends)).toEqual([inside, inside, outside, outside, outside])
 
     // The translation is remembered while the packet is still under way, and it is what differs from the mirror.
     await page.keyboard.press('Home')
     await now().getByText('No entry yet').waitFor()
-    await page.getByRole('button', { name: /^Go to this step: \d+, request$/ }).nth(3).waitFor()
+    await page
+      .getByRole('button', { name: /^Go to this step: \d+, request$/ })
+      .nth(3)
+      .waitFor()
     await page.locator('[data-chain="inet natspace postrouting"] .steps button').first().click()
     expect(await now().locator('.entry mark').allInnerTexts()).toEqual(['192.168.1.32'])
     await page.locator('.stage').evaluate('element => element.scrollIntoView()')
@@ -118,7 +144,9 @@ end`)
       await row.locator('.stop').getByText('stopped here').waitFor()
       expect(await row.innerText()).toContain('tcp dport 5432')
       expect(await row.locator('[aria-current=step]').count()).toBe(1)
-      expect(await now().getByRole('heading', { level: 2 }).innerText()).toBe('Stopped in inet byhand careful')
+      expect(await now().getByRole('heading', { level: 2 }).innerText()).toBe(
+        'Stopped in inet byhand careful',
+      )
       await now().getByText('This rule drops it').waitFor()
       const code = await now().locator('.fault a').innerText()
       expect(code).toMatch(/^FW-/)
@@ -162,10 +190,12 @@ test(
       '192.168.1.15 > before 192.168.1.32 → after 192.168.45.3 changed',
     ])
     expect(steps.map(({ title }) => title)).toContain('The destination is translated (DNAT)')
-    expect(at(steps, 'inside/programs')).toEqual(['192.168.1.15 > 192.168.45.3', '192.168.45.3 > 192.168.1.15'])
+    expect(at(steps, 'inside/programs')).toEqual([
+      '192.168.1.15 > 192.168.45.3',
+      '192.168.45.3 > 192.168.1.15',
+    ])
     expect(at(steps, 'uplink').at(-1)).toBe('192.168.1.32 > 192.168.1.15')
-    await page.getByRole('button', { name: 'Stop', exact: true }).click()
-    await page.getByText('Following myspace').waitFor({ state: 'detached' })
+    await stopFollowing()
   },
   slow,
 )
@@ -175,7 +205,9 @@ test(
   async () => {
     page = await lab.open('walk')
     const focus = () =>
-      page.evaluate(`document.activeElement?.getAttribute('name') ?? document.activeElement?.textContent?.trim() ?? ''`)
+      page.evaluate(
+        `document.activeElement?.getAttribute('name') ?? document.activeElement?.textContent?.trim() ?? ''`,
+      )
     const tabTo = async (wanted: string) => {
       for (let tries = 0; tries < 60; tries++) {
         if ((await focus()) === wanted) return
@@ -202,7 +234,7 @@ test(
     expect(await index()).toBe(0)
     await page.keyboard.press('Space')
     await page.getByRole('button', { name: 'Pause' }).waitFor()
-    await page.waitForFunction(`Number(document.querySelector('.stage').dataset.index) > 0`)
+    await until(async () => (await index()) > 0)
     await page.keyboard.press('Space')
     await page.getByRole('button', { name: 'Play', exact: true }).waitFor()
     const slider = page.getByRole('slider', { name: 'Step' })
@@ -290,7 +322,8 @@ describe('a walk has a link, and a file', () => {
       await send()
       const id = await page.locator('.stage').getAttribute('data-walk')
       const walk = (await ask(page, 'GET', `/api/walks/${id}`)) as Walk
-      const evil = '<script>window.pwned = 1</script><img src=x onerror="window.pwned = 2">\u001b]0;x\u0007\u202egnp'
+      const evil =
+        '<script>window.pwned = 1</script><img src=x onerror="window.pwned = 2">\u001b]0;x\u0007\u202egnp'
       const spoiled = JSON.stringify(walk)
         .replaceAll('"inet natspace forward"', JSON.stringify(evil))
         .replaceAll('"myspace"', JSON.stringify(`myspace${evil}`))
@@ -323,8 +356,10 @@ describe('a walk has a link, and a file', () => {
           buffer: Buffer.from(text),
         })
       await give(JSON.stringify(hostile))
-      await page.getByText('from a file:').waitFor()
-      for (let step = 0; step < hostile.story.events.length + 8; step++) await page.keyboard.press('ArrowRight')
+      await page.getByText('from a file:').or(page.locator('main [role=alert]')).first().waitFor()
+      expect(await page.locator('main [role=alert]').allInnerTexts()).toEqual([])
+      for (let step = 0; step < hostile.story.events.length + 8; step++)
+        await page.keyboard.press('ArrowRight')
       for (const button of await page.locator('.chain button.what').all()) await button.click()
       await page.locator('[data-rules]').first().waitFor()
       expect(await page.evaluate('window.pwned')).toBeUndefined()
@@ -354,7 +389,12 @@ test(
     await page.getByRole('radio', { name: 'Follow flows' }).check()
     await page.getByRole('button', { name: 'Follow', exact: true }).click()
     await page.getByText('Following myspace').waitFor()
-    const flood = runInLab('myspace', join(import.meta.dirname, '../support/send-flows.ts'), '192.168.1.15', '2500')
+    const flood = runInLab(
+      'myspace',
+      join(import.meta.dirname, '../support/send-flows.ts'),
+      '192.168.1.15',
+      '2500',
+    )
     await page.getByText(/^\d+ of \d+ are told here/).waitFor()
     // In the midst of it.
     await page.getByRole('combobox', { name: 'Ended how' }).selectOption('refused')
@@ -363,8 +403,7 @@ test(
     await page.locator('.list a').first().click()
     await page.locator('.stage').waitFor()
     await flood
-    await page.getByRole('button', { name: 'Stop', exact: true }).click()
-    await page.getByText('Following myspace').waitFor({ state: 'detached' })
+    await stopFollowing()
   },
   slow,
 )
@@ -381,7 +420,11 @@ test(
     if (pattern === undefined) throw new Error('no walk is known')
     const message = (event: ServerEvent) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
     const many = Array.from({ length: 10_000 }, (_, index) =>
-      message({ type: 'walk', follow: 'f', walk: { ...pattern, id: `many-${index}`, title: `flow ${index}` } }),
+      message({
+        type: 'walk',
+        follow: 'f',
+        walk: { ...pattern, id: `many-${index}`, title: `flow ${index}` },
+      }),
     )
     const snapshot = message({
       type: 'snapshot',
@@ -458,7 +501,7 @@ describe('whoever looks', () => {
         await send()
         await page.keyboard.press('End')
         await page.getByText('The answer is back').first().waitFor()
-        expect(await overhang(page)).toBe(0)
+        await until(async () => (await overhang(page)) === 0)
         await page.locator('.stage').evaluate('element => element.scrollIntoView()')
         await picture(page, `walk-${name}`)
         if (width === 360) await page.context().close()

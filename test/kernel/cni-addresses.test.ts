@@ -561,8 +561,7 @@ END
       mkdir /run/plugins
       printf '%s\\n' '#!/bin/sh' 'cat >/dev/null; echo "$CNI_COMMAND" >>/run/asked' \\
         'case $CNI_COMMAND in ADD) cat /run/answer; exit $(cat /run/status);; esac' >/run/plugins/own
-      chmod +x /run/plugins/own; mkdir /run/plugins/folder; : >/run/plugins/plain
-      echo 0 >/run/status
+      chmod +x /run/plugins/own; echo 0 >/run/status
       snapshot >/run/before
       own=$(network net ',"ipam":{"type":"own"}')
       ${answers.map(answer => `echo '${answer}' >/run/answer; cni ADD c1 "$own"`).join('\n')}
@@ -571,21 +570,32 @@ END
       echo '{"code":11,"msg":"busy","details":"later"}' >/run/answer; cni ADD c1 "$own"
       echo '{"code":999,"msg":"full"}' >/run/answer; cni ADD c1 "$own"
       echo 'no JSON' >/run/answer; cni ADD c1 "$own"
-      for type in missing folder plain ../plugins/own /run/plugins/own . ..; do
-        cni ADD c1 "$(network net ",\\"ipam\\":{\\"type\\":\\"$type\\"}")"
-      done
       tr '\\n' ' ' </run/asked; echo asked
-      cni DEL c1 "$(network net ',"ipam":{"type":"../plugins/own"}')" && echo gone
       snapshot >/run/after
       diff /run/before /run/after && echo EQUAL`)
     const codes = objects(output).map(({ code }) => code)
-    expect(codes).toEqual([...Array(8).fill(107), 100, 11, 107, 107, ...Array(7).fill(7)])
-    expect(lines(output, /asked|gone|EQUAL/)).toEqual([
+    expect(codes).toEqual([...Array(8).fill(107), 100, 11, 107, 107])
+    expect(lines(output, /asked|EQUAL/)).toEqual([
       `${'ADD DEL '.repeat(9)}asked`,
       'ADD ADD ADD asked',
-      'gone',
       'EQUAL',
     ])
+  })
+
+  test('S12: a plugin is taken by its name alone, out of the folders that the runtime names', () => {
+    const output = onHost(`
+      path=/run/plugins:relative
+      container c1
+      mkdir -p /run/plugins/folder /run/relative; cd /run; : >/run/plugins/plain
+      printf '%s\\n' '#!/bin/sh' 'echo run >>/run/asked' | tee /run/own >/run/plugins/own
+      cp /run/own /run/relative/other; chmod +x /run/own /run/plugins/own /run/relative/other
+      for type in missing folder plain other ../own ../plugins/own /run/plugins/own . .. 'own;own' 'own own' 'own\\\\u0000'; do
+        cni ADD c1 "$(network net ",\\"ipam\\":{\\"type\\":\\"$type\\"}")"
+      done
+      cni DEL c1 "$(network net ',"ipam":{"type":"../plugins/own"}')" && echo gone
+      cat /run/asked || echo 'nothing was run'`)
+    expect(objects(output).map(({ code }) => code)).toEqual(Array(12).fill(7))
+    expect(lines(output, /^run|gone|nothing/)).toEqual(['gone', 'nothing was run'])
   })
 
   delegateTest('an ADD that is killed at any moment leaves no address that DEL does not give back', () => {

@@ -10,7 +10,7 @@ import { parseAllDocuments } from 'yaml'
 import { onCluster } from '../support/cluster.ts'
 import { requireTool } from '../support/tools.ts'
 
-const test = requireTool('ip', 'nc', 'ss', 'diff', 'sysctl', 'setpriv')
+const test = requireTool('ip', 'nft', 'nc', 'ss', 'diff', 'sysctl', 'setpriv')
 
 type Json = Readonly<Record<string, unknown>>
 type Container = { name: string; image: string; command: string[]; volumeMounts?: { name: string }[] }
@@ -143,6 +143,30 @@ const flannelConfiguration = (list: string, environment: string): Json => {
   }
 }
 
+/** What flanneld makes on both nodes: a tunnel with the way to the other's pods, and its own translation. */
+const flanneld = `
+# tunnel COMMAND NODE ADDRESS OTHER-NODE OTHER-ADDRESS
+tunnel() {
+  $1 ip link add flannel.1 mtu 1450 type vxlan id 1 local $3 remote $5 dstport 8472 dev eth0
+  $1 ip address add 10.244.$2.0/32 dev flannel.1
+  $1 ip link set flannel.1 up
+  $1 ip route replace 10.244.$4.0/24 via 10.244.$4.0 dev flannel.1 onlink
+  $1 nft -f - <<END
+table ip flannel {
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    ip saddr 10.244.0.0/16 ip daddr 10.244.0.0/16 accept
+    ip saddr 10.244.0.0/16 ip daddr != 224.0.0.0/4 masquerade
+    ip daddr 10.244.$2.0/24 accept
+    ip daddr 10.244.0.0/16 masquerade
+  }
+}
+END
+}
+tunnel node1 1 192.168.1.32 2 192.168.1.15
+tunnel node2 2 192.168.1.15 1 192.168.1.32
+`
+
 test('two nodes with flannel: pods reach each other, the nodes and the outside', () => {
   const list = ofKind('natspace-flannel.yaml', 'ConfigMap').data?.['cni-conf.json'] ?? ''
   const environment = (node: number) =>
@@ -153,6 +177,7 @@ test('two nodes with flannel: pods reach each other, the nodes and the outside',
     ls -A /run/host/etc/cni/net.d
     executable=/run/host/opt/cni/bin/natspace
     config() { [ $1 = 1 ] && echo "$CONFIG1" || echo "$CONFIG2"; }
+    ${flanneld}
     compared >/run/before
     start
     ip -n a route | grep -o '^default via [^ ]*\\|^10.244.0.0/16 via [^ ]*'
@@ -160,7 +185,9 @@ test('two nodes with flannel: pods reach each other, the nodes and the outside',
     ask a c 10.244.2.2
     ask c a 10.244.1.2
     ask node1 c 10.244.2.2
+    ask node1 a 10.244.1.2
     ask a outside 203.0.113.9
+    ip -s -j link show flannel.1 | grep -q '"packets":0,' || echo 'through the tunnel'
     stop
     compared >/run/after
     diff /run/before /run/after && echo EQUAL`,
@@ -177,8 +204,10 @@ test('two nodes with flannel: pods reach each other, the nodes and the outside',
     'mtu 1450',
     'a to 10.244.2.2: c saw 10.244.1.2',
     'c to 10.244.1.2: a saw 10.244.2.2',
-    'node1 to 10.244.2.2: c saw 192.168.1.32',
+    'node1 to 10.244.2.2: c saw 10.244.1.0',
+    'node1 to 10.244.1.2: a saw 10.244.1.1',
     'a to 203.0.113.9: outside saw 203.0.113.1',
+    'through the tunnel',
     'EQUAL',
   ])
 })

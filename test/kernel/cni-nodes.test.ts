@@ -112,4 +112,32 @@ END
       stop`)
     expect(linesOf(output)).toEqual(['a does not reach 10.244.1.3', 'a reaches 10.244.2.2'])
   })
+
+  test('pods of both families see each other’s own addresses by both', () => {
+    const output = onCluster(`
+      for node in node1 node2; do
+        $node sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0
+        $node sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.default.accept_dad=0
+      done
+      ip address add 2001:db8:1::32/64 dev eth0 nodad; ip -n host2 address add 2001:db8:1::15/64 dev eth0 nodad
+      ip route add fd00:244:2::/64 via 2001:db8:1::15; ip -n host2 route add fd00:244:1::/64 via 2001:db8:1::32
+      config() {
+        plugin_of natspace cni conflist --subnet 10.244.$1.0/24 --subnet fd00:244:$1::/64 \\
+          --no-masquerade 10.244.0.0/16 --no-masquerade fd00:244::/32
+      }
+      start
+      ask a c 10.244.2.2
+      ask a c fd00:244:2::2
+      ask c a fd00:244:1::2
+      ask a b fd00:244:1::3
+      ask node1 a fd00:244:1::2
+      stop`)
+    expect(linesOf(output)).toEqual([
+      'a to 10.244.2.2: c saw 10.244.1.2',
+      'a to fd00:244:2::2: c saw fd00:244:1::2',
+      'c to fd00:244:1::2: a saw fd00:244:2::2',
+      'a to fd00:244:1::3: b saw fd00:244:1::2',
+      'node1 to fd00:244:1::2: a saw fd00:244:1::1',
+    ])
+  })
 })

@@ -17,7 +17,17 @@ import { requestText, sendRaw } from '../../src/server/front/front.test-support.
 import { mapHas } from '../../src/server/front/rights.ts'
 import { requireSandbox, run, tryRun } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
-import { enter, isAlive, linkParts, processesIn, startUi, type Ui, until } from '../support/ui-server.ts'
+import {
+  cpuTicks,
+  endLeftOver,
+  enter,
+  isAlive,
+  linkParts,
+  processesIn,
+  startUi,
+  type Ui,
+  until,
+} from '../support/ui-server.ts'
 
 /** The two processes of `natspace ui`, as a user starts them. */
 
@@ -33,6 +43,7 @@ beforeAll(() => {
 })
 afterAll(() => {
   rmSync(folder, { recursive: true })
+  endLeftOver()
 })
 
 /** Ends it, and holds that nothing of it is left. */
@@ -204,6 +215,21 @@ describe('both processes end together', () => {
   test('SIGTERM of the engine alone is an end, too', async () => {
     const ui = await startUi(['--lab'])
     process.kill(ui.engine, 'SIGTERM')
+    expect(await ui.ended).toBe(1)
+    await nothingLeft(ui)
+  })
+
+  test('kill -9 of the engine while it makes the lab anew, and probes it', async () => {
+    const ui = await startUi(['--lab'])
+    const { ask } = await enter(ui)
+    const before = cpuTicks(ui.engine)
+    const cut = ask('POST /api/lab', {}, { without: 8 }).then(
+      ({ status }) => status,
+      () => 0,
+    )
+    await until('the engine is at work', () => cpuTicks(ui.engine) > before + 1)
+    process.kill(ui.engine, 'SIGKILL')
+    expect([0, 502]).toContain(await cut)
     expect(await ui.ended).toBe(1)
     await nothingLeft(ui)
   })

@@ -32,19 +32,20 @@ cni() {
 }
 pod() { ip netns add $2; ip -n $2 link set lo up; cni $1 ADD $2 >/run/result || cat /run/result; }
 pings() { ip netns exec $1 ping -qc1 -W2 $2 >/run/said && echo "$1 reaches $2" || echo "$1 does not reach $2"; }
-# serve PLACE: says its name to the first that comes to port 80, and notes who that was.
+# serve PLACE FAMILY: says its name to the first that comes to port 80, and notes who that was.
 serve() {
-  echo $1 | timeout 9 ip netns exec $1 nc -nvlN 80 >/run/request 2>/run/seen & server=$!
+  echo $1 | timeout 9 ip netns exec $1 nc $2 -nvlN 80 >/run/request 2>/run/seen & server=$!
   for attempt in $(seq 500); do ip netns exec $1 ss -Hltn 'sport = :80' | grep -q . && break; sleep 0.02; done
 }
 # ask FROM SERVER ADDRESS [PORT]: what FROM is told there while SERVER serves, and whom that saw.
 ask() {
-  serve $2
+  family=-4; case $3 in *:*) family=-6;; esac
+  serve $2 $family
   from="ip netns exec $1"; [ $1 != node1 ] || from=
   said=$($from timeout 5 nc -nw3 $3 \${4-80} </dev/null)
   kill $server 2>/run/said || true
   wait $server || true
-  echo "$1 to $3: $said saw $(sed -n 's/.*received on \\([0-9.]*\\).*/\\1/p' /run/seen)"
+  echo "$1 to $3: $said saw $(sed -n 's/.*received on \\([0-9a-f.:]*\\).*/\\1/p' /run/seen)"
 }
 compared() {
   snapshot

@@ -10,9 +10,10 @@ import { findTool, type Test, testUnless } from './tools.ts'
  * folders below /run/containers. It may not use the control groups of the machine: the host sees them read-only, and runc
  * and crun are told to do without. All processes end with the first one of a process namespace.
  *
- * In the script: `containerd_start` ($network: options of the list; $containerd_settings: more of its settings), `containerd_stop`, `ctr`, `cri METHOD MESSAGE`, `podman`, `until_true COMMAND`,
- * `answer PORT` (what host2 is told there), `compare` (whether all is as at the `baseline`). The image is a busybox whose
- * command serves its own name at port 80.
+ * In the script: `containerd_start` ($network: options of the list; $containerd_settings: more of its settings) and
+ * `containerd_stop`, `ctr`, `container`, `cri METHOD MESSAGE`; `podman_start`, `podman`, `run`; `until_true COMMAND`;
+ * `answer PORT` (what host2 is told there) and `silent PORT`; `compare` (whether all is as at the `baseline`). The image is
+ * a busybox whose command serves its own name at port 80.
  */
 
 const opinions = join(import.meta.dirname, '../../build/second-opinions/containers')
@@ -60,7 +61,7 @@ root_files() {
 }
 `
 
-/** The runtimes find no group but their own in a user namespace, and terminals want the one of number 5. */
+/** In a user namespace there is no group but one's own, and terminals want the one of number 5. */
 const containerd = `
 containerd_prepare() {
   root_files $home/files
@@ -143,6 +144,8 @@ podman_start() {
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 default_sysctls = []
 cgroups = "disabled"
+apparmor_profile = "unconfined"
+label = false
 [network]
 network_backend = "cni"
 default_network = "natspace"

@@ -2,12 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  parseAnswer,
-  type RawAnswer,
-  requestText,
-  sendRaw,
-} from '../../src/server/front/front.test-support.ts'
+import { type RawAnswer, requestText, sendRaw } from '../../src/server/front/front.test-support.ts'
 
 const executable = join(import.meta.dirname, '../../dist/natspace')
 const patience = 20_000
@@ -34,6 +29,13 @@ export type Ui = {
   ended: Promise<number | string>
 }
 
+const started = new Set<ChildProcess>()
+
+/** Ends whatever a test that failed has left running. */
+export const endLeftOver = (): void => {
+  for (const child of started) child.kill('SIGTERM')
+}
+
 /** Starts it, and waits for its link. Throws when it ends before. */
 export const startUi = async (
   args: readonly string[],
@@ -42,6 +44,7 @@ export const startUi = async (
   if (!existsSync(executable)) throw new Error('dist/natspace is missing: npm run build')
   const env = { ...process.env, DISPLAY: '', WAYLAND_DISPLAY: '', NO_COLOR: '1', ...environment }
   const child = spawn(executable, ['ui', ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env })
+  started.add(child)
   let out = ''
   let err = ''
   child.stdout.on('data', chunk => {
@@ -53,6 +56,7 @@ export const startUi = async (
   let end: number | string | undefined
   const ended = new Promise<number | string>(resolve => {
     child.once('exit', (status, signal) => {
+      started.delete(child)
       end = status ?? signal ?? 'unknown'
       resolve(end)
     })
@@ -61,12 +65,17 @@ export const startUi = async (
   await until('it prints its link', () => links().length > 0 || end !== undefined)
   if (links().length === 0) throw new Error(`it ended with ${end}: ${out}${err}`)
   const front = child.pid ?? 0
-  // Beside the engine there may be the program that opens the browser.
-  const children = readFileSync(`/proc/${front}/task/${front}/children`, 'utf8').trim().split(' ').map(Number)
-  const engine =
-    children.find(child => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('--engine')) ?? 0
+  const engine = engineOf(front)
   const namespace = readlinkSync(`/proc/${engine}/ns/net`)
   return { child, front, engine, namespace, links, stderr: () => err, ended }
+}
+
+/** The child that is the engine; beside it there may be the program that opens the browser. */
+const engineOf = (front: number): number => {
+  const children = readFileSync(`/proc/${front}/task/${front}/children`, 'utf8').trim().split(' ').map(Number)
+  const engine = children.find(child => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('--engine'))
+  if (engine === undefined) throw new Error(`${front} has no engine among ${children.join(', ')}`)
+  return engine
 }
 
 /** The port and the token of a link. */
@@ -103,6 +112,14 @@ export const isAlive = (process: number): boolean => {
   }
 }
 
+/** What a process has used of the CPU, in hundredths of a second: utime and stime of proc_pid_stat(5). */
+export const cpuTicks = (process: number): number => {
+  const text = readFileSync(`/proc/${process}/stat`, 'utf8')
+  // The name before may have spaces in it.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}
+
 /** Processes in a network namespace, of those that may be looked at. */
 export const processesIn = (namespace: string): string[] =>
   readdirSync('/proc').filter(name => {
@@ -114,5 +131,3 @@ export const processesIn = (namespace: string): string[] =>
       return false
     }
   })
-
-export { parseAnswer }

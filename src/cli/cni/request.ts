@@ -119,7 +119,10 @@ const fileOf = (given: CniInput['options']): string => {
 }
 
 /** What is about the list alone. */
-export const listOptions = ['file', ...(Object.keys(networkOptions) as (keyof typeof networkOptions)[])] as const
+export const listOptions = [
+  'file',
+  ...(Object.keys(networkOptions) as (keyof typeof networkOptions)[]),
+] as const
 
 /** Throws NatspaceError CONFLICTING_OPTIONS (exit 2) where one of them is given. */
 export const refuseOptions = (

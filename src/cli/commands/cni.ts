@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs'
 import { recordsOf } from '../../cni/attachment.ts'
 import { conflistOf, conflistText } from '../../cni/install/conflist.ts'
 import {
@@ -57,10 +56,13 @@ const actionOf = ([word, extra]: readonly string[]): (typeof actions)[number] =>
   )
 }
 
-/** This executable. Throws NatspaceError NO_PROGRAM where natspace is run by a runtime of its own. */
+/**
+ * This executable, by a path that leads to it even when another one is in its place by now. Throws NatspaceError NO_PROGRAM
+ * where natspace is run by a runtime of its own.
+ */
 const ownProgram = (): string => {
-  const [program = '', script] = ownCommand(realpathSync(process.execPath), process.argv[1])
-  if (script === undefined) return program
+  const [, script] = ownCommand(process.execPath, process.argv[1])
+  if (script === undefined) return '/proc/self/exe'
   throw usageError(
     'NO_PROGRAM',
     'Cannot install natspace as a plugin',

@@ -85,8 +85,7 @@ const languageOf = (
 
 export const uiCommand = defineCommand({
   name: 'ui',
-  summary:
-    'a page in the browser: spaces, the way of a packet through every hook, and the rule where it dies',
+  summary: 'look at spaces in the browser, and at the way of a packet through every hook',
   usage: ['[--allow-changes] [OPTION]...', '--lab [OPTION]...'],
   about: [
     'Serves a page on this machine and prints its link: the picture of all spaces with live counters; the way of a packet, hook by hook, with a drop standing on the rule that did it; what natspace doctor finds; a spec file as a plan before anything is done; with --lab the whole experiment as a lesson. It opens the browser where there is a desktop.',

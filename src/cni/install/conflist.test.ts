@@ -38,7 +38,7 @@ describe('the list', () => {
 
   test('is the one in the manual', () => {
     const manual = readFileSync(join(import.meta.dirname, '../../../docs/cni.md'), 'utf8')
-    const block = /^    \{\n(?: {6}.*\n)+ {4}\}$/m.exec(manual)?.[0] ?? ''
+    const block = /^ {4}\{\n(?: {6}.*\n)+ {4}\}$/m.exec(manual)?.[0] ?? ''
     expect(JSON.parse(block)).toEqual(conflistOf(request({ name: 'natspace', subnets: ['10.88.0.0/16'] })))
   })
 

@@ -33,6 +33,8 @@ export type FollowOptions = Scope & {
   filter?: Filter | undefined
   /** How many packets are looked at in a second, where that is to be less than usual. */
   rate?: MarkRate
+  /** Events that are read in one turn from each place, so that no turn takes long; what is left waits for the next. */
+  atOnce?: number
   /**
    * Asked before a story is made, which takes time: whether it is wanted. `hasGap`: something of it was not looked at or lost.
    */
@@ -125,8 +127,9 @@ export class FlowFollower implements Disposable {
 
   /** Takes what has come by now, and returns the stories that are over. Does not wait. Throws as the constructor. */
   turn(): FollowNews[] {
-    const inside = [...this.#inside.read(), ...this.#inside.vanished(vanishing)]
-    const host = [...this.#host.read(), ...this.#host.vanished(vanishing)]
+    const { atOnce } = this.#options
+    const inside = [...this.#inside.read(atOnce), ...this.#inside.vanished(vanishing)]
+    const host = [...this.#host.read(atOnce), ...this.#host.vanished(vanishing)]
     this.#readFlows()
     const now = performance.now()
     this.#evidence.read(now, this.#book.open > 0)
@@ -153,7 +156,7 @@ export class FlowFollower implements Disposable {
   }
 
   #readFlows(): void {
-    for (const news of this.#flows.read()) {
+    for (const news of this.#flows.read(this.#options.atOnce)) {
       if (news.type === 'new') this.#connections++
       if (news.type === 'destroy') this.#book.forget(news.flow)
     }

@@ -40,9 +40,9 @@ export class PlaceObserver implements Disposable {
     return this.#table.name
   }
 
-  /** The packets whose end was seen by now. Does not wait. */
-  read(): TimedPacket[] {
-    return this.#timed(this.#collector.add(this.#events(), performance.now()))
+  /** The packets whose end was seen by now; `most`: of so many events only. Does not wait. */
+  read(most?: number): TimedPacket[] {
+    return this.#timed(this.#collector.add(this.#events(most), performance.now()))
   }
 
   /** The packets of which nothing was told for so many milliseconds: they vanished. */
@@ -55,8 +55,8 @@ export class PlaceObserver implements Disposable {
     return this.#timed(this.#collector.finish(this.#events()))
   }
 
-  #events(): TraceEvent[] {
-    const events = this.#watcher.read()
+  #events(most?: number): TraceEvent[] {
+    const events = this.#watcher.read(most)
     const time = Date.now() / 1000
     for (const event of events)
       if (event.type === 'lost') this.gaps++

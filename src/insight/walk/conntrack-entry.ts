@@ -71,10 +71,10 @@ export class FlowWatcher implements Disposable {
     return [...this.#index.entries()].map(([, entry]) => entry)
   }
 
-  /** Takes in the events that have come by now; returns those of flows that may be traced. Does not wait. */
-  read(): FlowNews[] {
+  /** Takes in the events that have come by now, or the first `most`; returns those of flows that may be traced. Does not wait. */
+  read(most?: number): FlowNews[] {
     const news: FlowNews[] = []
-    for (const event of this.#socket.read()) {
+    for (const event of this.#socket.read(most)) {
       if (event === 'lost') {
         this.list()
         news.push({ type: 'lost' })

@@ -50,10 +50,10 @@ export class EventSocket implements Disposable {
     return this.#socket.descriptor
   }
 
-  /** What has come by now, in order; does not wait. Throws SystemError, ProtocolError. */
-  read(): EventOrGap[] {
+  /** What has come by now, in order, at most so many datagrams of it; does not wait. Throws SystemError, ProtocolError. */
+  read(most = mostDatagrams): EventOrGap[] {
     const events: EventOrGap[] = []
-    for (let count = 0; count < mostDatagrams; count++) {
+    for (let count = 0; count < most; count++) {
       const datagram = this.#receive()
       if (datagram === undefined) {
         if (this.#hasGap) events.push('lost')

@@ -99,10 +99,10 @@ export class TraceWatcher implements Disposable {
     return this.#socket.descriptor
   }
 
-  /** What has come by now, in order; does not wait. Throws SystemError, ProtocolError, DecodeError. */
-  read(): TraceEvent[] {
+  /** What has come by now, in order, or the first `most` of it; does not wait. Throws SystemError, ProtocolError, DecodeError. */
+  read(most?: number): TraceEvent[] {
     const events: TraceEvent[] = []
-    for (const event of this.#socket.read()) {
+    for (const event of this.#socket.read(most)) {
       const step = event === 'lost' ? ({ type: 'lost' } as const) : this.#step(event)
       // After a gap nobody knows where the packets are.
       if (step?.type === 'lost') this.#places.clear()

@@ -62,8 +62,9 @@ export class FakeMachine {
     for (const namespace of this.files.unmount(path)) this.#release(namespace)
   }
 
-  /** Nothing but a pin keeps a namespace here; processes do not exist. */
+  /** A pin keeps a namespace here, or a kernel that holds it; processes do not exist. */
   #release(namespace: FakeNamespace): void {
+    if (namespace.isHeld) return
     const pins = [...this.files.nodes.values()]
     if (!pins.some(node => node.type === 'namespace' && node.namespace === namespace)) namespace.end()
   }

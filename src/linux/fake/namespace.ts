@@ -22,6 +22,8 @@ export class FakeNamespace {
   /** Device and inode. */
   readonly identity: string
   readonly links = new Map<number, FakeLink>()
+  /** Somebody has it open for good (`holdNamespace`). */
+  isHeld = false
   readonly sysctls: FakeSysctls
   readonly routing: FakeRouting
   readonly netfilter = new FakeNetfilter()

@@ -190,7 +190,7 @@ export class FakeRouting {
   }
 
   /** Throws NetlinkError ESRCH, EINVAL. */
-  deleteRoute({ index, destination, gateway, local, table = routeTable.main }: RouteChange): void {
+  deleteRoute({ index, destination, gateway, local, priority, table = routeTable.main }: RouteChange): void {
     if (networkOf(destination) !== destination)
       throw refusal('RTM_DELROUTE', 'EINVAL', 'Invalid prefix for given prefix length')
     const found = this.routes.find(
@@ -198,7 +198,8 @@ export class FakeRouting {
         route.table === (local === undefined ? table : routeTable.local) &&
         route.destination === destination &&
         route.outputIndex === index &&
-        (gateway === undefined || route.gateway === gateway),
+        (gateway === undefined || route.gateway === gateway) &&
+        (priority === undefined || route.priority === priority),
     )
     if (found === undefined) throw refusal('RTM_DELROUTE', 'ESRCH')
     this.routes = this.routes.filter(route => route !== found)

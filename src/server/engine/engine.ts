@@ -3,18 +3,13 @@ import { parseOrigin } from '../../insight/trace/origin.ts'
 import { parseTarget } from '../../insight/trace/target.ts'
 import { network } from '../../lab/places.ts'
 import type { Kernel } from '../../linux/kernel.ts'
-import { recordedSpaces } from '../../space/boot/kept-spec.ts'
 import { NatspaceError } from '../../space/errors.ts'
-import { exportOf } from '../../space/export/index.ts'
-import { down } from '../../space/reconcile/down.ts'
 import type { Context } from '../../space/reconcile/types.ts'
-import { up } from '../../space/reconcile/up.ts'
-import { fieldSite } from '../../space/spec/fault.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
-import { parseName } from '../../space/spec/validate.ts'
-import { recordedNames, type StatePaths } from '../../space/state/records.ts'
+import type { StatePaths } from '../../space/state/records.ts'
 import type { Handlers, Nothing, Snapshot } from '../channel.ts'
 import type { Applied, Hello, LabReport, LabRequest, ServerEvent, Topology, Walk } from '../protocol.ts'
+import { applyText, changesNotAllowed, removeSpaces } from './changes.ts'
 import { doctorReport } from './doctor.ts'
 import { Follows } from './follows.ts'
 import { helloOf, readLacking } from './hello.ts'
@@ -22,7 +17,8 @@ import { labHost, labHosts } from './lab/known-hosts.ts'
 import type { Lab } from './lab/lab.ts'
 import { ProbeCaptures } from './lab/lab-captures.ts'
 import { Live } from './live.ts'
-import { planOfRemoval, planOfText, readSpecs, warningData } from './plan.ts'
+import { checkedName, spaceNamed, specText } from './named.ts'
+import { planOfRemoval, planOfText } from './plan.ts'
 import { spaceDetails } from './space-details.ts'
 import { specSchema } from './spec-schema.ts'
 import { observeTopology, type PictureOptions } from './topology/observe.ts'
@@ -111,15 +107,16 @@ export class Engine implements Disposable {
         }),
       ),
     schema: () => specSchema,
-    spec: () => this.#with(specText),
+    spec: () => this.#with(context => ({ text: specText(context) })),
     plan: request =>
       this.#with(async context =>
         'text' in request
           ? planOfText(context, this.#picture, request.text)
           : planOfRemoval(context, this.#picture, request.remove.map(checkedName)),
       ),
-    apply: ({ text }) => this.#change(context => this.#apply(context, text)),
-    remove: ({ names }) => this.#change(context => this.#remove(context, names.map(checkedName))),
+    apply: ({ text }) => this.#change(context => applyText(context, text, this.#lockOptions)),
+    remove: ({ names }) =>
+      this.#change(context => removeSpaces(context, names.map(checkedName), this.#lockOptions)),
     lab: () => this.#lab.state,
     setLab: request => {
       const lab = this.#lab
@@ -200,35 +197,12 @@ export class Engine implements Disposable {
 
   /** A change, where changes are allowed. */
   async #change(change: (context: Context) => Promise<Applied>): Promise<Applied> {
-    if (!this.#options.allowChanges)
-      throw new NatspaceError({
-        code: 'CHANGES_NOT_ALLOWED',
-        exit: 4,
-        what: 'cannot change anything from the page',
-        why: 'the server was started to look only',
-        fix: ['start it with natspace ui --allow-changes', 'or try it in the lab: natspace ui --lab'],
-      })
+    if (!this.#options.allowChanges) throw changesNotAllowed()
     const applied = await this.#queue.run(() => this.#with(change))
+    // What the doctor said of them was about what was before.
+    for (const name of applied.spaces) this.#findings.delete(name)
     this.#live?.stir()
     return applied
-  }
-
-  async #apply(context: Context, text: string): Promise<Applied> {
-    const specs = await readSpecs(text)
-    const { plan, changes } = await up(context, specs, this.#lockOptions)
-    return { changes, spaces: plan.spaces.map(({ name }) => name), warnings: plan.warnings.map(warningData) }
-  }
-
-  async #remove(context: Context, names: readonly string[]): Promise<Applied> {
-    const { removed, operations, problems, warnings } = await down(context, names, this.#lockOptions)
-    for (const name of names) this.#findings.delete(name)
-    const [problem, ...others] = problems
-    if (problem !== undefined) {
-      const { code, exit, what, why, evidence, fix } = problem
-      const more = others.map(({ message }) => message)
-      throw new NatspaceError({ code, exit, what, why, evidence: [...evidence, ...more], fix })
-    }
-    return { changes: operations.length, spaces: removed, warnings: warnings.map(warningData) }
   }
 
   get #lockOptions(): { lockPatience?: number } {
@@ -295,18 +269,4 @@ export class Engine implements Disposable {
     this.#stop()
     this.#follows[Symbol.dispose]()
   }
-}
-
-/** A name as it may stand in a path. Throws NatspaceError BAD_NAME. */
-const checkedName = (name: string): string => parseName(name, fieldSite(['name']))
-
-/** Throws NatspaceError BAD_NAME, NOT_FOUND. */
-const spaceNamed = (context: Context, name: string): ResolvedSpace =>
-  recordedSpaces(context, [checkedName(name)])[0] as ResolvedSpace
-
-const specText = (context: Context): { text: string } => {
-  const names = recordedNames(context.kernel, context.paths)
-  if (names.length === 0) return { text: 'spaces: {}\n' }
-  const { files } = exportOf(context, recordedSpaces(context, names), 'yaml')
-  return { text: files.map(({ text }) => text).join('') }
 }

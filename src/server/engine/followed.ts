@@ -23,6 +23,8 @@ import type { WalkRing } from './walk/walk-ring.ts'
 const timeout = 2000
 /** Packets that are looked at in a second: far more than is shown, and little enough for a busy host. */
 const rate: MarkRate = { ends: 100, beginnings: 50, others: 5 }
+/** Events that are read in one turn from each place: some milliseconds of work. */
+const atOnce = 500
 /** Stories that are made in a second to be held against a filter. */
 const mostFiltered = 60
 /** What is asked for the fault of one flow serves others for so many milliseconds. */
@@ -69,6 +71,7 @@ export class Followed implements Disposable {
       timeout,
       filter,
       rate,
+      atOnce,
       isWanted: flow => this.#isWanted(flow),
       ...(from === undefined ? {} : { from }),
     })

@@ -31,8 +31,12 @@ const dropReasons = (): string[] => {
 }
 
 const legacyRules = (): string[] => {
-  const tables = Object.values(legacyTables(undefined)).flat()
-  return tables.length === 0
-    ? []
-    : ['rules of iptables-legacy, which are there: no packet can be followed through them']
+  const found = Object.values(legacyTables(undefined))
+  if (found.some(tables => tables !== 'unreadable' && tables.length > 0))
+    return ['rules of iptables-legacy, which are there: no packet can be followed through them']
+  return found.includes('unreadable')
+    ? [
+        'whether iptables-legacy has rules, through which no packet can be followed: only root of the machine is told',
+      ]
+    : []
 }

@@ -26,6 +26,12 @@ export const allowedHosts = ({ address, port, tls, names }: Site): ReadonlySet<s
   return new Set(hosts.flatMap(host => (isUsualPort ? [host, `${host}:${port}`] : [`${host}:${port}`])))
 }
 
-/** The address that is printed. */
+/** The address that is printed: with TLS by a name that the certificate has, if it has one for where it listens. */
 export const siteUrl = ({ address, port, tls, names }: Site): string =>
-  `${tls ? 'https' : 'http'}://${inUrl(tls ? (names[0] ?? address) : address)}:${port}/`
+  `${tls ? 'https' : 'http'}://${inUrl(nameOf(address, names))}:${port}/`
+
+const nameOf = (address: string, names: readonly string[]): string => {
+  if (names.includes(address)) return address
+  if (isLoopback(address)) return names.includes('localhost') ? 'localhost' : address
+  return names[0] ?? address
+}

@@ -43,6 +43,11 @@ describe('what is answered', () => {
     expect(front.engine.asked).toContainEqual(['unfollow', { id: 'f1' }])
   })
 
+  test('by the name localhost as well', async () => {
+    const own = { host: `LocalHost:${front.port}`, origin: `http://localhost:${front.port}` }
+    expect((await ask('POST /api/doctor', own, '{"space":"web"}')).status).toBe(200)
+  })
+
   test('the page needs no session, and is sent packed where that is understood', async () => {
     const plain = await ask('GET /', { cookie: null })
     expect([plain.status, plain.body]).toEqual([200, '<!doctype html>'])
@@ -139,6 +144,12 @@ describe('what is refused', () => {
       403,
       'WRONG_ORIGIN',
       () => ask('POST /api/doctor', { origin: `https://127.0.0.1:${front.port}` }, '{}'),
+    ],
+    [
+      'our origin under another name',
+      403,
+      'WRONG_ORIGIN',
+      () => ask('POST /api/doctor', { origin: `http://localhost:${front.port}` }, '{}'),
     ],
     ['no origin', 403, 'WRONG_ORIGIN', () => ask('POST /api/doctor', { origin: null }, '{}')],
     [

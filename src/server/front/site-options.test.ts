@@ -99,7 +99,12 @@ describe('names', () => {
   test('of a certificate', () => {
     const open = { address: '0.0.0.0', port: 8443, tls: true, names: ['Box.example', '192.0.2.7'] }
     expect([...allowedHosts(open)]).toEqual(['box.example:8443', '192.0.2.7:8443'])
+    const urlFor = (address: string, names: string[]) => siteUrl({ ...open, address, names })
     expect(siteUrl(open)).toBe('https://Box.example:8443/')
+    expect(urlFor('192.0.2.7', open.names)).toBe('https://192.0.2.7:8443/')
+    expect(urlFor('192.0.2.7', [])).toBe('https://192.0.2.7:8443/')
+    expect(urlFor('127.0.0.1', ['box.example'])).toBe('https://127.0.0.1:8443/')
+    expect(urlFor('127.0.0.1', ['box.example', 'localhost'])).toBe('https://localhost:8443/')
   })
   test('in a certificate: those with a star are for no certain host', () => {
     expect(

@@ -1,5 +1,4 @@
 import { isLinkLocal } from '../../linux/net/ip.ts'
-import { firstAddress, lastAddress } from '../../linux/net/prefix.ts'
 import type { KeyField } from '../../linux/nftables/index.ts'
 import type { Address } from '../../linux/rtnetlink/address.ts'
 import { aliasOf } from '../marks.ts'
@@ -124,15 +123,10 @@ const networksOf = (
   return networks.length === 0 ? {} : { [field]: [...new Set(networks)] }
 }
 
-/** The network from the first to the last address of an interval. */
+/** A network is read as a prefix, or as an address where it is one alone. */
 const networkOfField = (field: KeyField): string => {
-  const whole = typeof field === 'object' && 'first' in field ? field : { first: field, last: field }
-  const [first, last] = [String(whole.first), String(whole.last)]
-  const longest = wholeLength[first.includes(':') ? 6 : 4]
-  const length = Array.from({ length: longest + 1 }, (_, index) => index).find(
-    bits => firstAddress(`${first}/${bits}`) === first && lastAddress(`${first}/${bits}`) === last,
-  )
-  return `${first}/${length ?? longest}`
+  const text = String(field)
+  return text.includes('/') ? text : `${text}/${wholeLength[text.includes(':') ? 6 : 4]}`
 }
 
 /** The addresses that packets of the space leave with, where they were chosen. */

@@ -5,16 +5,17 @@
  */
 
 import { numberToIpv4 } from '../../linux/net/ip.ts'
-import { networkOf, parsePrefix, prefixContains } from '../../linux/net/prefix.ts'
+import { networkOf, parsePrefix } from '../../linux/net/prefix.ts'
 import type { NatspaceError } from '../errors.ts'
 import { cable6 } from './cable6.ts'
 import { badValue } from './fault.ts'
+import { checkAddresses6, claimFurther, isIpv6Alone, overlapError, routedCable6 } from './named-addresses.ts'
 import { DEFAULT_INNER_INTERFACE, hostInterfaceName, namespacePath } from './names.ts'
 import { createPool, type Pool } from './pool.ts'
 import { formatPublish } from './publish.ts'
 import { quote } from './quote.ts'
 import { covers, intervalOf, type Taken } from './taken.ts'
-import type { Behind, Cable6, Endpoint, Peer, ResolvedSpace, SpaceSpec } from './types.ts'
+import type { Behind, Cable6, Peer, ResolvedSpace, SpaceSpec } from './types.ts'
 import { specialRole } from './validate-address.ts'
 import { LEAST_MTU_OF_IPV6 } from './validate-policy.ts'
 
@@ -77,7 +78,7 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
       throw new Error('Cannot resolve: nothing was chosen')
     const mtu = spec.mtu ?? facts.mtuOf(spec.uplink) ?? previousOf(spec)?.mtu ?? ethernetMtu
     const mtuFollows = spec.mtu === undefined || spec.mtuFollows === true
-    checkAddresses6(spec, previousOf(spec), facts)
+    checkAddresses6(spec, previousOf(spec), facts.taken6)
     const ipv6 =
       spec.behind === undefined ? chooseIpv6(spec, cable, mtu, previousOf(spec), facts) : spec.behind.ipv6
     return {
@@ -158,15 +159,6 @@ function chooseIpv6(
   })
 }
 
-/** Each end has a route to the other. */
-const routedCable6 = ({ address, gateway, subnet }: Endpoint): Cable6 => ({
-  gateway,
-  address,
-  prefixLength: 128,
-  network: `${address}/128`,
-  subnet,
-})
-
 const prefixOf = ({ address }: Cable6): string => networkOf(`${address}/48`) ?? ''
 
 const noSuchPeer = (space: string, name: string): NatspaceError =>
@@ -239,10 +231,6 @@ function cableOfGateway(text: string, inner: string | undefined, previous: Resol
   return { ...cable, address: kept ? previous.address : firstOtherHost(network, cable.gateway) }
 }
 
-/** The addresses are named, and none of them is of IPv4. */
-const isIpv6Alone = ({ cable6: asked, address, gateway }: SpaceSpec): boolean =>
-  asked !== undefined && address === undefined && gateway === undefined
-
 const noCable4: Cable = { gateway: '', address: '', prefixLength: 32, network: '' }
 
 function firstOtherHost(network: string, gateway: string): string {
@@ -277,48 +265,6 @@ function fits(address: string, previous: ResolvedSpace): boolean {
   const { network, gateway } = previous
   const inside = covers(intervalOf(network), intervalOf(address))
   return inside && address !== gateway && specialRole(network, address) === undefined
-}
-
-/** Further addresses of IPv4 are the space's too, and nobody else's. */
-function claimFurther(specs: readonly SpaceSpec[], previousOf: PreviousOf, pool: Pool): void {
-  for (const spec of specs)
-    for (const { address } of (spec.further ?? []).filter(item => !item.address.includes(':'))) {
-      const isKept = previousOf(spec)?.further?.some(item => item.address === address) === true
-      const overlap = isKept ? undefined : pool.findOverlap(`${address}/32`)
-      if (overlap !== undefined) throw overlapError(spec, `${address}/32`, overlap, address)
-      pool.claim(`${address}/32`, `space ${spec.name}`)
-    }
-}
-
-/** Addresses of IPv6 that are asked for must be nobody else's. */
-function checkAddresses6(
-  spec: SpaceSpec,
-  previous: ResolvedSpace | undefined,
-  { taken6 = () => [] }: ResolveManyFacts,
-): void {
-  const asked = [spec.cable6, ...(spec.further ?? [])].flatMap(item => item?.address ?? [])
-  const kept = [previous?.ipv6, ...(previous?.further ?? [])].flatMap(item => item?.address ?? [])
-  for (const address of asked) {
-    if (!address.includes(':') || kept.includes(address)) continue
-    const overlap = taken6().find(({ prefix }) => prefixContains(prefix, address))
-    if (overlap !== undefined) throw overlapError(spec, `${address}/128`, overlap, address)
-  }
-}
-
-function overlapError(
-  spec: SpaceSpec,
-  network: string,
-  overlap: Taken,
-  value = spec.gateway ?? spec.address ?? '',
-): NatspaceError {
-  return badValue({
-    code: 'OVERLAP',
-    site: { field: spec.gateway === undefined ? 'address' : 'gateway' },
-    value,
-    why: `its network ${network} overlaps ${overlap.prefix} (${overlap.why})`,
-    evidence: [`space ${spec.name} asks for ${network}`, `${overlap.prefix}: ${overlap.why}`],
-    fix: ['give another network with --gateway A/LEN', 'or leave out both, and natspace chooses a free one'],
-  })
 }
 
 function chooseHostInterfaces(

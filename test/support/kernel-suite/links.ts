@@ -22,6 +22,7 @@ export function linkTests(newStage: NewStage): void {
       alias: undefined,
       master: undefined,
       peerIsElsewhere: true,
+      queueLength: 1000,
     }
     expect(lasting(stage.link(one, 'left'))).toEqual({
       ...common,
@@ -88,6 +89,21 @@ export function linkTests(newStage: NewStage): void {
     expect(stage.link(left.where, 'left')).toMatchObject({ alias: 'natspace:ä', mtu: 1300 })
     stage.must({ type: 'link.set', ...left, alias: '' })
     expect(stage.link(left.where, 'left')).toMatchObject({ alias: undefined, mtu: 1300 })
+  })
+
+  test('a link is given another address, a queue, and the frames of others', () => {
+    const stage = newStage()
+    const { left } = stage.cable()
+    expect(stage.link(left.where, 'left')?.promiscuous).toBeUndefined()
+    const tuned = { address: '02:00:00:00:00:99', queueLength: 77 }
+    stage.must({ type: 'link.set', ...left, ...tuned, promiscuous: true, allMulticast: true })
+    expect(stage.link(left.where, 'left')).toMatchObject({ ...tuned, promiscuous: true, allMulticast: true })
+    stage.must({ type: 'link.set', ...left, promiscuous: false, up: true })
+    expect(stage.link(left.where, 'left')).toMatchObject({ ...tuned, up: true, allMulticast: true })
+    expect(stage.link(left.where, 'left')?.promiscuous).toBeUndefined()
+    expect(stage.change({ type: 'link.set', ...left, address: '01:00:00:00:00:99' })).toEqual([
+      'EADDRNOTAVAIL',
+    ])
   })
 
   test('there is a carrier when both ends are up', () => {

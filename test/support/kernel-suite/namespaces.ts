@@ -43,6 +43,7 @@ export function namespaceTests(newStage: NewStage): void {
       master: undefined,
       peer: undefined,
       peerNamespaceId: undefined,
+      queueLength: 1000,
     })
     expect(counters).toEqual({ receivedPackets: 0n, sentPackets: 0n, receivedBytes: 0n, sentBytes: 0n })
     expect(kernel.addresses(path)).toEqual([])
@@ -164,6 +165,27 @@ export function namespaceTests(newStage: NewStage): void {
     expect(kernel.namespaceState(where)).toBe('present')
     expect(kernel.namespaceIdentity(where)).not.toBe(before as string)
     expect(stage.link(where, 'lo')?.up).toBe(false)
+  })
+
+  test('one that is held stays, wherever its path leads', () => {
+    const stage = newStage()
+    const { kernel } = stage
+    const other = stage.open()
+    const where = stage.namespace('one')
+    expect(kernel.holdNamespace(stage.path('none'))).toBe('missing')
+    expect(kernel.holdNamespace(where)).toBe('present')
+    expect(kernel.namespaceState(where)).toBe('present')
+    const before = kernel.namespaceIdentity(where)
+    expect(other.change([{ type: 'namespace.delete', path: where }])).toEqual(['done'])
+    expect(kernel.namespaceState(where)).toBe('missing')
+    expect(other.change([{ type: 'namespace.add', path: where }])).toEqual(['done'])
+    expect(kernel.namespaceState(where)).toBe('another')
+    expect(kernel.namespaceIdentity(where)).toBe(before as string)
+    stage.must({ type: 'link.set', where, name: 'lo', index: 1, up: true })
+    expect(stage.link(where, 'lo')?.up).toBe(true)
+    expect(other.links(where)[0]?.up).toBe(false)
+    expect(other.namespaceIdentity(where)).not.toBe(before as string)
+    expect(other.change([{ type: 'namespace.delete', path: where }])).toEqual(['done'])
   })
 
   test('with one its links end, and the other ends of its cables', async () => {

@@ -127,6 +127,33 @@ const hover = (schema: unknown) =>
     }
   })
 
+/**
+ * What is typed over a selection is put in by the editor itself: where Chromium does, it keeps the style of what was there
+ * in an inline style, which the page's policy forbids, and says so in the console.
+ */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { data, inputType, isComposing } = event
+    // The editor hears of a new selection a moment later than the browser: so it is asked for here.
+    const [range] = event.getTargetRanges()
+    if (inputType !== 'insertText' || data === null || isComposing || range === undefined || range.collapsed)
+      return false
+    const ends = [
+      view.posAtDOM(range.startContainer, range.startOffset),
+      view.posAtDOM(range.endContainer, range.endOffset),
+    ] as const
+    const [from, to] = [Math.min(...ends), Math.max(...ends)]
+    event.preventDefault()
+    view.dispatch({
+      changes: { from, to, insert: data },
+      selection: { anchor: from + data.length },
+      scrollIntoView: true,
+      userEvent: 'input.type',
+    })
+    return true
+  },
+})
+
 /** Makes an editor inside this element. */
 export function createEditor(parent: HTMLElement, options: EditorOptions): SpecEditor {
   const root = parent.shadowRoot ?? parent.attachShadow({ mode: 'open' })
@@ -146,6 +173,7 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): SpecE
         autocompletion({ override: [offer(options.schema)], icons: false }),
         hover(options.schema),
         editHistory(),
+        typeOver,
         keymap.of([...completionKeymap, { key: 'Enter', run: newLine }]),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({
