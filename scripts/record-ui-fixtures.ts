@@ -141,7 +141,8 @@ const record = async (origin: Origin): Promise<void> => {
 const inside = process.env[insideVariable]
 if (inside === undefined) {
   const status = startInside()
-  spawnSync('node_modules/.bin/biome', ['format', '--write', 'ui/fixtures'], { stdio: 'inherit' })
+  const biome = join(import.meta.dirname, '../node_modules/.bin/biome')
+  spawnSync(biome, ['format', '--write', folder], { stdio: 'inherit' })
   process.exit(status)
 }
 await record(JSON.parse(inside))

@@ -39,12 +39,12 @@ const sandboxed = (sandbox, command, options) => {
   return counted([...sandbox.prefix, ...command], { env, ...options })
 }
 
-/** Every file in a sandbox of its own, which goes with all that the file has left. */
-const kernelTests = async sandbox => {
+/** Every file of a folder in a sandbox of its own, which goes with all that the file has left. */
+const fileByFile = async (folder, sandbox, options) => {
   open(sandbox)
   const results = []
-  for (const file of filesIn('test/kernel', '.test.ts'))
-    results.push(await sandboxed(sandbox, [bunPath(), ...bunTest, file], { seconds: 600, held: true }))
+  for (const file of filesIn(folder, '.test.ts'))
+    results.push(await sandboxed(sandbox, [bunPath(), ...bunTest, file], { seconds: 600, ...options }))
   const sum = key => results.reduce((total, result) => total + result[key], 0)
   return {
     passed: sum('passed'),
@@ -53,6 +53,8 @@ const kernelTests = async sandbox => {
     output: results.map(({ output }) => output).join(''),
   }
 }
+
+const kernelTests = sandbox => fileByFile('test/kernel', sandbox, { held: true })
 
 const filesIn = (folder, ending) =>
   existsSync(join(root, folder))
@@ -70,8 +72,11 @@ const groups = {
   },
   style: () => oneTest([process.execPath, 'node_modules/@biomejs/biome/bin/biome', 'check', ...strict], 120),
   types: () => oneTest([process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit'], 300),
+  // The page's own, and the tests in a browser, which know of documents and windows.
+  'types-page': () =>
+    oneTest([process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'ui'], 300),
   unit: () => {
-    const places = ['./src', './scripts', ...filesIn('test', '.test.ts')]
+    const places = ['./src', './ui', './scripts', ...filesIn('test', '.test.ts')]
     return counted([bunPath(), ...bunTest, ...places], { seconds: 900 })
   },
   'kernel-root': () => kernelTests(rootSandbox()),
@@ -83,6 +88,7 @@ const groups = {
     open(place)
     return sandboxed(place, [process.execPath, '--test', '--test-reporter=spec', ...files], { seconds: 300 })
   },
+  browser: () => fileByFile('test/browser', userPlace(), {}),
   demo: () => oneTest([join(root, 'dist/natspace'), 'lab', 'run'], 300),
 }
 
@@ -93,7 +99,10 @@ function chosen(filters) {
   if (unknown !== undefined)
     throw new Failure(`No group of tests begins with ${unknown}. They are: ${names.join(', ')}`)
   const wanted = names.filter(name => filters.length === 0 || filters.some(filter => name.startsWith(filter)))
-  if (wanted.some(name => !['style', 'types', 'unit'].includes(name)) && !wanted.includes('build'))
+  if (
+    wanted.some(name => !['style', 'types', 'types-page', 'unit'].includes(name)) &&
+    !wanted.includes('build')
+  )
     wanted.unshift('build')
   if (!isRoot && wanted.includes('kernel-root'))
     say('Not root: the kernel tests run once, in a user namespace, and not a second time as root.\n')
@@ -126,7 +135,7 @@ main(async () => {
   try {
     const names = chosen(process.argv.slice(2))
     setup()
-    if (names.some(name => name.startsWith('kernel'))) {
+    if (names.some(name => name.startsWith('kernel') || name === 'browser')) {
       ensurePackages(packagesFor('test'))
       ensureSecondOpinions()
     }

@@ -50,6 +50,13 @@ const packages = [
   { name: 'groff-base', programs: ['groff'], for: 'test', why: 'reads the manual pages' },
   { name: 'procps', programs: ['sysctl', 'ps'], for: 'test', why: 'kernel settings and processes' },
   { name: 'openssl', programs: ['openssl'], for: 'test', why: 'a certificate, for the page over TLS' },
+  { name: 'chromium', programs: ['chromium'], for: 'test', why: 'the page as a browser shows it' },
+  {
+    name: 'fonts-wqy-zenhei',
+    programs: ['/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc'],
+    for: 'test',
+    why: 'the page in Chinese, with letters instead of boxes',
+  },
   {
     name: 'netavark',
     programs: ['/usr/lib/podman/netavark'],

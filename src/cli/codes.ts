@@ -180,6 +180,11 @@ const commandCodes: Readonly<Record<string, CodeText>> = {
     'A container runtime had another plugin make the interface, and natspace adds to it: published ports, limits, settings. Without the interface, its address or the link that leads to it there is nothing to add to.',
     'Have the runtime make the container anew; DEL and natspace down take away what is left.',
   ),
+  NOT_OURS: code(
+    'The space belongs to a container runtime',
+    'A runtime has asked for it by CNI: its namespace, its addresses and its end are the runtime’s, and a command that knows nothing of them would make another space of the same name.',
+    'Let the runtime do it. natspace publish, unpublish, status, doctor, watch and down work on it as on any other.',
+  ),
   NO_NAMESPACE: code(
     'There is no such namespace',
     'Nothing is pinned at that path. A namespace pinned in another mount namespace is not seen from here.',

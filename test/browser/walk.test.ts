@@ -58,9 +58,9 @@ const stepThrough = async (): Promise<Step[]> => {
     const current = page.locator('.pipeline button[aria-current=step]').first()
     steps.push({
       title: await now().getByRole('heading', { level: 2 }).innerText(),
-      station: (await current.evaluate(
-        `element => element.closest('[data-station]').dataset.station`,
-      )) as string,
+      station: await current.evaluate(
+        element => element.closest('[data-station]')?.getAttribute('data-station') ?? '',
+      ),
       source: await fieldOf('source'),
       destination: await fieldOf('destination'),
       place: (await page.locator('[data-place]').getAttribute('data-place')) ?? '',
@@ -297,7 +297,7 @@ describe('a walk has a link, and a file', () => {
       await send()
       const steps = await stepThrough()
       const waiting = page.waitForEvent('download')
-      await page.getByRole('button', { name: 'Save' }).click()
+      await page.getByRole('button', { name: 'Save', exact: true }).click()
       const download = await waiting
       expect(download.suggestedFilename()).toMatch(/^natspace-walk-myspace-[\d-]+\.json$/)
       const file = await download.path()

@@ -55,7 +55,6 @@ fact outbound6 pings c1 2001:db8::15
 fact source sees 192.168.1.15
 fact neighbour pings c1 $second
 fact gateway pings c1 $(ip -n c1 -4 route | sed -n 's/.*via \\([0-9.]*\\).*/\\1/p' | head -1)
-fact host pings host2 192.168.1.32
 ${'portMappings' in wishes ? published : ''}
 echo @limits
 { tc qdisc show; tc -n c1 qdisc show; } | sed -n 's/.*tbf.*\\(rate [^ ]* burst [^ ]*\\).*/\\1/p' | sort -u

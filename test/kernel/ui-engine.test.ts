@@ -240,6 +240,31 @@ describe('what comes from outside', () => {
     expect((await ask().start({})).follows).toEqual([])
   })
 
+  test('a visitor whom a rule keeps out is followed to that rule, with its name in the catalogue', async () => {
+    sh(
+      "nft -f - <<'END'\ntable ip mine { chain c { type filter hook forward priority 10; tcp dport 80 drop; }; }\nEND",
+    )
+    const follow = await ask().follow({ space: 'myspace', from: 'any' })
+    try {
+      const since = events.length
+      withNamespace('host2', namespace => {
+        expect(() => Socket.connect({ address: '192.168.1.32', port: 8080 }, 100, { namespace })).toThrow()
+      })
+      const { id } = await pushed(since, walksOf(follow))
+      const walk = await ask().walkById({ id })
+      expect(walk).toMatchObject({ direction: 'in', outcome: 'dropped', fault: { code: 'FW-PRIO' } })
+      expect(walk.story.events.at(-1)).toMatchObject({
+        hook: 'forward',
+        verdict: 'drop',
+        rule: 'tcp dport 80 drop',
+      })
+      expect(unknownRules(walk)).toEqual([])
+    } finally {
+      sh('nft delete table ip mine')
+      await ask().unfollow({ id: follow.id })
+    }
+  })
+
   test('of very many flows some are shown whole, and how many there were is said', async () => {
     const follow = await ask().follow({ space: 'myspace' })
     const since = events.length

@@ -26,14 +26,15 @@ export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Su
     // The path of a space means the space: more is known of it.
     const name = word.slice(word.lastIndexOf('/') + 1)
     const space = isName(name) ? recordOf(kernel, paths, name)?.space : undefined
-    if (space?.namespacePath === word) return { name, path: word, space }
+    if (space?.namespacePath === word) return { name, path: word, space: ownSpace(space) }
     const state = kernel.namespaceState(word)
     if (state === 'another-kind' || (state === 'not-a-namespace' && !isNamePath(word)))
       throw noNamespace(word)
     return { name: word, path: word, space: undefined }
   }
   const record = isName(word) ? recordOf(kernel, paths, word) : undefined
-  if (record !== undefined) return { name: word, path: record.space.namespacePath, space: record.space }
+  if (record !== undefined)
+    return { name: word, path: record.space.namespacePath, space: ownSpace(record.space) }
   const folder = isName(word)
     ? folders.find(item => kernel.fileStatus(`${item}/${word}`) !== undefined)
     : undefined
@@ -51,6 +52,10 @@ export const findSubject = (kernel: Kernel, paths: StatePaths, word: string): Su
     fix: ['name one of those, a path such as /proc/PID/ns/net, or the number of a process in the namespace'],
   })
 }
+
+/** Of a space whose cable is another's natspace does not know how it should be. */
+const ownSpace = (space: ResolvedSpace): ResolvedSpace | undefined =>
+  space.behind === undefined ? space : undefined
 
 /** Whether a path is one in a folder that holds nothing but names of namespaces. */
 export const isNamePath = (path: string): boolean => /\/netns\/[^/]+$/.test(path)
@@ -90,7 +95,10 @@ const knownNames = (kernel: Kernel, paths: StatePaths): string[] => {
 
 /** What makes a space of natspace again as it should be; for others nothing is known that does. */
 export const againFix = ({ space }: Subject): { commands: string[]; undo: string[] } =>
-  space === undefined ? { commands: [], undo: [] } : { commands: [upCommandOf(space)], undo: [] }
+  // What a runtime asked for, only that can ask for again.
+  space === undefined || space.attachment !== undefined
+    ? { commands: [], undo: [] }
+    : { commands: [upCommandOf(space)], undo: [] }
 
 /** A command for sh that runs words of ip(8) in the namespace. */
 export const ipInside = ({ path }: Subject, words: string): string => {

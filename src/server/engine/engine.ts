@@ -152,7 +152,7 @@ export class Engine implements Disposable {
         timeout,
         host: this.#picture.host,
         pipelines: this.#pipelines,
-        topology: () => this.#observe(context),
+        topology: () => this.#live?.topology ?? this.#observe(context),
         ...(captures === undefined ? {} : { capturesOf: () => captures.read() }),
       })
     })

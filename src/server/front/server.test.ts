@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { gunzipSync } from 'node:zlib'
+import { digest } from './door.ts'
 import { hello, type RawAnswer, requestText, sendRaw, startFront } from './front.test-support.ts'
 
 let front: Awaited<ReturnType<typeof startFront>>
@@ -200,6 +201,12 @@ describe('what is refused', () => {
       'BAD_REQUEST',
       () => ask('POST /api/doctor', { 'content-type': 'application/jsonx' }, '{}'),
     ],
+    [
+      'a type that ends like JSON',
+      415,
+      'BAD_REQUEST',
+      () => ask('POST /api/doctor', { 'content-type': 'text/x-application/json' }, '{}'),
+    ],
     ['no type', 415, 'BAD_REQUEST', () => ask('POST /api/doctor', { 'content-type': null }, '{}')],
     ['no JSON', 400, 'BAD_REQUEST', () => ask('POST /api/doctor', {}, '{')],
     ['a list', 400, 'BAD_REQUEST', () => ask('POST /api/doctor', {}, '[]')],
@@ -252,6 +259,17 @@ describe('what is refused', () => {
       const answer = await send()
       expect([answer.status, codeOf(answer)]).toEqual([status, code])
     })
+
+  test('a body that is too long and does not say so', async () => {
+    const head = requestText(front.port, 'POST /api/doctor', {
+      cookie: front.cookie,
+      'content-type': 'application/json',
+      'transfer-encoding': 'chunked',
+    })
+    const chunk = `1000\r\n${'x'.repeat(0x1000)}\r\n`
+    const answer = await sendRaw(front.port, `${head}${chunk.repeat(5)}`)
+    expect([answer.status, codeOf(answer)]).toEqual([413, 'REQUEST_TOO_LONG'])
+  })
 
   test('a body that is no UTF-8', async () => {
     const head = requestText(front.port, 'POST /api/doctor', {
@@ -329,6 +347,26 @@ describe('a link that somebody followed', () => {
   })
   test('opens nothing else', async () => {
     expect((await ask('GET /api/hello', navigation)).status).toBe(403)
+  })
+})
+
+describe('where a secret is demanded', () => {
+  test('nothing is answered without it, and after ten wrong ones nothing at all', async () => {
+    const guarded = await startFront({ secret: { bearer: digest('0123456789abcdef') } })
+    const send = (line: string, changes: Changes) =>
+      sendRaw(guarded.port, requestText(guarded.port, line, { cookie: guarded.cookie, ...changes }))
+    const authorization = 'Bearer 0123456789abcdef'
+    for (const line of ['GET /', 'GET /api/hello', 'GET /api/events', 'GET /nothing']) {
+      const answer = await send(line, {})
+      expect([answer.status, codeOf(answer)]).toEqual([401, 'WRONG_SECRET'])
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="natspace"')
+    }
+    expect((await send('GET /', { authorization })).status).toBe(200)
+    expect((await send('GET /api/hello', { authorization })).status).toBe(200)
+    expect((await send('GET /api/hello', { authorization, cookie: null })).status).toBe(401)
+    await Promise.all(Array.from({ length: 10 }, () => send('GET /', { authorization: 'Bearer wrong' })))
+    expect((await send('GET /', { authorization })).status).toBe(429)
+    await guarded.server.close()
   })
 })
 

@@ -1,16 +1,40 @@
+import { aliasOf } from '../marks.ts'
+import { isMarked } from '../resources/namespace.ts'
 import { linkTuningNow, linkTuningOf } from '../resources/tuning.ts'
 import { localnetKey, needsLocalnet } from '../resources/way-in.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
-import { type Before, readSpaceRecord, recordedNames, type SpaceRecord } from '../state/records.ts'
+import {
+  type Before,
+  newSpaceRecord,
+  readSpaceRecord,
+  recordedNames,
+  type SpaceRecord,
+} from '../state/records.ts'
 import type { Observation } from './observation.ts'
 import type { Context } from './types.ts'
+
+/** What is noted of a space that comes up. `earlier`: what was noted of it before. */
+export const spaceRecordOf = (
+  context: Context,
+  seen: Observation,
+  bootId: string,
+  space: ResolvedSpace,
+  earlier: SpaceRecord | undefined,
+): SpaceRecord => {
+  const { name, namespacePath: path } = space
+  // What is there without our mark was made by somebody else.
+  const owned = seen.namespace(path) !== 'present' || isMarked(seen, path, aliasOf(name, context.paths.owner))
+  const isPlain = space.tuning === undefined && space.behind === undefined
+  const before = isPlain ? undefined : beforeOf(context, seen, space, earlier)
+  return newSpaceRecord(bootId, space, owned, before)
+}
 
 /**
  * What has to be noted before a space changes it; undefined where it changes nothing that outlives it. What was noted
  * earlier stays, as by now the values are ours; and what is noted about a link of others is noted alike by every space
  * behind it, whichever of them goes last.
  */
-export const beforeOf = (
+const beforeOf = (
   context: Context,
   seen: Observation,
   space: ResolvedSpace,

@@ -7,7 +7,6 @@ import { forwardingBefore } from '../resources/forwarding.ts'
 import { forwarding6Before } from '../resources/forwarding6.ts'
 import { listenedResource } from '../resources/listened.ts'
 import { markCable } from '../resources/mark-cable.ts'
-import { isMarked } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { type Phase, Planner, type Resource } from '../resources/resource.ts'
 import { formatPublish } from '../spec/publish.ts'
@@ -21,13 +20,12 @@ import {
   currentBoot,
   type HostRecord,
   newHostRecord,
-  newSpaceRecord,
   readHostRecord,
   readSpaceRecord,
   type SpaceRecord,
 } from '../state/records.ts'
 import { type Applied, applyAll, lostRace, rollBack, toUnits } from './apply.ts'
-import { beforeOf } from './before.ts'
+import { spaceRecordOf } from './before.ts'
 import {
   cableResources,
   type Forwarded,
@@ -41,6 +39,7 @@ import {
 import { checkSources, checkUplinks, resolveFacts } from './facts.ts'
 import { settleInterrupted } from './interrupted.ts'
 import { Observation } from './observation.ts'
+import { checkOfRuntime } from './of-runtime.ts'
 import type { Drift, Operation } from './operation.ts'
 import { checkListened } from './port-listened.ts'
 import { checkPublishedByOthers } from './port-published.ts'
@@ -94,6 +93,7 @@ const prepare = (
     return all.flatMap(space => space.connect).find(item => item.name === name)
   }
   const spaces = resolveSpecs(specs, resolveFacts(seen, specs, known, knownAddresses(seen), peer))
+  checkOfRuntime(spaces, records)
   checkPublished(spaces)
   checkPublishedElsewhere(seen, spaces, previous)
   checkListened(seen, spaces, known)
@@ -119,7 +119,7 @@ const prepare = (
     ),
     ...spaces.flatMap(space => {
       const { name } = space
-      const record = spaceRecord(context, seen, bootId, space, records.get(name))
+      const record = spaceRecordOf(context, seen, bootId, space, records.get(name))
       return spaceResources(paths, record, previous.get(name), elsewhere(name), isAdopted(name))
     }),
   ]
@@ -166,25 +166,11 @@ const sameCable = (one: ResolvedSpace, other: ResolvedSpace): boolean =>
   one.address === other.address &&
   one.prefixLength === other.prefixLength &&
   one.internal === other.internal &&
+  one.subnet === other.subnet &&
+  one.ipv6?.subnet === other.ipv6?.subnet &&
+  JSON.stringify(one.further) === JSON.stringify(other.further) &&
   // IPv6 can be added to a cable, but turning it off takes more along than could be put back.
   (other.ipv6 === undefined || one.ipv6?.address === other.ipv6.address)
-
-const spaceRecord = (
-  context: Context,
-  seen: Observation,
-  bootId: string,
-  space: ResolvedSpace,
-  earlier: SpaceRecord | undefined,
-): SpaceRecord => {
-  const { name, namespacePath: path } = space
-  // What is there without our mark was made by somebody else.
-  const owned = seen.namespace(path) !== 'present' || isMarked(seen, path, aliasOf(name, context.paths.owner))
-  const before =
-    space.tuning === undefined && space.behind === undefined
-      ? undefined
-      : beforeOf(context, seen, space, earlier)
-  return newSpaceRecord(bootId, space, owned, before)
-}
 
 /** What has to be noted about the host before it is changed; kept as it is once noted in this boot. */
 const hostRecord = (

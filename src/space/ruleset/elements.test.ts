@@ -3,7 +3,7 @@ import { parseEgress } from '../spec/egress.ts'
 import { parsePublish } from '../spec/publish.ts'
 import { plainSpace } from '../spec/test-support.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
-import { keyText, membershipsOf } from './elements.ts'
+import { keyText, membershipsOf, sharedGateways } from './elements.ts'
 import { dataText } from './seen-table.ts'
 
 const space = (rest: Partial<ResolvedSpace> = {}): ResolvedSpace => ({
@@ -105,4 +105,38 @@ test('policies', () => {
     'snat4 | 10.200.0.2 | 192.0.2.1',
     'snat6 | fd00::2 | 2001:db8::1',
   ])
+})
+
+test('a routed space of a network of containers, with further addresses and networks beside it', () => {
+  const routed = space({
+    ...{ prefixLength: 32, subnet: '10.200.0.0/16', group: 7 },
+    ipv6: { ...ipv6, prefixLength: 128, subnet: 'fd00::/64' },
+    further: [{ address: '10.201.0.2', gateway: '10.200.0.1', subnet: '10.201.0.0/16' }],
+    // One of them lies in another, and the kernel takes no interval twice.
+    untranslated: ['10.0.0.0/8', '10.1.0.0/16', 'fd20::/48', '10.0.0.0/8'],
+    accept: ['192.168.1.15/32'],
+  })
+  expect(texts(routed).filter(text => !plain.includes(text))).toEqual([
+    'source6 | veth-web . fd00::2',
+    'source4 | veth-web . 10.201.0.2',
+    'inside6 | fd00::2',
+    'inside6 | fd00::1',
+    'inside4 | 10.201.0.2',
+    'accepted4 | 10.200.0.2 . 192.168.1.15',
+    'accepted4 | 10.201.0.2 . 192.168.1.15',
+    'siblings | veth-web . 7',
+    'outbound6 | fd00::2',
+    'outbound4 | 10.201.0.2',
+    'untranslated4 | 10.200.0.2 . 10.0.0.0/8',
+    'untranslated6 | fd00::2 . fd20::/48',
+    'untranslated4 | 10.201.0.2 . 10.0.0.0/8',
+  ])
+  expect(sharedGateways(routed)).toEqual(['inside4 10.200.0.1', 'inside6 fd00::1', 'inside4 10.200.0.1'])
+  expect(sharedGateways(space({ ipv6 }))).toEqual([])
+})
+
+test('of IPv6 alone, nothing of IPv4', () => {
+  const alone = space({ address: '', gateway: '', network: '', ipv6, ...published('8080:80') })
+  expect(texts(alone).filter(text => /4 \|/.test(text))).toEqual([])
+  expect(texts(alone)).toContain('publish6 | tcp . 8080 | fd00::2 . 80')
 })

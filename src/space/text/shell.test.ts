@@ -40,6 +40,27 @@ const cases: [Change, string[]][] = [
     { type: 'link.set', where: undefined, name: 'x', index: 2, up: false, alias: '' },
     ["ip link set dev x alias '' down"],
   ],
+  [
+    { type: 'link.set', where: undefined, name: 'x', index: 2, alias: 'a', group: 7 },
+    ['ip link set dev x alias a group 7'],
+  ],
+  [
+    {
+      type: 'address.add',
+      ...{ where, name: 'veth2', index: 2, address: '10.88.0.2', prefixLength: 16, noPrefixRoute: true },
+    },
+    ['ip -n myspace address add 10.88.0.2/16 dev veth2 noprefixroute'],
+  ],
+  [
+    {
+      type: 'route.add',
+      ...{ where, name: 'veth2', index: 2, destination: '10.88.0.0/16', gateway: '10.88.0.1' },
+      ...{ preferredSource: '10.88.0.2', priority: 7, table: 100, mtu: 1400, advertisedMss: 1300 },
+    },
+    [
+      'ip -n myspace route add 10.88.0.0/16 via 10.88.0.1 dev veth2 src 10.88.0.2 metric 7 table 100 mtu 1400 advmss 1300',
+    ],
+  ],
   [{ type: 'link.delete', where: undefined, name: 'veth1', index: 7 }, ['ip link delete dev veth1']],
   [
     { type: 'address.add', where, name: 'veth2', index: 2, address: '192.168.45.3', prefixLength: 24 },

@@ -42,6 +42,16 @@ export function addressTests(newStage: NewStage): void {
     expect(stage.kernel.addresses(left.where)).toEqual([])
   })
 
+  test('without the route to its subnet', () => {
+    const stage = newStage()
+    const { left } = stage.cable({ up: true })
+    stage.must({ ...add(left, '10.1.1.2/24'), noPrefixRoute: true })
+    expect(stage.kernel.addresses(left.where).map(({ flags }) => flags)).toEqual([0x280])
+    expect(routesOf(stage, left)).toEqual([local('10.1.1.2'), broadcast('10.1.1.255', '10.1.1.2')])
+    stage.must({ ...remove(left, '10.1.1.2/24'), noPrefixRoute: true })
+    expect(stage.kernel.addresses(left.where)).toEqual([])
+  })
+
   test('subnets of two addresses and of one', () => {
     const stage = newStage()
     const { left } = stage.cable({ up: true })
@@ -128,6 +138,10 @@ export function addressTests(newStage: NewStage): void {
       'local fd00::1/128 dev 10 table 255 proto 2 scope 0 metric 0',
       'multicast ff00::/8 dev 10 table 255 proto 2 scope 0 metric 256',
     ])
+    stage.must({ ...add(left, 'fd01::1/64'), noPrefixRoute: true })
+    await until(() => routesOf(stage, left).some(text => text.startsWith('local fd01::1/128 ')))
+    expect(routesOf(stage, left).filter(text => text.startsWith('unicast fd01'))).toEqual([])
+    stage.must(remove(left, 'fd01::1/64'))
     expect(stage.change(add(left, 'fd00::1/64'))).toEqual(['EEXIST'])
     expect(stage.change(add(left, 'fd00::3/129'))).toEqual(['EINVAL'])
     expect(stage.change(remove(left, 'fd00::2/64'))).toEqual(['EADDRNOTAVAIL'])

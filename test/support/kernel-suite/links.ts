@@ -40,6 +40,16 @@ export function linkTests(newStage: NewStage): void {
     })
   })
 
+  test('a group that it is put into', () => {
+    const stage = newStage()
+    const { left } = stage.cable()
+    expect(stage.link(left.where, 'left')).not.toHaveProperty('group')
+    stage.must({ type: 'link.set', ...left, group: 0x2000_0007 })
+    expect(stage.link(left.where, 'left')?.group).toBe(0x2000_0007)
+    stage.must({ type: 'link.set', ...left, group: 0 })
+    expect(stage.link(left.where, 'left')).not.toHaveProperty('group')
+  })
+
   test('both ends may be in one namespace, or one on the host', () => {
     const stage = newStage()
     const where = stage.namespace('one')

@@ -54,6 +54,28 @@ export function routeTests(newStage: NewStage): void {
     expect(mainOf(stage, left)).toEqual([connected])
   })
 
+  test('a source, a metric, a table and what it carries', () => {
+    const stage = newStage()
+    const { left } = network(stage)
+    const facts = { preferredSource: '10.1.1.1', priority: 7, mtu: 1400, advertisedMss: 1300 }
+    const [one, other] = [add(left, '10.7.0.0/16', '10.1.1.2'), add(left, '10.8.0.0/16', '10.1.1.2')]
+    stage.must(one, { ...one, ...facts }, { ...other, table: 100 }, { ...other, table: 1000 })
+    const found = stage.kernel
+      .routes(left.where)
+      .filter(({ destination }) => /^10[.][78]/.test(destination))
+      .map(routeText)
+    const by = 'via 10.1.1.2 dev 10 table'
+    expect(found.toSorted()).toEqual([
+      `unicast 10.7.0.0/16 ${by} 254 proto 3 scope 0`,
+      `unicast 10.7.0.0/16 ${by} 254 proto 3 scope 0 src 10.1.1.1 metric 7`,
+      `unicast 10.8.0.0/16 ${by} 100 proto 3 scope 0`,
+      `unicast 10.8.0.0/16 ${by} 1000 proto 3 scope 0`,
+    ])
+    stage.must({ ...one, ...facts, type: 'route.delete' }, { ...other, table: 1000, type: 'route.delete' })
+    expect(mainOf(stage, left)).toContain(`unicast 10.7.0.0/16 ${by} 254 proto 3 scope 0`)
+    expect(stage.kernel.routes(left.where).filter(({ table }) => table === 1000)).toEqual([])
+  })
+
   test('refusals', () => {
     const stage = newStage()
     const { left } = network(stage)

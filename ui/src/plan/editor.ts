@@ -134,25 +134,19 @@ const hover = (schema: unknown) =>
 const typeOver = EditorView.domEventHandlers({
   beforeinput(event, view) {
     const { data, inputType, isComposing } = event
-    // The editor hears of a new selection a moment later than the browser: so it is asked for here.
-    const [range] = event.getTargetRanges()
-    if (inputType !== 'insertText' || data === null || isComposing || range === undefined || range.collapsed)
+    if (inputType !== 'insertText' || data === null || isComposing || view.state.selection.main.empty)
       return false
-    const ends = [
-      view.posAtDOM(range.startContainer, range.startOffset),
-      view.posAtDOM(range.endContainer, range.endOffset),
-    ] as const
-    const [from, to] = [Math.min(...ends), Math.max(...ends)]
     event.preventDefault()
-    view.dispatch({
-      changes: { from, to, insert: data },
-      selection: { anchor: from + data.length },
-      scrollIntoView: true,
-      userEvent: 'input.type',
-    })
+    view.dispatch(view.state.replaceSelection(data), { scrollIntoView: true, userEvent: 'input.type' })
     return true
   },
 })
+
+/** The editor's own selection at once, which otherwise follows that of the browser a moment later. */
+const selectAll: Command = view => {
+  view.dispatch({ selection: { anchor: 0, head: view.state.doc.length }, userEvent: 'select' })
+  return true
+}
 
 /** Makes an editor inside this element. */
 export function createEditor(parent: HTMLElement, options: EditorOptions): SpecEditor {
@@ -174,11 +168,13 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): SpecE
         hover(options.schema),
         editHistory(),
         typeOver,
-        keymap.of([...completionKeymap, { key: 'Enter', run: newLine }]),
+        keymap.of([...completionKeymap, { key: 'Enter', run: newLine }, { key: 'Mod-a', run: selectAll }]),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({
           'aria-label': options.label,
           'aria-describedby': options.describedBy,
+          // A region that scrolls is to be reached by Tab, and says so.
+          tabindex: '0',
           spellcheck: 'false',
           autocapitalize: 'off',
         }),
