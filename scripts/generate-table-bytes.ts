@@ -73,5 +73,5 @@ else {
   )
   const echo =
     'The rules of the table as little-endian Linux 6.18 gives them back, in base64; see rule-echo.ts.'
-  write('table-echo.ts', fileText('tableEcho', 'ruleset.test.ts holds both equal', echo, readEcho()))
+  write('table-echo.ts', fileText('tableEcho', 'table-echo.test.ts holds both equal', echo, readEcho()))
 }

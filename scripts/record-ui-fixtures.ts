@@ -90,7 +90,7 @@ const record = async (origin: Origin): Promise<void> => {
   save('topology', await ask.topology({}))
   save('walk-ping', await ask.walk({ space: 'myspace', to: '192.168.1.15' }))
   save('walk-refused', await ask.walk({ space: 'myspace', to: '192.168.1.15:81' }))
-  save('space', await ask.space({ name: 'myspace' }))
+  save('space', { ...(await ask.space({ name: 'myspace' })), dns: ['192.168.1.1'] })
   save('schema', await ask.schema({}))
   save('spec', await ask.spec({}))
   save('plan', await ask.plan({ text: specText }))

@@ -3,10 +3,17 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
-import { labPage, overhang, patience, picture } from '../support/browser.ts'
+import { ask, labPage, overhang, patience, picture } from '../support/browser.ts'
 
 const lab = labPage()
 let page: Page
+/** Whatever the test before has left out is there again. */
+const open = async (options: Parameters<typeof lab.open>[1] = {}) => {
+  page = await lab.open('lesson', options)
+  await ask(page, 'POST', '/api/lab', { without: null })
+  await page.reload()
+  await page.waitForSelector('.experiment')
+}
 afterEach(() => page?.context().close())
 
 const slow = 4 * patience
@@ -34,13 +41,13 @@ const station = (): Promise<string> =>
 /** By place: how many lines each capture has. */
 const captured = () =>
   page
-    .locator('.points > li')
+    .locator('[data-captures] > li')
     .evaluateAll(points => points.map(point => point.querySelectorAll('ol > li').length))
 
 test(
   'without step 8 the request reaches host2 with its inside address, and the answer is missing; with it, it works',
   async () => {
-    page = await lab.open('lesson', { viewport: { width: 1440, height: 1000 } })
+    await open({ viewport: { width: 1440, height: 1000 } })
     // Step 8 is shown first; its switch leaves it out.
     const toggle = page.getByRole('switch', { name: 'Leave it out' })
     await toggle.focus()
@@ -74,7 +81,7 @@ test(
 test(
   'without 6, 7 and 9 the packet ends at the place that belongs to the step',
   async () => {
-    page = await lab.open('lesson')
+    await open()
     for (const [step, where, code, seen] of [
       [6, 'inside/routing-out', 'RT-NODEFAULT', [0, 0, 0, 0, 0]],
       [7, 'host/routing-in', 'SYS-FWD0', [1, 1, 0, 0, 0]],
@@ -95,7 +102,7 @@ test(
 test(
   'host2 connects to the published port, and is led into the space by DNAT',
   async () => {
-    page = await lab.open('lesson')
+    await open()
     await page.getByRole('button', { name: 'Let host2 connect to it' }).click()
     await page.locator('.stage').waitFor()
     await page.keyboard.press('Home')
@@ -120,7 +127,7 @@ test(
 test(
   'the nine steps are explained, one after another, by the keyboard, with the commands of the article',
   async () => {
-    page = await lab.open('lesson')
+    await open()
     const article = [
       'ip netns add myspace',
       'ip link add veth1 type veth peer name veth2',
@@ -153,7 +160,7 @@ describe('in Chinese', () => {
   test(
     'everything is said that is said in English, and the experiment runs',
     async () => {
-      page = await lab.open('lesson', { locale: 'zh-CN', viewport: { width: 1440, height: 1000 } })
+      await open({ locale: 'zh-CN', viewport: { width: 1440, height: 1000 } })
       expect(await page.evaluate('document.documentElement.lang')).toBe('zh-Hans')
       await page.getByRole('heading', { level: 1, name: '九个步骤，去掉一个会怎样' }).waitFor()
       await experiment().getByRole('combobox').selectOption('7')
@@ -199,7 +206,7 @@ test(
   async () => {
     const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
     for (const colorScheme of ['light', 'dark'] as const) {
-      page = await lab.open('lesson', {
+      await open({
         colorScheme,
         reducedMotion: 'reduce',
         viewport: { width: colorScheme === 'light' ? 360 : 1280, height: 800 },

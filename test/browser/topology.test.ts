@@ -124,7 +124,7 @@ test('from a telephone to a wall: nothing sticks out, and the picture is as larg
     expect(drawing?.width).toBeGreaterThan(width * 0.85)
     // Not smaller than can be read, or enlarged.
     expect(texts?.height).toBeGreaterThan(6)
-    await picture(page, `topology-${name}`)
+    if (name !== '1280') await picture(page, `topology-${name}`)
     await page.context().close()
   }
 })

@@ -105,7 +105,7 @@ test(
     expect(steps.map(({ place }) => place)).toContain('remote')
 
     // Captures stand side by side, as in the article.
-    const captures = await page.locator('.points > li').allInnerTexts()
+    const captures = await page.locator('[data-captures] > li').allInnerTexts()
     const ends = (text: string) =>
       [...text.matchAll(/IP (\S+) > ([^\s:]+):/g)].map(([, a, b]) => `${a} > ${b}`)
     expect(captures.map(ends)).toEqual([inside, inside, outside, outside, outside])

@@ -2,7 +2,7 @@
  * The path of a container's namespace leads elsewhere while natspace is at work: whoever can write where it is may do that at
  * any moment. Either everything is done in the one that the path led to at first, or nothing is done anywhere.
  */
-import { expect, test as kernelTest } from 'bun:test'
+import { expect } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { failureOf } from '../../src/cli/failure.ts'
@@ -93,74 +93,70 @@ const stateOf = (folders: readonly string[]) => {
   }))
 }
 
-kernelTest(
-  'a path that changes all the time: whole in one namespace, or nowhere, and never in that of the host',
-  async () => {
-    const configuration = {
-      ipam: { subnet: '10.88.0.0/24' },
-      sysctl: { 'net.ipv4.ip_default_ttl': '99' },
-      runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80 }] },
+test('a path that changes all the time: whole in one namespace, or nowhere, and never in that of the host', async () => {
+  const configuration = {
+    ipam: { subnet: '10.88.0.0/24' },
+    sysctl: { 'net.ipv4.ip_default_ttl': '99' },
+    runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80 }] },
+  }
+  const base = mkdtempSync('/run/race-')
+  const folders = ['one', 'two', 'host'].map(name => `${base}/${name}`)
+  const [one = '', two = '', host = ''] = folders
+  const namespaces = [one, two]
+  for (const folder of folders) mkdirSync(folder)
+  for (const folder of namespaces) createNamespace(`${folder}/net`).close()
+  writeFileSync(`${host}/net`, '')
+  run('mount', ['--bind', '/proc/self/ns/net', `${host}/net`])
+  const going = new Int32Array(new SharedArrayBuffer(4)).fill(1)
+  const way = `${base}/way`
+  symlinkSync(one, way)
+  const before = stateOf(namespaces)
+  const worker = new Worker(new URL('../support/swap-path.ts', import.meta.url), {
+    workerData: { path: way, folders: [one, two, one, host, two, `${base}/none`], going, longest: 20 },
+  })
+  const ended = new Promise(resolve => worker.once('exit', resolve))
+  const found = new Map<string, number>()
+  /** One request for a network and one that takes it away; what came of it. */
+  const round = async (): Promise<string> => {
+    using kernel = new LinuxKernel()
+    const { status, answer } = await answerOf(kernel, 'ADD', `${way}/net`, configuration)
+    const inside = stateOf(namespaces)
+    const settled = inside.flatMap(({ addresses, settings, links, routes }, index) =>
+      index > 0 && addresses.includes('10.88.0.2') && routes.includes('0.0.0.0/0') && settings[0] === '99'
+        ? links.filter(({ alias }) => alias !== undefined)
+        : [],
+    )
+    const outside = { ...inside[0], files: [] }
+    if (status === 0) expect(settled).toHaveLength(1)
+    else expect(inside).toEqual(before)
+    expect(outside).not.toMatchObject({ links: expect.arrayContaining([{ name: 'eth0' }]) })
+    expect(outside.settings?.[0]).toBe('64')
+    using later = new LinuxKernel()
+    // The runtime takes it away by the path of that time, wherever that leads.
+    await answerOf(later, 'DEL', `${way}/net`, {})
+    // A setting comes back only where the path leads to its namespace again.
+    for (const folder of namespaces)
+      later.change([
+        { type: 'sysctl.set', where: `${folder}/net`, key: 'net.ipv4.ip_default_ttl', value: '64' },
+      ])
+    expect(stateOf(namespaces)).toEqual(before)
+    return status === 0 ? 'whole' : String(answer.code)
+  }
+  try {
+    for (let count = 0; count < 200; count++) {
+      const outcome = await round()
+      found.set(outcome, (found.get(outcome) ?? 0) + 1)
     }
-    const base = mkdtempSync('/run/race-')
-    const folders = ['one', 'two', 'host'].map(name => `${base}/${name}`)
-    const [one = '', two = '', host = ''] = folders
-    const namespaces = [one, two]
-    for (const folder of folders) mkdirSync(folder)
-    for (const folder of namespaces) createNamespace(`${folder}/net`).close()
-    writeFileSync(`${host}/net`, '')
-    run('mount', ['--bind', '/proc/self/ns/net', `${host}/net`])
-    const going = new Int32Array(new SharedArrayBuffer(4)).fill(1)
-    const way = `${base}/way`
-    symlinkSync(one, way)
-    const before = stateOf(namespaces)
-    const worker = new Worker(new URL('../support/swap-path.ts', import.meta.url), {
-      workerData: { path: way, folders: [one, two, one, host, two, `${base}/none`], going, longest: 20 },
-    })
-    const ended = new Promise(resolve => worker.once('exit', resolve))
-    const found = new Map<string, number>()
-    /** One request for a network and one that takes it away; what came of it. */
-    const round = async (): Promise<string> => {
-      using kernel = new LinuxKernel()
-      const { status, answer } = await answerOf(kernel, 'ADD', `${way}/net`, configuration)
-      const inside = stateOf(namespaces)
-      const settled = inside.flatMap(({ addresses, settings, links, routes }, index) =>
-        index > 0 && addresses.includes('10.88.0.2') && routes.includes('0.0.0.0/0') && settings[0] === '99'
-          ? links.filter(({ alias }) => alias !== undefined)
-          : [],
-      )
-      const outside = { ...inside[0], files: [] }
-      if (status === 0) expect(settled).toHaveLength(1)
-      else expect(inside).toEqual(before)
-      expect(outside).not.toMatchObject({ links: expect.arrayContaining([{ name: 'eth0' }]) })
-      expect(outside.settings?.[0]).toBe('64')
-      using later = new LinuxKernel()
-      // The runtime takes it away by the path of that time, wherever that leads.
-      await answerOf(later, 'DEL', `${way}/net`, {})
-      // A setting comes back only where the path leads to its namespace again.
-      for (const folder of namespaces)
-        later.change([
-          { type: 'sysctl.set', where: `${folder}/net`, key: 'net.ipv4.ip_default_ttl', value: '64' },
-        ])
-      expect(stateOf(namespaces)).toEqual(before)
-      return status === 0 ? 'whole' : String(answer.code)
-    }
-    try {
-      for (let count = 0; count < 200; count++) {
-        const outcome = await round()
-        found.set(outcome, (found.get(outcome) ?? 0) + 1)
-      }
-    } finally {
-      Atomics.store(going, 0, 0)
-      Atomics.notify(going, 0)
-      await ended
-    }
-    expect([...found.keys()].filter(outcome => !['whole', '4', '100'].includes(outcome))).toEqual([])
-    // Where nobody interferes it is whole; of the others there were some, however fast this machine is.
-    rmSync(way)
-    symlinkSync(one, way)
-    expect(await round()).toBe('whole')
-    for (const folder of folders) unmountNamespace(`${folder}/net`)
-    rmSync(base, { recursive: true })
-  },
-  60_000,
-)
+  } finally {
+    Atomics.store(going, 0, 0)
+    Atomics.notify(going, 0)
+    await ended
+  }
+  expect([...found.keys()].filter(outcome => !['whole', '4', '100'].includes(outcome))).toEqual([])
+  // Where nobody interferes it is whole; of the others there were some, however fast this machine is.
+  rmSync(way)
+  symlinkSync(one, way)
+  expect(await round()).toBe('whole')
+  for (const folder of folders) unmountNamespace(`${folder}/net`)
+  rmSync(base, { recursive: true })
+}, 60_000)

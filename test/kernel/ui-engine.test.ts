@@ -173,6 +173,14 @@ END`)
     }
   })
 
+  test('of a datagram that is refused has the refusal as its answer, at every link', async () => {
+    const walk = await ask().walk({ space: 'myspace', to: '192.168.1.15:53/udp' })
+    expect(walk.outcome).toBe('refused')
+    expect(walk.captures.map(({ lines }) => lines.length)).toEqual([2, 2, 2, 2, 2])
+    expect(walk.captures[0]?.lines[1]).toBe('IP 192.168.1.15 > 192.168.45.3: ICMP port unreachable')
+    expect(walk.captures[4]?.lines[1]).toBe('IP 192.168.1.15 > 192.168.1.32: ICMP port unreachable')
+  })
+
   test('to nobody is lost with the name of that, and others are answered meanwhile', async () => {
     const order: string[] = []
     const walk = Promise.resolve(ask().walk({ space: 'myspace', to: '192.168.1.77', timeout: 1500 })).then(

@@ -11,6 +11,8 @@ export type Example = {
   natspace: object
   /** Capabilities that the runtime is asked for. */
   wishes?: object
+  /** Of our own making, and not of the documentation. */
+  isOurs?: true
 }
 
 const routes = [{ dst: '0.0.0.0/0' }]
@@ -99,6 +101,7 @@ export const examples: readonly Example[] = [
   },
   {
     name: 'all of them',
+    isOurs: true,
     reference: [
       { type: 'ptp', ipMasq: true, ipam: ranges },
       { type: 'portmap', capabilities: { portMappings: true }, snat: true },
@@ -115,3 +118,11 @@ export const examples: readonly Example[] = [
     wishes: { portMappings: ports, bandwidth: rates, mac: 'c2:b0:57:49:47:f2' },
   },
 ]
+
+/** Settings of a plugin in one line, as docs/cni.md has them. */
+export const exampleText = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(exampleText).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${exampleText(item)}`)
+  return `{ ${members.join(', ')} }`
+}

@@ -21,9 +21,12 @@ export const takeControl = (): Control => {
   return { ended, onNewLink: giver => givers.push(giver) }
 }
 
+/** Milliseconds between two looks whose turn at the terminal it is. */
+const turn = 1000
+
 /**
  * Calls `give` for each line that is typed. The terminal stops a job in the background that reads from it (SIGTTIN), so it
- * is read only in the foreground; `fg` and `bg` tell of a change by SIGCONT.
+ * is read only in the foreground. `bg` tells of the change by SIGCONT; `fg` of a job that runs tells nothing.
  */
 const listenToEnter = (give: () => void): void => {
   const { stdin } = process
@@ -37,6 +40,7 @@ const listenToEnter = (give: () => void): void => {
   stdin.on('error', () => undefined)
   listen()
   process.on('SIGCONT', listen)
+  setInterval(listen, turn).unref()
 }
 
 /** Whether the process group is the one that has the terminal: pgrp and tpgid of proc_pid_stat(5). */

@@ -1,6 +1,7 @@
 import type { Link } from '../../linux/rtnetlink/link.ts'
 import { neighbourState } from '../../linux/rtnetlink/neighbour.ts'
 import { interfaceSysctl } from '../../linux/sysctl.ts'
+import { knowsTheWay } from '../trace/traced-space.ts'
 import { arrive, type Crossed, depart, queryOf } from './crossing.ts'
 import { deliveredEnd, type Ending, impossibleEnd, stoppedEnd } from './ends.ts'
 import { addressType } from './fib.ts'
@@ -117,8 +118,10 @@ const throughHost = (journal: Journal, wire: Wire, cable: Link): Ending => {
 export const assumption = 'what the other side does is not known: it is taken for granted that it answers'
 
 /** It would leave with its inside address by a link behind which nobody knows that. */
-export const isUntranslated = ({ facts }: Journal, { source }: Wire, output: Link): boolean =>
-  facts.space.addresses.includes(source) && !facts.space.cables.includes(output.name)
+export const isUntranslated = ({ facts }: Journal, { source, destination }: Wire, output: Link): boolean =>
+  facts.space.addresses.includes(source) &&
+  !facts.space.cables.includes(output.name) &&
+  !knowsTheWay(facts.space, destination)
 
 const answerFromOutside = (
   journal: Journal,

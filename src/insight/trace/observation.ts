@@ -23,6 +23,8 @@ export type TracedSpace = {
   cables: string[]
   /** Its own addresses, of both families. */
   addresses: string[]
+  /** Networks that know the way to them: what goes there is not translated. */
+  untranslated?: string[]
   /** Whether it may send only where its list says (`--egress`), or nowhere (`--internal`). */
   isLimited: boolean
   isInternal: boolean

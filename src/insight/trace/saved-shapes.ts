@@ -310,6 +310,7 @@ export const observation: Check<TraceObservation> = object<TraceObservation>({
     hostInterface: text,
     cables: list(text),
     addresses: list(address),
+    untranslated: maybe(list(text)),
     isLimited: flag,
     isInternal: flag,
   }),

@@ -5,6 +5,7 @@ import { type JoinedPackets, joinPackets } from './join.ts'
 import type { TracedTarget, TraceObservation } from './observation.ts'
 import { type StoryEnd, storyEnd } from './outcome.ts'
 import { type StoryPoint, storyPoints } from './points.ts'
+import { knowsTheWay } from './traced-space.ts'
 
 /**
  * One packet and its answer, joined over NAT: what a capture at each point shows, hook by hook what was done, and the end.
@@ -61,11 +62,12 @@ const ageNotes = ({ isOld }: TraceObservation): string[] =>
 const translationNotes = ({ space, direction }: TraceObservation, { request }: JoinedPackets): string[] => {
   if (direction === 'in') return []
   const last = request.host?.end.type === 'sent' ? request.host.hooks.findLast(({ left }) => left) : undefined
-  const { source, icmpId } = last?.left ?? {}
+  const { source, destination, icmpId } = last?.left ?? {}
   const link = last?.output?.name
   if (source === undefined || !space.addresses.includes(source)) return []
   // Between spaces nothing has to be translated.
   if (link !== undefined && space.cables.includes(link)) return []
+  if (knowsTheWay(space, destination)) return []
   const id = icmpId === undefined ? '' : `, id ${icmpId}`
   return [
     `no translation happened: it left by ${link ?? 'its link'} with its inside source ${source}${id}, to which nobody outside knows a way back (natspace explain 8)`,

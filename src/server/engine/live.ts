@@ -100,13 +100,17 @@ export class Live implements Disposable {
   #guarded(act: () => void): void {
     try {
       act()
-      this.#trouble = undefined
     } catch (error) {
-      const words = this.#options.words(error)
-      if (words !== this.#trouble) this.#options.push({ type: 'lost', what: words })
-      this.#trouble = words
+      this.#tellTrouble(error)
       this.#moment.looked(performance.now() - safetyNet, performance.now())
     }
+  }
+
+  #tellTrouble(error: unknown): void {
+    const words = this.#options.words(error)
+    // It may have been closed meanwhile.
+    if (words !== this.#trouble && !this.#isOver) this.#options.push({ type: 'lost', what: words })
+    this.#trouble = words
   }
 
   #turn(): void {
@@ -124,6 +128,7 @@ export class Live implements Disposable {
     const topology = this.#options.observe(kernel)
     const isNews = !isSamePicture(topology, this.#topology)
     this.#topology = topology
+    this.#trouble = undefined
     if (isNews) this.#options.push({ type: 'topology', topology })
     this.#moment.looked(now, performance.now())
   }
@@ -131,16 +136,17 @@ export class Live implements Disposable {
   #check(): void {
     this.#isChecking = true
     const from = performance.now()
-    void this.#watcher
-      .check()
-      .catch((error: unknown) => {
-        // It may have been closed meanwhile.
-        if (!this.#isOver) this.#options.push({ type: 'lost', what: this.#options.words(error) })
-      })
-      .then(() => {
-        this.#isChecking = false
-        this.#watched.looked(from, performance.now())
-      })
+    const done = (took: number) => {
+      this.#isChecking = false
+      this.#watched.looked(performance.now() - took, performance.now())
+    }
+    void this.#watcher.check().then(
+      () => done(performance.now() - from),
+      (error: unknown) => {
+        this.#tellTrouble(error)
+        done(safetyNet)
+      },
+    )
   }
 
   #report(report: WatchReport): void {

@@ -10,7 +10,7 @@ import type { Policy } from './types.ts'
 
 /** What a space may reach and as whom, as it is written in a file; only what differs from the default. */
 export const policyOf = (space: ResolvedSpace): Policy => {
-  const { internal, source, rate, connect, egress, host, metadata } = space
+  const { internal, source, rate, connect, egress, host, metadata, group, untranslated, accept } = space
   return {
     internal,
     ...(source === undefined ? {} : { source: Object.values(source) }),
@@ -26,6 +26,9 @@ export const policyOf = (space: ResolvedSpace): Policy => {
     ...(egress === undefined ? {} : { egress: { allow: egress.map(formatEgress) } }),
     host,
     ...(metadata ? { metadata } : {}),
+    ...(group === undefined ? {} : { siblings: true }),
+    ...(untranslated === undefined ? {} : { untranslated }),
+    ...(accept === undefined ? {} : { accept }),
   }
 }
 

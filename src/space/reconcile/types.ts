@@ -64,6 +64,11 @@ export type Policy = {
   egress?: { allow: string[] }
   host: HostAccess
   metadata?: true
+  /** Of a container: whether those of its network and it reach each other. */
+  siblings?: true
+  /** Networks outside that see its own address, and those that may begin connections to it. */
+  untranslated?: string[]
+  accept?: string[]
 }
 
 /** Whether somebody reaches a port: `blocked` by a firewall of others, or `partly`, by one family alone. */

@@ -1,4 +1,4 @@
-// DO NOT EDIT: made by scripts/generate-table-bytes.ts from table.ts; ruleset.test.ts holds both equal.
+// DO NOT EDIT: made by scripts/generate-table-bytes.ts from table.ts; table-echo.test.ts holds both equal.
 
 /** The rules of the table as little-endian Linux 6.18 gives them back, in base64; see rule-echo.ts. */
 export const tableEcho =

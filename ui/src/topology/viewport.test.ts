@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { fit, panned, revealed, type Viewport, zoomed } from './viewport.ts'
+import { begun, fit, panned, revealed, type Viewport, zoomed } from './viewport.ts'
 
 const drawing = { width: 800, height: 400 }
 const size = fc.record({
@@ -25,6 +25,12 @@ test('the whole drawing is seen after a fit', () => {
       expect(y + window.height / scale).toBeGreaterThanOrEqual(drawn.height - 0.001)
     }),
   )
+})
+
+test('what cannot be read as a whole is begun at its corner', () => {
+  const window = { width: 400, height: 300 }
+  expect(begun(drawing, window, 1)).toEqual({ scale: 1, x: 0, y: 0 })
+  expect(begun(drawing, window, 0.5)).toEqual({ scale: 0.5, x: 0, y: -100 })
 })
 
 test('what is under the pointer stays there while zooming', () => {

@@ -16,6 +16,13 @@ export function fit(drawing: Size, window: Size, most: number): Viewport {
   return { scale, x: (width - window.width / scale) / 2, y: (height - window.height / scale) / 2 }
 }
 
+/** The drawing at this scale from its upper left corner on; in the middle where it is smaller than the window. */
+export const begun = (drawing: Size, window: Size, scale: number): Viewport => ({
+  scale,
+  x: Math.min(0, (drawing.width - window.width / scale) / 2),
+  y: Math.min(0, (drawing.height - window.height / scale) / 2),
+})
+
 /** Larger (factor above 1) or smaller; the drawing's point at this place of the window stays where it is. */
 export function zoomed({ x, y, scale }: Viewport, factor: number, at: Point): Viewport {
   const next = Math.min(largest, Math.max(smallest, scale * factor))

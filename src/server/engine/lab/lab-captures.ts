@@ -1,3 +1,4 @@
+import { isIcmpError } from '../../../insight/trace/join.ts'
 import type { ProbeTarget } from '../../../insight/trace/probe.ts'
 import { type LabPoint, PointCaptures } from '../../../lab/captures.ts'
 import { network, type Place, places } from '../../../lab/places.ts'
@@ -45,7 +46,9 @@ export class ProbeCaptures implements Disposable {
   static open(kernel: Kernel, target: ProbeTarget): ProbeCaptures {
     const there = points.filter(({ place, interface: name }) => hasLink(kernel, place, name))
     const { protocol, family, port } = target
-    const filter = protocol === 'icmp' ? (family === 4 ? 'icmp' : 'icmp6') : `${protocol} port ${port}`
+    // What refuses a datagram is an error of ICMP.
+    const icmp = family === 4 ? 'icmp' : 'icmp6'
+    const filter = protocol === 'icmp' ? icmp : `${protocol} port ${port} or ${icmp}`
     return new ProbeCaptures(PointCaptures.open(kernel, there, filter), requestOf(target), replyOf(target))
   }
 
@@ -80,7 +83,8 @@ const requestOf =
 const replyOf =
   ({ family, protocol, address, port }: ProbeTarget): Selection =>
   header =>
-    header.source === address &&
-    (protocol === 'icmp'
-      ? header.icmpType === echoTypes[family].reply
-      : header.protocol === PROTOCOL_NUMBER[protocol] && header.sourcePort === port)
+    isIcmpError(header) ||
+    (header.source === address &&
+      (protocol === 'icmp'
+        ? header.icmpType === echoTypes[family].reply
+        : header.protocol === PROTOCOL_NUMBER[protocol] && header.sourcePort === port))

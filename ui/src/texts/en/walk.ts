@@ -241,6 +241,7 @@ export const walk = {
     more: (count: number) => `and ${count} more`,
     here: 'the packet is here',
     passed: 'passed',
+    ahead: 'still ahead',
     notMet: 'not on its way',
     dropped: 'stopped here',
     legend: { here: 'is here', passed: 'passed', quiet: 'not on its way', stopped: 'stopped it' },

@@ -232,6 +232,7 @@ export const walk: Texts['walk'] = {
     more: count => `还有 ${count} 条`,
     here: '数据包在这里',
     passed: '已经过',
+    ahead: '还在前面',
     notMet: '不在它的路上',
     dropped: '在此被拦下',
     legend: { here: '在这里', passed: '已经过', quiet: '不在路上', stopped: '拦下了它' },
