@@ -46,9 +46,9 @@ function buildPage() {
  * One executable: Bun's runtime and our code as bytecode, which starts in a quarter of the time of plain JavaScript; in
  * chunks, so that a command loads only what it uses. A command that root runs must not take
  * settings from files in the folder it happens to stand in, so the two autoloads are off. `target`: another processor
- * than this one, as `bun-linux-arm64`. Returns the compiler's exit status.
+ * than this one, as `bun-linux-arm64`, and `runtime` the Bun for it. Returns the compiler's exit status.
  */
-export function compileCommand({ out, target }) {
+export function compileCommand({ out, target, runtime }) {
   // The command always runs on Bun: what only Node needs (koffi) is left out.
   const page = '"../../../dist/page.json"'
   const constants = ['--define', 'process.versions.bun="1"', '--define', `PAGE_MODULE=${page}`]
@@ -66,7 +66,7 @@ export function compileCommand({ out, target }) {
     ...patience,
   ]
   const safety = ['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
-  const processor = target === undefined ? [] : [`--target=${target}`]
+  const processor = target === undefined ? [] : [`--target=${target}`, `--compile-executable-path=${runtime}`]
   return run(bunPath(), ['build', ...options, ...safety, ...processor, 'src/cli/main.ts', '--outfile', out])
 }
 

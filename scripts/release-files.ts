@@ -1,4 +1,4 @@
-/** What a package has beside the executable, written below a folder: `bun scripts/release-files.ts FOLDER YYYY-MM-DD`. */
+/** What a package has beside the executable, written below a folder: `bun scripts/release-files.ts FOLDER YYYY-MM-DD PREFIX`. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bashScript } from '../src/cli/completion/bash.ts'
@@ -10,8 +10,9 @@ import { loadCommands } from '../src/cli/registry.ts'
 import { fileMark, rulesUnit, spacesUnit, unitNames, watchUnit } from '../src/space/boot/units.ts'
 import { version } from '../src/version.ts'
 
-const [folder, date] = process.argv.slice(2)
-if (folder === undefined || date === undefined) throw new Error('usage: release-files.ts FOLDER YYYY-MM-DD')
+const [folder, date, prefix] = process.argv.slice(2)
+if (folder === undefined || date === undefined || prefix === undefined)
+  throw new Error('usage: release-files.ts FOLDER YYYY-MM-DD PREFIX')
 
 const write = (name: string, text: string): void => {
   const path = join(folder, name)
@@ -29,7 +30,7 @@ write('share/fish/vendor_completions.d/natspace.fish', script(fishScript(facts))
 /** Without the line by which natspace disable knows what natspace enable has written. */
 const packaged = (unit: string): string => unit.replace(`${fileMark}\n`, '# Part of the package natspace.\n')
 
-const source = { command: ['/usr/bin/natspace'], madeFolders: [] }
+const source = { command: [`${prefix}/bin/natspace`], madeFolders: [] }
 write(`lib/systemd/system/${unitNames.spaces}`, packaged(spacesUnit(source)))
 write(`lib/systemd/system/${unitNames.rules}`, packaged(rulesUnit(source)))
 write(`lib/systemd/system/${unitNames.watch}`, packaged(watchUnit(source)))

@@ -17,5 +17,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // How long each plugin took is no warning about the page.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 })

@@ -75,6 +75,8 @@ export const del = async (context: Context, request: Request, header: Header, op
   const name = spaceNameOf(identity)
   const record = readSpaceRecord(context.kernel, context.paths, name)
   if (record !== undefined && !isOf(record, identity)) return
+  // Wherever the path leads meanwhile; that it leads nowhere any more is no error.
+  if (record !== undefined) context.kernel.holdNamespace(record.space.namespacePath)
   await removeAll(context, [name], options)
   // Given back when nothing bears it any more.
   await forward('DEL', request, header)

@@ -126,7 +126,7 @@ const specBehind = (
 }
 
 const checkPossible = (
-  { publish, rate }: Pick<SpaceSpec, 'publish' | 'rate'>,
+  { publish, rate, fixFirewall }: Pick<SpaceSpec, 'publish' | 'rate' | 'fixFirewall'>,
   { way, port, address, ipv6 }: Behind,
   inner: string,
 ): void => {
@@ -143,6 +143,12 @@ const checkPossible = (
       'runtimeConfig.portMappings',
       '::1',
       'an answer to ::1 can come in only by a cable that natspace has made',
+    )
+  if (fixFirewall && (way === undefined || way !== port))
+    throw unsupported(
+      'fixFirewall',
+      true,
+      'the link that leads there is not this container’s alone, and rules for it would be for others too',
     )
   if (rate !== undefined && port === undefined)
     throw unsupported(

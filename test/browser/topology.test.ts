@@ -5,21 +5,6 @@ import { labPage, overhang, picture } from '../support/browser.ts'
 
 const lab = labPage()
 
-test('the token is gone from the address, and the link works once', async () => {
-  const url = await lab.link()
-  const first = await lab.browser().newContext()
-  const page = await first.newPage()
-  await page.goto(url)
-  await page.waitForSelector('main h1')
-  expect(page.url()).toMatch(/#\/topology$/)
-  const second = await lab.browser().newContext()
-  const other = await second.newPage()
-  await other.goto(url)
-  await other.getByRole('heading', { name: 'This page has no permission to ask the server' }).waitFor()
-  await first.close()
-  await second.close()
-})
-
 test('the article’s picture: names and addresses of both ends, the LAN and host2', async () => {
   const page = await lab.open('topology')
   const node = (name: RegExp) => page.locator('.drawing').getByRole('button', { name })

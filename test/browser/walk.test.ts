@@ -75,6 +75,22 @@ const at = (steps: Step[], station: string) =>
     .filter(step => step.station === station)
     .map(({ source, destination }) => `${source} > ${destination}`)
 
+/** For pictures: the stage at the top, and nothing under way. */
+const settled = async () => {
+  await page.locator('.stage').evaluate(element => element.scrollIntoView())
+  const places = () =>
+    page.evaluate(
+      `[...document.querySelectorAll('.ring, .token')].map(one => JSON.stringify(one.getBoundingClientRect())).join()`,
+    )
+  let before: unknown
+  await until(async () => {
+    const now = await places()
+    const isStill = now === before
+    before = now
+    return isStill && (await page.evaluate('document.getAnimations().length')) === 0
+  })
+}
+
 const stopFollowing = async () => {
   await page.getByRole('button', { name: 'Stop', exact: true }).click()
   await page.getByText('Following myspace').waitFor({ state: 'detached' })
@@ -119,7 +135,7 @@ test(
       .waitFor()
     await page.locator('[data-chain="inet natspace postrouting"] .steps button').first().click()
     expect(await now().locator('.entry mark').allInnerTexts()).toEqual(['192.168.1.32'])
-    await page.locator('.stage').evaluate('element => element.scrollIntoView()')
+    await settled()
     await picture(page, 'walk-ping')
   },
   slow,
@@ -161,7 +177,7 @@ end`)
       expect(await page.locator('.stage').getAttribute('data-index')).toBe(
         `${Number(await page.locator('.stage').getAttribute('data-length')) - 1}`,
       )
-      await page.locator('.stage').evaluate('element => element.scrollIntoView()')
+      await settled()
       await picture(page, 'walk-drop')
     } finally {
       inLab('nft delete table inet byhand')
@@ -222,9 +238,8 @@ test(
     const stage = page.locator('.stage')
     await stage.waitFor()
     const index = async () => Number(await stage.getAttribute('data-index'))
-    // What is typed into a field is text.
-    await page.keyboard.press('Home')
-    await page.evaluate('document.activeElement.blur()')
+    // The walk has the focus now, and not the field.
+    await until(async () => (await page.evaluate(`document.activeElement.matches('.stage h2')`)) === true)
     await page.keyboard.press('End')
     const last = await index()
     expect(last).toBeGreaterThan(10)
@@ -369,6 +384,17 @@ describe('a walk has a link, and a file', () => {
       expect(text).toContain('\\x1b]0;x\\x07\\u{202e}gnp')
       expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u202e]/)
 
+      // Dropped onto the page it is the same.
+      await page.getByRole('button', { name: 'Close the file' }).click()
+      const transfer = await page.evaluateHandle(text => {
+        const data = new DataTransfer()
+        data.items.add(new File([text], 'dropped.json', { type: 'application/json' }))
+        return data
+      }, JSON.stringify(hostile))
+      await page.dispatchEvent('main', 'drop', { dataTransfer: transfer })
+      await page.getByText('from a file: dropped.json').waitFor()
+      expect(await page.evaluate('window.pwned')).toBeUndefined()
+
       await give(JSON.stringify(hostile).slice(0, 5000))
       await page.getByRole('alert').getByText('The file holds no JSON').waitFor()
       await give('{"format":"natspace-walk","protocolVersion":1}')
@@ -502,7 +528,7 @@ describe('whoever looks', () => {
         await page.keyboard.press('End')
         await page.getByText('The answer is back').first().waitFor()
         await until(async () => (await overhang(page)) === 0)
-        await page.locator('.stage').evaluate('element => element.scrollIntoView()')
+        await settled()
         await picture(page, `walk-${name}`)
         if (width === 360) await page.context().close()
       }

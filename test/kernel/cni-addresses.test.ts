@@ -206,11 +206,44 @@ describe('addresses', () => {
       diff /run/before /run/after && echo EQUAL`)
     const results = objects(output)
     const given = results.flatMap(({ ips }) => ((ips ?? []) as { address: string }[]).map(ip => ip.address))
-    expect(new Set(given).size).toBe(20)
+    expect({ given: new Set(given).size, results }).toMatchObject({ given: 20 })
     expect(
       results.slice(8).map(({ code, ips }) => code ?? (ips as { address: string }[])[1]?.address),
     ).toEqual(['10.88.9.9/16', 102, '10.88.9.10/16'])
     expect(lines(output, /healthy|EQUAL/)).toEqual(['healthy', 'EQUAL'])
+  })
+
+  test('what others have is refused, and a container whose ports change keeps all of its addresses', () => {
+    const several =
+      ',"ipam":{"type":"static","addresses":[{"address":"10.10.0.5/24"},{"address":"10.11.0.5/24"},{"address":"fd10::5/64"},{"address":"fd11::5/64"}]},"noMasquerade":["10.244.0.0/16"]'
+    const of = (subnet: string) => `,"ipam":{"ranges":[[{"subnet":"10.88.0.0/24"}],[{"subnet":"${subnet}"}]]}`
+    const output = onHost(`
+      ip address add 2001:db8::32/64 dev eth0 nodad
+      container c1 c2
+      snapshot >/run/before
+      cni ADD c2 "$(network net '${of('2001:db8::/64')}')"
+      cni ADD c2 "$(network net '${of('192.168.1.0/24')}')"
+      cni ADD c1 "$(network net '${several}')" >/run/result
+      inside c1 >/run/first; nft list table inet natspace | sed 's/counter .*//' >/run/first-table
+      name=$(natspace ls | grep -o 'cni-c1-[0-9a-z]*')
+      natspace publish -q $name 8080:80
+      nft list map inet natspace publish6 | grep -o 'fd1.::5 . 80'
+      natspace status -q >/run/status && echo healthy
+      natspace unpublish -q $name 8080
+      inside c1 >/run/second; nft list table inet natspace | sed 's/counter .*//' >/run/second-table
+      diff /run/first /run/second && diff /run/first-table /run/second-table && echo UNCHANGED
+      cni DEL c1 "$(network net)"
+      snapshot >/run/after
+      diff /run/before /run/after && echo EQUAL`)
+    expect(objects(output).map(({ code, details }) => [code, String(details).slice(0, 13)])).toEqual(
+      Array(2).fill([100, 'code OVERLAP;']),
+    )
+    expect(lines(output, /fd1|healthy|UNCHANGED|EQUAL/)).toEqual([
+      'fd10::5 . 80',
+      'healthy',
+      'UNCHANGED',
+      'EQUAL',
+    ])
   })
 
   test('a container whose record is lost leaves nothing beside one that stays', () => {
@@ -522,6 +555,10 @@ END
       cni ADD c1 "$(network net ',"ipam":{"type":"static","delegate":true,"addresses":[{"address":"10.40.0.5/24","gateway":"10.40.0.1"}]}')"
       cni ADD c2 "$(network net ',"dns":{"nameservers":["192.0.2.2"]},"ipam":{"type":"own.ipam_1"}')"
       ip -n c2 route | sed 's/ *$//'
+      valid=',"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"},{"containerID":"c2","ifname":"eth0"}]'
+      for command in STATUS GC; do
+        version=1.1.0 cni $command - "$(version=1.1.0 network net ",\\"ipam\\":{\\"type\\":\\"own.ipam_1\\"}$valid")"
+      done
       cni DEL c1 "$(network net ',"ipam":{"type":"static","delegate":true}')"
       cni DEL c2 "$(network net ',"ipam":{"type":"own.ipam_1"}')"
       cat /run/asked
@@ -538,6 +575,8 @@ END
       '10.50.0.1 dev eth0 scope link src 10.50.0.9',
       '10.60.0.0/16 via 10.50.0.1 dev eth0',
       'ADD c2 eth0 /run/netns/c2',
+      'STATUS - eth0 /run/netns/-',
+      'GC - eth0 /run/netns/-',
       'DEL c2 eth0 /run/netns/c2',
       'EQUAL',
     ])

@@ -126,6 +126,36 @@ describe('behind a plugin that has made the interface', () => {
     ])
   })
 
+  test('both families, or IPv6 alone; GC takes away what the runtime does not know any more, and nothing of others', () => {
+    const output = onCniHost(`
+      sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0
+      ip address add 2001:db8::32/64 dev eth0 nodad; ip -n host2 address add 2001:db8::15/64 dev eth0 nodad
+      container c1 c2
+      ranges() { echo '"ipam":{"type":"host-local","ranges":['"$1"'],"routes":['"$2"'{"dst":"::/0"}],"dataDir":"/run/local"}'; }
+      list /run/both '{"type":"ptp",'"$(ranges '[{"subnet":"10.77.0.0/24"}],[{"subnet":"fd77::/64"}]' '{"dst":"0.0.0.0/0"},')"'},${natspace}'
+      list /run/six '{"type":"ptp",'"$(ranges '[{"subnet":"fd78::/64"}]')"'},${natspace}'
+      wish /run/one '${web}'
+      wish /run/two '{"portMappings":[{"hostPort":8081,"containerPort":80}]}'
+      chain ADD c1 /run/both /run/one >/run/result
+      chain ADD c2 /run/six /run/two >/run/result
+      for client in host2 - c1; do asks $client 2001:db8::32 8080 c1 80; asks $client 192.168.1.32 8080 c1 80; done
+      for client in host2 - c2; do asks $client 2001:db8::32 8081 c2 80; done
+      natspace status -q >/run/status && echo HEALTHY
+      cni GC - "$(network net ',"cni.dev/valid-attachments":[{"containerID":"c2","ifname":"eth0"}]')"
+      natspace ls --json | grep -o '"container": *"c[12]"' | tail -c4
+      cni GC - "$(network net ',"cni.dev/valid-attachments":[]')"
+      nft list tables | grep natspace || echo 'no table'
+      ip -n c1 -br address show eth0 | grep -o '10.77.0.2/24'`)
+    expect(output).not.toContain('does not reach')
+    expect(linesOf(output, / reaches /)).toHaveLength(9)
+    expect(linesOf(output, /HEALTHY|no table|^c2"|10\.77/)).toEqual([
+      'HEALTHY',
+      'c2"',
+      'no table',
+      '10.77.0.2/24',
+    ])
+  })
+
   test('macvlan: what this host cannot do there is refused by name, and settings need no table', () => {
     const output = onCniHost(`
       container c1 c2

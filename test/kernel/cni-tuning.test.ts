@@ -6,7 +6,7 @@ const test = requirePlugins('ptp', 'tuning', 'bandwidth', 'host-local')
 
 /** The same wishes, as the plugin tuning has them. */
 const wishes =
-  '"sysctl":{"net.ipv4.conf.IFNAME.arp_filter":"1","net.core.somaxconn":"77","net.ipv4.ip_local_port_range":"40000 41000"},"promisc":true,"allmulti":true,"txQLen":500,"mac":"02:00:00:00:00:42","mtu":1400'
+  '"sysctl":{"net.ipv6.conf.all.disable_ipv6":"0","net.ipv4.conf.IFNAME.arp_filter":"1","net.core.somaxconn":"77","net.ipv4.ip_local_port_range":"40000 41000"},"promisc":true,"allmulti":true,"txQLen":500,"mac":"02:00:00:00:00:42","mtu":1400'
 
 describe('settings', () => {
   test('are those of the plugin tuning, and CHECK watches each', () => {
@@ -16,7 +16,7 @@ describe('settings', () => {
       list /run/ours '{"type":"natspace","ipam":{"subnet":"10.88.0.0/24"},${wishes}}'
       facts() {
         ip -n $1 -o -d link show eth0 | grep -o '> mtu [0-9]*\\|PROMISC\\|ALLMULTI\\|ether [0-9a-f:]* brd' | sort
-        ip netns exec $1 sysctl net.ipv4.conf.eth0.arp_filter net.core.somaxconn net.ipv4.ip_local_port_range
+        ip netns exec $1 sysctl net.ipv4.conf.eth0.arp_filter net.core.somaxconn net.ipv4.ip_local_port_range net.ipv6.conf.all.disable_ipv6
       }
       chain ADD c1 /run/theirs >/run/result; facts c1 >/run/theirs-facts
       chain ADD c2 /run/ours; facts c2 >/run/ours-facts
@@ -34,7 +34,7 @@ describe('settings', () => {
       try 'ip netns exec c2 sysctl -qw net.ipv4.conf.eth0.arp_filter=0' 'ip netns exec c2 sysctl -qw net.ipv4.conf.eth0.arp_filter=1'`)
     const [result, ...found] = objectsOf(output)
     expect(result).toMatchObject({ interfaces: [{}, { name: 'eth0', mac: '02:00:00:00:00:42' }] })
-    expect(linesOf(output, /ALIKE|RIGHT|^\d+$|^qlen/)).toEqual(['ALIKE', '7', 'qlen 500', 'RIGHT'])
+    expect(linesOf(output, /ALIKE|RIGHT|^\d+$|^qlen/)).toEqual(['ALIKE', '8', 'qlen 500', 'RIGHT'])
     expect(found.map(({ code }) => code)).toEqual(Array(6).fill(104))
     const told = ['promiscuous', 'all multicast', 'queue length', 'address 02', 'somaxconn', 'arp_filter']
     for (const [index, text] of told.entries()) expect(String(found[index]?.details)).toContain(text)

@@ -92,6 +92,8 @@ export type Lab = {
   open: (view: string, options?: BrowserContextOptions) => Promise<Page>
   /** A fresh link. */
   link: () => Promise<string>
+  /** Ends the server before its time. */
+  end: () => Promise<void>
   /** A browser without the session. */
   browser: () => Browser
   /** What browsers complained about so far; `open`'s pages are watched by themselves. */
@@ -161,7 +163,7 @@ export function labPage(args: readonly string[] = ['--lab']): Lab {
     await page.waitForSelector('.connection.connected')
     return page
   }
-  return { open, link, browser: there, complaints }
+  return { open, link, end: async () => server?.end(), browser: there, complaints }
 }
 
 /** Takes a picture for docs/images where pictures are asked for; else only looks whether it can be taken. */

@@ -36,7 +36,8 @@ cni() {
 network() { echo "{\\"cniVersion\\":\\"\${version-1.1.0}\\",\\"name\\":\\"$1\\",\\"type\\":\\"natspace\\"$2}"; }
 # asks CLIENT ADDRESS PORT SERVER INNERPORT: whether a program in SERVER hears CLIENT; '-' is the host itself.
 asks() {
-  echo hello | timeout 20 ip netns exec $4 nc -lN $5 >/run/got 2>/run/nc & waiting=$!
+  case $2 in *:*) family=-6 ;; *) family=-4 ;; esac
+  echo hello | timeout 20 ip netns exec $4 nc $family -lN $5 >/run/got 2>/run/nc & waiting=$!
   for attempt in $(seq 1000); do ip netns exec $4 ss -Hltn "sport = :$5" | grep -q . && break; sleep 0.01; done
   if [ $1 = - ]; then inside=; else inside="ip netns exec $1"; fi
   answer=$(echo x | timeout 10 $inside nc -N -w2 $2 $3) || true

@@ -8,5 +8,9 @@ export function parseMac(text: string): Uint8Array | undefined {
 
 /** Lower-case text of a hardware address. Any length, as links other than Ethernet have longer ones (IFLA_ADDRESS). */
 export function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(':')
+  let text = ''
+  for (const byte of bytes) text += `${text === '' ? '' : ':'}${digits[byte >> 4]}${digits[byte & 15]}`
+  return text
 }
+
+const digits = '0123456789abcdef'

@@ -47,17 +47,16 @@ export const toldSettings: Readonly<Record<Protocol, readonly string[]>> = {
   ipv6: Object.keys(ipv6Places),
 }
 
-export type InterfaceSettings = Partial<Record<Protocol, DataView>>
+type InterfaceSettings = Partial<Record<Protocol, DataView>>
 
 /** The settings in the bytes of an IFLA_AF_SPEC; what has another form is left out. */
-export const readSettings = (spec: Uint8Array): InterfaceSettings => {
+const readSettings = (spec: Uint8Array): InterfaceSettings => {
   const settings: InterfaceSettings = {}
   for (const [family, value] of attributesIn(spec)) {
     const form = forms.find(item => item.family === family)
     if (form === undefined) continue
-    // A copy of its own, as the buffer that was received into is used again.
-    for (const [type, bytes] of attributesIn(value))
-      if (type === form.attribute) settings[form.protocol] = new DataView(bytes.slice().buffer)
+    for (const [type, { buffer, byteOffset, byteLength }] of attributesIn(value))
+      if (type === form.attribute) settings[form.protocol] = new DataView(buffer, byteOffset, byteLength)
   }
   return settings
 }
@@ -73,11 +72,11 @@ function* attributesIn(bytes: Uint8Array): Generator<[type: number, value: Uint8
   }
 }
 
-const byLink = new WeakMap<object, InterfaceSettings>()
+const byLink = new WeakMap<object, Uint8Array>()
 
-/** Notes the settings of a link; they stand beside it, as few ask for them. */
-export const noteSettings = (link: object, settings: InterfaceSettings): void => {
-  byLink.set(link, settings)
+/** Notes the settings of a link, a copy of its IFLA_AF_SPEC; they stand beside it and are read when asked for, as few are. */
+export const noteSettings = (link: object, spec: Uint8Array): void => {
+  byLink.set(link, spec)
 }
 
 const pattern = /^net\.(ipv[46])\.conf\.(.+)\.([a-z0-9_]+)$/
@@ -102,7 +101,8 @@ export const toldSetting = (
   const places: Readonly<Record<string, number>> = parts.protocol === 'ipv4' ? ipv4Places : ipv6Places
   const place = Object.hasOwn(places, parts.leaf) ? places[parts.leaf] : undefined
   const link = place === undefined ? undefined : linkOf(parts.name)
-  const values = link === undefined ? undefined : byLink.get(link)?.[parts.protocol]
+  const spec = link === undefined ? undefined : byLink.get(link)
+  const values = spec && readSettings(spec)[parts.protocol]
   if (place === undefined || values === undefined || values.byteLength < 4 * (place + 1)) return undefined
   return String(values.getInt32(4 * place, littleEndian))
 }

@@ -1,9 +1,10 @@
+import { type Codec, EncodeError } from '../netlink/codec.ts'
 import { attributes, struct, variant } from '../netlink/composite.ts'
 import { type Request, request } from '../netlink/connection.ts'
 import { type MessageOf, message, NLM_F } from '../netlink/message.ts'
 import { bytes, cstring, i32, linkAddress, u8, u16, u32 } from '../netlink/scalars.ts'
 import { littleEndian } from '../netlink/writer.ts'
-import { noteSettings, readSettings } from './interface-settings.ts'
+import { noteSettings } from './interface-settings.ts'
 import { RTM } from './types.ts'
 
 /** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK. struct ifinfomsg, linux/if_link.h. Equivalent to: `ip link …` */
@@ -50,11 +51,33 @@ export type LinkMessage = MessageOf<typeof linkMessage>
 /** IFLA_XDP_ATTACHED: 0 is XDP_ATTACHED_NONE. */
 const xdp = attributes({ attached: [1, u8, 'IFLA_XDP_ATTACHED'] }, false)
 
-/** As linkMessage, for reading lists: without the more than thirty attributes of each link that nobody here asks for. */
+/** struct rtnl_link_stats64 begins with these; undefined where the kernel gave less. */
+const counters: Codec<LinkCounters | undefined> = {
+  encode() {
+    throw new EncodeError('counters are the kernel’s')
+  },
+  decode: (bytes, start, end) => readCounters(bytes.subarray(start, end)),
+}
+
+/** As linkMessage, for reading lists: of the more than fifty attributes of each link those that somebody here asks for. */
 export const listedLinkMessage = message(
   'struct ifinfomsg',
   header,
-  { ...table, specifics: [26, bytes, 'IFLA_AF_SPEC'], xdp: [43, xdp, 'IFLA_XDP'] } as const,
+  {
+    address: [1, linkAddress, 'IFLA_ADDRESS'],
+    name: [3, cstring, 'IFLA_IFNAME'],
+    mtu: [4, u32, 'IFLA_MTU'],
+    link: [5, u32, 'IFLA_LINK'],
+    master: [10, u32, 'IFLA_MASTER'],
+    txQueueLength: [13, u32, 'IFLA_TXQLEN'],
+    linkInfo: [18, linkInfo, 'IFLA_LINKINFO'],
+    alias: [20, cstring, 'IFLA_IFALIAS'],
+    statistics: [23, counters, 'IFLA_STATS64'],
+    specifics: [26, bytes, 'IFLA_AF_SPEC'],
+    group: [27, u32, 'IFLA_GROUP'],
+    linkNamespaceId: [37, i32, 'IFLA_LINK_NETNSID'],
+    xdp: [43, xdp, 'IFLA_XDP'],
+  } as const,
   false,
 )
 
@@ -106,8 +129,8 @@ const IFF_LOWER_UP = 0x10000
 
 const emptyHeader = { family: 0, pad: 0, type: 0, index: 0, flags: 0, change: 0 }
 
-const readCounters = (statistics: Uint8Array | undefined): LinkCounters | undefined => {
-  if (statistics === undefined || statistics.length < 32) return undefined
+const readCounters = (statistics: Uint8Array): LinkCounters | undefined => {
+  if (statistics.length < 32) return undefined
   const view = new DataView(statistics.buffer, statistics.byteOffset)
   const at = (index: number) => view.getBigUint64(index * 8, littleEndian)
   return { receivedPackets: at(0), sentPackets: at(1), receivedBytes: at(2), sentBytes: at(3) }
@@ -115,7 +138,7 @@ const readCounters = (statistics: Uint8Array | undefined): LinkCounters | undefi
 
 /** A link from its message. */
 export const toLink = ({ header, attributes }: LinkMessage | MessageOf<typeof listedLinkMessage>): Link => {
-  const { linkInfo: info } = attributes
+  const { linkInfo: info, statistics } = attributes
   // Hardware that is a port of a bridge has an IFLA_LINKINFO, but only of its being a port: no kind.
   const kind = info?.name === 'other' ? info.kernelName || undefined : info?.name
   const link: Link = {
@@ -133,14 +156,14 @@ export const toLink = ({ header, attributes }: LinkMessage | MessageOf<typeof li
     // Of other kinds IFLA_LINK is the device they are stacked on.
     peer: kind === 'veth' ? attributes.link : undefined,
     peerNamespaceId: kind === 'veth' ? attributes.linkNamespaceId : undefined,
-    counters: readCounters(attributes.statistics),
+    counters: statistics instanceof Uint8Array ? readCounters(statistics) : statistics,
     ...(hasXdp(attributes) ? { xdp: true as const } : {}),
     ...(header.flags & IFF_PROMISC ? { promiscuous: true as const } : {}),
     ...(header.flags & IFF_ALLMULTI ? { allMulticast: true as const } : {}),
     ...(attributes.txQueueLength === undefined ? {} : { queueLength: attributes.txQueueLength }),
   }
   if ('specifics' in attributes && attributes.specifics !== undefined)
-    noteSettings(link, readSettings(attributes.specifics))
+    noteSettings(link, attributes.specifics)
   return link
 }
 

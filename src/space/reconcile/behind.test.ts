@@ -175,6 +175,20 @@ describe('a space whose cable is another’s', () => {
 })
 
 describe('settings of a namespace that is another’s, on a cable of ours', () => {
+  test('for all interfaces leave to ours what it needs', async () => {
+    const { kernel, context } = newRuntime()
+    meanwhile(kernel, [{ type: 'namespace.add', path: pathOf('a') }])
+    const start = kernel.snapshot()
+    const { behind: _, rate: __, ...rest } = added('a')
+    for (const value of ['0', '1']) {
+      await up(context, [{ ...rest, tuning: { sysctls: { 'net.ipv6.conf.all.disable_ipv6': value } } }])
+      expect(status(context)).toMatchObject([{ healthy: true }])
+      expect(kernel.sysctl(pathOf('a'), 'net.ipv6.conf.eth0.disable_ipv6')).toBe('1')
+      await down(context, ['a'])
+      expect(kernel.snapshot()).toEqual(start)
+    }
+  })
+
   test('come back with the space; not in another namespace that has the path by then', async () => {
     const { kernel, context } = newRuntime()
     meanwhile(kernel, [{ type: 'namespace.add', path: pathOf('a') }])

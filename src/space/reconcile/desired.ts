@@ -93,9 +93,12 @@ export const spaceResources = (
 ): Resource[] => {
   const { space, ownsNamespace } = record
   const alias = aliasOf(space.name, paths.owner)
+  const tunings = (part: 'namespace' | 'interface') =>
+    space.tuning === undefined ? [] : [tuningResource(part, space, record.before, paths.owner)]
   return [
     spaceRecordResource(paths, record),
     namespaceResource(space, ownsNamespace, alias),
+    ...tunings('namespace'),
     ...(space.behind === undefined
       ? [
           releasedFlowsResource(space),
@@ -103,7 +106,7 @@ export const spaceResources = (
           ...cableResources(space, previous, alias, isAdopted),
         ]
       : behindResources(record, previous, elsewhere)),
-    ...(space.tuning === undefined ? [] : [tuningResource(space, record.before, paths.owner)]),
+    ...tunings('interface'),
     ...elementResources(space, previous, elsewhere),
     ...foreignForwardResources(space, previous),
     ...staleFlowResources(space, previous),

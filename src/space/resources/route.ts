@@ -49,7 +49,12 @@ const ownRouteResource = (space: ResolvedSpace, wanted: OwnRoute): Resource => {
   const isOurs = (seen: Observation, route: Route): boolean =>
     route.outputIndex !== undefined && route.outputIndex === seen.link(where, name)?.index
   const current = (seen: Observation): Route | undefined =>
-    rivals(seen).find(route => isOurs(seen, route) && route.gateway === gateway)
+    rivals(seen).find(
+      route =>
+        isOurs(seen, route) &&
+        route.gateway === gateway &&
+        (preferredSource === undefined || route.preferredSource === preferredSource),
+    )
   const change = (index: number) => ({
     where,
     name,

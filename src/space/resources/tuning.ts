@@ -45,24 +45,31 @@ const without = (link: Link, values: LinkTuning): LinkTuning =>
   )
 
 /**
- * Settings inside that somebody asked for: of the namespace (`net.` alone), and of the interface. The namespace is the
- * runtime's and may outlive the space, so what was before is noted (`Before`) and comes back with the space, as far as
- * nobody has changed it since; what ends with the namespace or the cable needs nothing.
+ * Settings inside that somebody asked for, in two parts: of the namespace, before there is a cable, as what is set for
+ * all interfaces must not undo what the cable needs; and of the interface. The namespace is the runtime's and may outlive
+ * the space, so what was before is noted (`Before`) and comes back with the space, as far as nobody has changed it since;
+ * what ends with the namespace or the cable needs nothing.
  * Equivalent to: `ip netns exec NAME sysctl -w KEY=VALUE` and `ip -n NAME link set dev INNER …`
  */
-export const tuningResource = (space: ResolvedSpace, before: Before | undefined, owner: string): Resource => {
+export const tuningResource = (
+  part: 'namespace' | 'interface',
+  space: ResolvedSpace,
+  before: Before | undefined,
+  owner: string,
+): Resource => {
   const { name, namespacePath: where, interface: inner, tuning = {} } = space
-  const id = `tuning of ${name}`
+  const id = `tuning of ${part === 'namespace' ? `the namespace of ${name}` : name}`
   const common = { step: 'cable', space: name } as const
-  const wanted = linkTuningOf(tuning)
-  const sysctls = Object.entries(tuning.sysctls ?? {})
+  const wanted = part === 'namespace' ? {} : linkTuningOf(tuning)
+  const isPart = ([key]: [string, string]) => isOfInterface(key, inner) === (part === 'interface')
+  const sysctls = Object.entries(tuning.sysctls ?? {}).filter(isPart)
   return {
     id,
     ...common,
     phase: 'cable',
     drift(seen) {
       const link = seen.link(where, inner)
-      // A cable that is missing says so itself.
+      // A cable that is missing says so itself, and so does a namespace.
       if (link === undefined) return []
       const differs = (expected: string, found: string): Drift => ({
         resource: id,
@@ -87,16 +94,15 @@ export const tuningResource = (space: ResolvedSpace, before: Before | undefined,
       ]
     },
     add(seen, planner) {
-      const index = planner.index(where, inner)
-      if (index === undefined) return []
-      const end = { type: 'link.set', where, name: inner, index } as const
-      const fresh = planner.creates(where, inner)
+      const fresh = part === 'interface' && planner.creates(where, inner)
       const link = fresh ? undefined : seen.link(where, inner)
+      const index = planner.index(where, inner)
       const { address: _, ...others } = wanted
       // A new cable is born with its address.
       const missing = link === undefined ? others : without(link, wanted)
+      const end = { type: 'link.set', where, name: inner, index: index ?? 0 } as const
       return [
-        ...(keysOf(missing).length === 0
+        ...(index === undefined || keysOf(missing).length === 0
           ? []
           : [
               {
@@ -123,6 +129,7 @@ export const tuningResource = (space: ResolvedSpace, before: Before | undefined,
       if (before?.namespace === undefined || link === undefined) return []
       if (!isSameNamespace(seen, space, before, link, aliasOf(name, owner))) return []
       const changed = Object.entries(before.sysctls ?? {}).filter(([key, value]) => {
+        if (!isPart([key, value])) return false
         const found = seen.sysctl(where, key)
         return !sameValue(found, value) && sameValue(found, tuning.sysctls?.[key])
       })
@@ -153,6 +160,10 @@ export const tuningResource = (space: ResolvedSpace, before: Before | undefined,
     },
   }
 }
+
+/** Whether a setting is that of the interface alone. */
+const isOfInterface = (key: string, inner: string): boolean =>
+  key.split('.').includes(inner.replaceAll('.', '/'))
 
 /** The kernel writes several numbers of one setting with tabs between. */
 const sameValue = (one: string | undefined, other: string | undefined): boolean =>

@@ -45,7 +45,10 @@ export function checkAddresses6(
   const kept = [previous?.ipv6, ...(previous?.further ?? [])].flatMap(item => item?.address ?? [])
   for (const address of asked) {
     if (!address.includes(':') || kept.includes(address)) continue
-    const overlap = taken6().find(({ prefix }) => prefixContains(prefix, address))
+    // Most are single addresses, of which there are as many as there are containers.
+    const overlap = taken6().find(({ prefix }) =>
+      prefix.endsWith('/128') ? prefix === `${address}/128` : prefixContains(prefix, address),
+    )
     if (overlap !== undefined) throw overlapError(spec, `${address}/128`, overlap, address)
   }
 }

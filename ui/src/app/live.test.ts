@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Counters, ServerEvent, Topology, WalkSummary } from '../../../src/server/protocol.ts'
-import { after, atFirst, backOff, type Live } from './live.ts'
+import { after, afterAll, atFirst, backOff, type Live } from './live.ts'
 
 const counters = (packets: number): Counters => ({
   receivedPackets: packets,
@@ -74,6 +74,26 @@ test('a follow counts its walks, and goes with its end', () => {
     follows: [],
     ended: { f: 'gone' },
   })
+})
+
+test('events at once come to the same as one by one', () => {
+  const follow = { id: 'f', space: 'web', seen: 0 }
+  const event = fc.oneof(
+    fc
+      .nat({ max: 300 })
+      .map((id): ServerEvent => ({ type: 'walk', follow: id % 2 ? 'f' : null, walk: walk(`${id}`) })),
+    fc.constantFrom<ServerEvent>(
+      { ...snapshot, follows: [follow] },
+      { type: 'lost', what: 'some' },
+      { type: 'follow-ended', follow: 'f', why: 'gone' },
+    ),
+  )
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 500, size: 'max' }), events => {
+      expect(afterAll(atFirst, events, 7)).toEqual(run(events))
+    }),
+    { numRuns: 40 },
+  )
 })
 
 test('an event of a type that came later than this page changes nothing', () => {

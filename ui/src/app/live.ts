@@ -85,9 +85,40 @@ const noted = (live: Live, note: Note): Live => ({
   notes: [note, ...live.notes].slice(0, keptNotes),
 })
 
-/** A walk is told when it begins to be known and when it has ended: the last word counts. */
-const withWalk = (walks: WalkSummary[], walk: WalkSummary): WalkSummary[] =>
-  [walk, ...walks.filter(({ id }) => id !== walk.id)].slice(0, keptWalks)
+/**
+ * Walks that came one after another, at once: in a flood each alone would copy the list. A walk is told when it begins to
+ * be known and when it has ended: the last word counts.
+ */
+function withWalks(live: Live, told: readonly WalkEvent[]): Live {
+  const seen = new Map<string, number>()
+  for (const { follow } of told) if (follow !== null) seen.set(follow, (seen.get(follow) ?? 0) + 1)
+  const walks = new Map<string, WalkSummary>()
+  for (const { walk } of told.toReversed()) {
+    if (walks.size === keptWalks) break
+    if (!walks.has(walk.id)) walks.set(walk.id, walk)
+  }
+  for (const walk of live.walks) if (walks.size < keptWalks && !walks.has(walk.id)) walks.set(walk.id, walk)
+  const follows = live.follows.map(follow => ({ ...follow, seen: follow.seen + (seen.get(follow.id) ?? 0) }))
+  return { ...live, follows, walks: [...walks.values()] }
+}
+
+type WalkEvent = Extract<ServerEvent, { type: 'walk' }>
+
+/** What is known after all these events, in their order. */
+export function afterAll(live: Live, events: readonly ServerEvent[], now: number): Live {
+  let known = live
+  let walks: WalkEvent[] = []
+  for (const event of events) {
+    if (event.type === 'walk') {
+      walks.push(event)
+      continue
+    }
+    if (walks.length > 0) known = withWalks(known, walks)
+    walks = []
+    known = after(known, event, now)
+  }
+  return walks.length > 0 ? withWalks(known, walks) : known
+}
 
 /** What is known after an event. An event of a type that this page does not know changes nothing. */
 export function after(live: Live, event: ServerEvent, now: number): Live {
@@ -111,12 +142,8 @@ export function after(live: Live, event: ServerEvent, now: number): Live {
       }
     case 'event':
       return noted(live, { time: event.time, kind: 'event', event: event.event })
-    case 'walk': {
-      const follows = live.follows.map(follow =>
-        follow.id === event.follow ? { ...follow, seen: follow.seen + 1 } : follow,
-      )
-      return { ...live, follows, walks: withWalk(live.walks, event.walk) }
-    }
+    case 'walk':
+      return withWalks(live, [event])
     case 'sampled': {
       const { follow, shown, seen } = event
       return { ...live, sampled: { ...live.sampled, [follow]: { shown, seen } } }

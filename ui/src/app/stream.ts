@@ -1,7 +1,7 @@
 /** The server's stream of events, opened again when it breaks, as a store of what is known. */
 import { type Readable, type Writable, writable } from 'svelte/store'
 import type { ServerEvent } from '../../../src/server/protocol.ts'
-import { after, atFirst, backOff, type Live } from './live.ts'
+import { afterAll, atFirst, backOff, type Live } from './live.ts'
 
 const types: readonly ServerEvent['type'][] = [
   'snapshot',
@@ -39,7 +39,7 @@ export function openStream(isRefused: () => Promise<string | undefined>): () => 
     planned = false
     const events = queue
     queue = []
-    store.update(known => events.reduce((state, event) => after(state, event, Date.now()), known))
+    store.update(known => afterAll(known, events, Date.now()))
   }
   const plan = (): void => {
     if (planned) return

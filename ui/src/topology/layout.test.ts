@@ -66,6 +66,23 @@ test('published ports and ways out end at the far edge', () => {
   }
 })
 
+test('published ports stand in the order of their spaces', () => {
+  const many = manySpaces(6)
+  const ports = [5, 0, 3, 1, 4, 2].map(number => ({
+    id: `port:${number}`,
+    space: `s${number}`,
+    text: `80${number}0:80/tcp`,
+    reach: { host: 'yes', lan: 'yes', spaces: 'yes' },
+  }))
+  const layout = checked({ ...many, ports }, 'right')
+  const order = (prefix: string) =>
+    layout.items
+      .filter(({ id }) => id.startsWith(prefix))
+      .toSorted((a, b) => a.y - b.y)
+      .map(({ id }) => id.at(-1))
+  expect(order('port:')).toEqual(order('jack:'))
+})
+
 test('an empty host, a space without a cable, and an edge to nowhere are drawn as far as they can be', () => {
   const [host] = article.nodes
   if (host === undefined) throw new Error('no host')

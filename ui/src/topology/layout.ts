@@ -141,6 +141,7 @@ export function layoutOf(topology: Topology, { direction, words = [] }: LayoutOp
     const { x = 0, y = 0 } = graph.node(card.id) as Partial<Point>
     return { ...card, x: x - card.width / 2, y: y - (card.height + lift(card, direction)) / 2 }
   })
+  sortPorts(items, links, direction)
   const host = chassis(items, direction)
   const place = new Map(items.map(item => [item.id, item]))
   const wires = links.flatMap((link): Wire[] => {
@@ -155,6 +156,26 @@ export function layoutOf(topology: Topology, { direction, words = [] }: LayoutOp
 
 /** So much is left free below a card, so that its strip, and not its middle, faces the other end of its cable. */
 const lift = ({ strip = 0 }: Card, direction: Direction): number => (direction === 'right' ? strip : 0)
+
+/** Published ports in the order of the jacks that they lead to, so that their lines do not cross; dagre mostly sees to it. */
+function sortPorts(items: Item[], links: readonly Link[], direction: Direction): void {
+  const along = direction === 'right' ? 'y' : 'x'
+  const across = direction === 'right' ? 'height' : 'width'
+  const place = new Map(items.map(item => [item.id, item]))
+  const goal = new Map(
+    links
+      .filter(({ kind }) => kind === 'inside-port')
+      .map(({ from, to }) => [to, place.get(from)?.[along] ?? 0]),
+  )
+  const ports = items.filter(({ kind }) => kind === 'port')
+  // Those that are not equally large cannot change places.
+  if (ports.some(port => port[across] !== ports[0]?.[across])) return
+  const slots = ports.map(port => port[along]).toSorted((a, b) => a - b)
+  const wanted = ports.toSorted(
+    (a, b) => (goal.get(a.id) ?? 0) - (goal.get(b.id) ?? 0) || a[along] - b[along],
+  )
+  for (const [index, port] of wanted.entries()) port[along] = slots[index] ?? port[along]
+}
 
 /** Draws jacks and ways out to the edges of the host's box, and gives that box. */
 function chassis(items: Item[], direction: Direction): Box | undefined {

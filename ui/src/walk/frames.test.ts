@@ -123,6 +123,23 @@ test('what the host answers in the space’s stead begins at the programs of the
   expect(frames.some(({ lane }) => lane === 'inside')).toBe(false)
 })
 
+test('what a space sends to itself comes to no cable', () => {
+  const { story } = exampleWalk('answered')
+  const [inside] = story.points
+  const own = {
+    ...story,
+    events: story.events.filter(({ point, packet }) => point === 'inside' && packet === 'request'),
+    points: inside === undefined ? [] : [{ ...inside, interface: 'lo' }],
+  }
+  expect(places(framesOf({ story: own }))).toEqual([
+    'request inside/programs',
+    'request inside/routing-out',
+    'request inside/programs',
+    'reply inside/programs',
+    'reply inside/programs',
+  ])
+})
+
 test('a packet that nobody saw has one frame, of what was wanted', () => {
   const walk = exampleWalk('answered')
   const story = { ...walk.story, events: [], points: [] }

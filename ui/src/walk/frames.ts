@@ -86,9 +86,17 @@ type Context = {
   uplink: StoryPoint | undefined
 }
 
+/** What a namespace sends to itself comes to no cable. */
+const loopback = 'lo'
+
+/** The request did not get to where it could be answered: what comes back is from whoever stopped it. */
+const isStopped = ({ end }: Story): boolean =>
+  (end.outcome === 'dropped' || end.outcome === 'lost') && end.at.packet === 'request'
+
 /** From the space to the host and on. */
 const leavingSteps = (context: Context): Step[] => {
   const { packet, inside, cable, uplink, events, story } = context
+  const isSelf = inside?.interface === loopback
   const isTaken = uplink?.interface === undefined && events.some(({ hook }) => hook === 'input')
   // The host may answer in the space's stead.
   const isOfHost =
@@ -100,16 +108,20 @@ const leavingSteps = (context: Context): Step[] => {
       ? at('start', packet, 'host', undefined, stationOf('host', 'programs'))
       : at('start', packet, 'space', inside?.interface, stationOf('inside', 'programs')),
     ...eventSteps(context, 'inside'),
-    ...crossing(packet, 'cable', cable?.interface, inside?.[packet] ?? cable?.[packet], cable?.[packet]),
+    ...(isSelf
+      ? []
+      : crossing(packet, 'cable', cable?.interface, inside?.[packet] ?? cable?.[packet], cable?.[packet])),
     ...eventSteps(context, 'host'),
     ...crossing(packet, 'uplink', uplink?.interface, uplink?.[packet]),
-    ...(packet === 'reply'
+    ...(packet === 'reply' || isStopped(story)
       ? []
-      : isTaken
-        ? [at('turn', packet, 'host', undefined, stationOf('host', 'programs'))]
-        : story.points.some(({ point, reply }) => point === 'uplink' && reply !== undefined)
-          ? [at('turn', packet, 'remote', undefined, undefined)]
-          : []),
+      : isSelf && inside?.reply !== undefined
+        ? [at('turn', packet, 'space', loopback, stationOf('inside', 'programs'))]
+        : isTaken
+          ? [at('turn', packet, 'host', undefined, stationOf('host', 'programs'))]
+          : story.points.some(({ point, reply }) => point === 'uplink' && reply !== undefined)
+            ? [at('turn', packet, 'remote', undefined, undefined)]
+            : []),
   ]
 }
 
@@ -119,17 +131,22 @@ const comingSteps = (context: Context): Step[] => {
   const isFromHost =
     uplink?.[packet] === undefined || uplink.interface === undefined || events[0]?.hook === 'output'
   const isAnswer = packet === 'reply'
+  const isSelf = inside?.interface === loopback
   return [
-    ...(isFromHost
-      ? [at('start', packet, 'host', undefined, stationOf('host', 'programs'))]
-      : isAnswer
-        ? []
-        : [at('start', packet, 'remote', undefined, undefined)]),
+    ...(isSelf
+      ? [at('start', packet, 'space', loopback, stationOf('inside', 'programs'))]
+      : isFromHost
+        ? [at('start', packet, 'host', undefined, stationOf('host', 'programs'))]
+        : isAnswer
+          ? []
+          : [at('start', packet, 'remote', undefined, undefined)]),
     ...(isFromHost ? [] : crossing(packet, 'uplink', uplink?.interface, uplink?.[packet])),
     ...eventSteps(context, 'host'),
-    ...crossing(packet, 'cable', cable?.interface, cable?.[packet] ?? inside?.[packet], inside?.[packet]),
+    ...(isSelf
+      ? []
+      : crossing(packet, 'cable', cable?.interface, cable?.[packet] ?? inside?.[packet], inside?.[packet])),
     ...eventSteps(context, 'inside'),
-    ...(isAnswer || !story.events.some(event => event.packet === 'reply')
+    ...(isAnswer || isStopped(story) || !story.events.some(event => event.packet === 'reply')
       ? []
       : story.events.some(event => event.packet === 'reply' && event.point === 'inside')
         ? [at('turn', packet, 'space', inside?.interface, stationOf('inside', 'programs'))]

@@ -47,6 +47,19 @@ describe('what is said of each step', () => {
     ).toBe('Stopped in ip filter FORWARD')
   })
 
+  test('tells of a refusal by this host as of that, and not as of an answer', () => {
+    const { story } = exampleWalk('policy')
+    const told = exampleWalk('unpublished').story.events.filter(({ packet }) => packet === 'reply')
+    const refused = { ...story, events: [...story.events, ...told] }
+    const titles = framesOf({ story: refused }).map(
+      frame => narrationOf(frame, { story: refused }, en.walk).title,
+    )
+    expect(titles).toContain('Stopped in ip filter FORWARD')
+    expect(titles).toContain('This host tells the sender that it was refused')
+    expect(titles.at(-1)).toBe('Its sender was told')
+    expect(titles).not.toContain('This host took it for its own')
+  })
+
   test('shows what is hidden in names', () => {
     const walk = exampleWalk('answered')
     const story = { ...walk.story, space: 'a\u001b[31m\u202e<b>' }

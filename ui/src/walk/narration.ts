@@ -20,7 +20,7 @@ export const narrationOf = (frame: Frame, { story }: Told, texts: Texts['walk'])
     case 'event':
       return eventNarration(frame, story, texts)
     case 'start':
-      if (frame.place === 'host') return { title: words.startHost, why: [words.startHostWhy] }
+      if (frame.place === 'host') return hostNarration(frame, story, words)
       if (frame.place === 'remote')
         return { title: words.startRemote(shown(frame.before?.source ?? '')), why: [words.startRemoteWhy] }
       return frame.packet === 'request'
@@ -41,8 +41,22 @@ export const narrationOf = (frame: Frame, { story }: Told, texts: Texts['walk'])
       return { title: frame.place === 'host' ? words.turnHost : words.turnSpace(space), why: [words.turnWhy] }
     }
     case 'end':
-      return { title: words.end[story.end.outcome], why: [shown(story.end.reason)] }
+      return {
+        title: isTold(frame, story) ? words.told : words.end[story.end.outcome],
+        why: [shown(story.end.reason)],
+      }
   }
+}
+
+/** Whether the frame is of a packet by which the sender hears that its own was stopped. */
+const isTold = ({ packet }: Frame, { end }: Walk['story']): boolean =>
+  packet === 'reply' && end.at.packet === 'request' && (end.outcome === 'dropped' || end.outcome === 'lost')
+
+const hostNarration = (frame: Frame, story: Walk['story'], words: Words): Narration => {
+  if (isTold(frame, story)) return { title: words.tellHost, why: [words.tellHostWhy] }
+  return frame.packet === 'reply'
+    ? { title: words.answerHost, why: [words.answerSpaceWhy] }
+    : { title: words.startHost, why: [words.startHostWhy] }
 }
 
 /** 'veth2 – veth1': both ends of the cable. */

@@ -22,6 +22,7 @@ export const frame = {
     lost: 'Connection lost: trying again',
     ended: 'Ended',
   },
+  ended: 'The server has ended; what stands here is what was known last.',
   settings: 'Settings',
   language: 'Language',
   theme: 'Theme',

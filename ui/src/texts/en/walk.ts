@@ -100,6 +100,9 @@ export const walk = {
     startRemote: (address: string) => `${address} sends the request`,
     startRemoteWhy: 'All it knows is the address of this host. What is behind that it cannot see.',
     startHost: 'This host itself sends it',
+    answerHost: 'This host answers',
+    tellHost: 'This host tells the sender that it was refused',
+    tellHostWhy: 'By a reset for TCP, else by an error of ICMP: so the sender need not wait.',
     startHostWhy: 'It comes out of a socket of the host, so its way begins at the output hook.',
     cable: (link: string) => `Through the cable: ${link}`,
     cableWhy: 'A veth pair: what goes in at one end comes out at the other, in another namespace.',
@@ -109,8 +112,8 @@ export const walk = {
     uplinkInWhy: 'This is what comes in from the wire, before anything of this host has touched it.',
     turnRemote: (address: string) => `${address} has it, and answers`,
     turnRemoteWhy: (source: string) => `It answers to the source that it sees: ${source}.`,
-    turnSpace: (space: string) => `A program in ${space} has it, and answers`,
-    turnHost: 'This host took it for its own, and answers',
+    turnSpace: (space: string) => `A program in ${space} has it`,
+    turnHost: 'This host took it for its own',
     turnWhy: 'The hook input was the last: behind it are the sockets.',
     routing: (place: string) => `Routing decision in ${place}`,
     routingWhy: (destination: string) =>
@@ -151,6 +154,7 @@ export const walk = {
       'No rule accepted it, so the policy of the chain drops it. A drop is final: no other table can overrule it.',
     stopped: 'Here its way ended',
     stoppedWhy: 'No rule of nftables did it.',
+    told: 'Its sender was told',
     end: {
       answered: 'The answer is back',
       refused: 'The answer is no',

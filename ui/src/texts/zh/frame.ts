@@ -23,6 +23,7 @@ export const frame: Texts['frame'] = {
     lost: '连接中断，正在重试',
     ended: '已结束',
   },
+  ended: '服务器已结束，这里显示的是最后所知的状态。',
   settings: '设置',
   language: '语言',
   theme: '主题',
