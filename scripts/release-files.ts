@@ -24,7 +24,9 @@ for (const { file, text } of await manualPages(version, date)) write(`share/man/
 const facts = (await loadCommands()).map(commandFacts)
 const script = (lines: readonly string[]): string => `${lines.join('\n')}\n`
 write('share/bash-completion/completions/natspace', script(bashScript(facts)))
-write('share/zsh/vendor-completions/_natspace', script(zshScript(facts)))
+// Where zsh looks by itself: for packages of a distribution, and for what the administrator has put there.
+const zshFolder = prefix === '/usr' ? 'vendor-completions' : 'site-functions'
+write(`share/zsh/${zshFolder}/_natspace`, script(zshScript(facts)))
 write('share/fish/vendor_completions.d/natspace.fish', script(fishScript(facts)))
 
 /** Without the line by which natspace disable knows what natspace enable has written. */

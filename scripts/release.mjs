@@ -69,7 +69,7 @@ const compile = name => {
 
 /** Manual, completions and units, for a natspace below `prefix`. */
 const makeShared = (time, prefix) => {
-  const folder = join(work, 'shared', prefix)
+  const folder = join(work, `shared${prefix.replaceAll('/', '-')}`)
   const date = new Date(time * 1000).toISOString().slice(0, 10)
   must(bunPath(), [join(root, 'scripts/release-files.ts'), folder, date, prefix])
   return folder

@@ -162,7 +162,7 @@ test('mutated requests behind another plugin give nothing but errors of the spec
   const { kernel, start } = newStage()
   const numbers = new Set<unknown>(Object.values(cniCode).filter(code => code !== cniCode.internal))
   let successes = 0
-  for (let count = 0; count < 1_000; count++) {
+  for (let count = 0; count < 250; count++) {
     const { prevResult, ...rest } = whole
     const changed = random() < 0.5 ? { ...rest, prevResult: mutate(prevResult) } : mutate(whole)
     const { status, answer } = await send(kernel, 'ADD', changed)
@@ -172,5 +172,5 @@ test('mutated requests behind another plugin give nothing but errors of the spec
     if (status === 0) await send(kernel, 'DEL', { cniVersion: '1.1.0', name, type: 'natspace' })
     expect(kernel.snapshot()).toEqual(start)
   }
-  expect(successes).toBeGreaterThan(20)
+  expect(successes).toBeGreaterThan(5)
 }, 60_000)

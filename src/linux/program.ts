@@ -67,7 +67,9 @@ export const runExecutable = (
     detached: true,
     timeout: options.patience,
     killSignal: 'SIGKILL',
-    env: { ...options.environment },
+    env: Object.fromEntries(
+      Object.entries(options.environment).filter(([, value]) => value !== undefined),
+    ) as Record<string, string>,
   })
   const isDone = status !== null && (error as NodeJS.ErrnoException | undefined)?.code !== 'ETIMEDOUT'
   return {

@@ -64,11 +64,11 @@ test(
     await now.getByRole('link', { name: 'NAT-NONE' }).waitFor()
     // The answer is there at host2 and on its LAN, and nowhere on host1.
     expect(await captured()).toEqual([1, 1, 1, 2, 2])
+    await page.evaluate('scrollTo(0, 0)')
+    await picture(page, 'lesson-without-8')
     await page.getByText(/^What had to be seen/).click()
     expect(await page.locator('.experiment li .tag.bad').count()).toBe(0)
     await page.getByText('the answer never comes back').waitFor()
-    await picture(page, 'lesson-without-8')
-
     await addAgain()
     await page.keyboard.press('End')
     expect(await outcome()).toContain('answered')

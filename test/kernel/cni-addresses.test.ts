@@ -246,6 +246,20 @@ describe('addresses', () => {
     ])
   })
 
+  test('natspace gc leaves what belongs to containers of another state folder', () => {
+    const output = onHost(`
+      container c1
+      own() { NATSPACE_STATE=/run/other "$@"; }
+      own cni ADD c1 "$(network net ',"ipam":{"type":"static","addresses":[{"address":"10.10.0.5/24"},{"address":"10.11.0.5/24"},{"address":"fd10::5/64"},{"address":"fd11::5/64"}]},"noMasquerade":["10.244.0.0/16","10.245.0.7/32","fd20::/48"]')" >/run/result
+      natspace up -q web; natspace down -q web
+      nft list table inet natspace >/run/before
+      natspace gc -q; natspace up -q web; natspace gc -q; natspace down -q web
+      nft list table inet natspace >/run/after
+      diff /run/before /run/after && echo UNCHANGED
+      own natspace status -q >/run/status && echo healthy || cat /run/status`)
+    expect(lines(output, /./)).toEqual(['UNCHANGED', 'healthy'])
+  })
+
   test('a container whose record is lost leaves nothing beside one that stays', () => {
     const several =
       ',"ipam":{"type":"static","addresses":[{"address":"10.10.0.5/24"},{"address":"10.11.0.5/24"},{"address":"fd10::5/64"},{"address":"fd11::5/64"}]},"noMasquerade":["10.244.0.0/16","10.245.0.7/32","fd20::/48"],"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80}]}'

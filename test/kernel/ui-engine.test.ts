@@ -399,6 +399,21 @@ describe('the lab', () => {
     expect(walk).toMatchObject({ outcome, fault: { code } })
   })
 
+  test('host2 visits the published port and is led inside, and nothing is changed by that', async () => {
+    await ask().setLab({ without: null })
+    const { proofs, walk, state } = await ask().setLab({ visit: 'published' })
+    expect(proofs.filter(({ ok }) => !ok)).toEqual([])
+    expect(walk).toMatchObject({ direction: 'in', outcome: 'answered', space: 'myspace' })
+    expect(state).toMatchObject({ up: true, without: null })
+    expect((await ask().walks({}))[0]?.id).toBe(walk.id)
+    // Where a step is missing it ends there, and that is told.
+    await ask().setLab({ without: 9 })
+    const failed = await ask().setLab({ visit: 'published' })
+    expect(failed.walk).toMatchObject({ outcome: 'dropped', fault: { code: 'FW-DROP' } })
+    expect(failed.state.without).toBe(9)
+    await ask().setLab({ without: null })
+  })
+
   test('a step that cannot be left out is refused, and the lab stays as it is', async () => {
     await ask().setLab({ without: null })
     await expect(ask().setLab({ without: 3 }) as Promise<unknown>).rejects.toMatchObject({

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runInSandbox } from '../../dist/lib/testing.js'
+import { runtimes } from './runtimes.mjs'
 
-const file = name => fileURLToPath(new URL(name, import.meta.url))
-const runtimes = [process.execPath, file('../../node_modules/.bin/bun')]
+const program = fileURLToPath(new URL('./sandboxed/library-use.mjs', import.meta.url))
 
-for (const runtime of runtimes)
-  test(`a space that is used, on ${runtime === process.execPath ? 'Node' : 'Bun'}`, async () => {
-    const result = await runInSandbox([runtime, file('./sandboxed/library-use.mjs')], { timeout: 60_000 })
+for (const { name, path } of runtimes)
+  test(`a space that is used, on ${name}`, async () => {
+    const result = await runInSandbox([path, program], { timeout: 60_000 })
     assert.equal(result.exitCode, 0, `${result.stdout}${result.stderr}`)
     assert.equal(result.stdout, 'the library works\n')
   })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runInSandbox } from '../../dist/lib/testing.js'
+import { runtimes } from './runtimes.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const text = readFileSync(join(root, 'docs/library.md'), 'utf8')
@@ -14,7 +15,6 @@ const examples = [...text.matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)].map(([, la
   code,
 }))
 
-const bun = join(root, 'node_modules/.bin/bun')
 // `await using` came with Node 24; Bun translates it.
 const knowsUsing = Number(process.versions.node.split('.')[0]) >= 24
 
@@ -22,15 +22,13 @@ test('there are examples', () => {
   assert.ok(examples.length >= 10)
 })
 
+const programOf = (runtime, code) =>
+  runtime.name === 'Bun' ? [runtime.path, '-e', code] : [runtime.path, '--input-type=module', '-e', code]
+
 for (const { name, language, code } of examples)
-  for (const runtime of language === 'ts' && !knowsUsing ? [bun] : [process.execPath, bun])
-    test(`${name}, on ${runtime === bun ? 'Bun' : 'Node'}`, async () => {
-      const result = await runInSandbox(
-        [runtime, '--input-type=module', '-e', code].filter(
-          word => runtime !== bun || !word.startsWith('--input'),
-        ),
-        { cwd: root, timeout: 60_000 },
-      )
+  for (const runtime of runtimes.filter(({ name }) => name === 'Bun' || language !== 'ts' || knowsUsing))
+    test(`${name}, on ${runtime.name}`, async () => {
+      const result = await runInSandbox(programOf(runtime, code), { cwd: root, timeout: 60_000 })
       assert.equal(result.exitCode, 0, `${result.stdout}${result.stderr}`)
       assert.notEqual(result.stdout, '')
       assert.equal(result.stderr, '')

@@ -1,6 +1,15 @@
 /** The package as npm makes it, installed from its file alone into an empty folder, and used there. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -47,7 +56,7 @@ before(async () => {
     processors: [process.arch],
     store: at('store'),
   })
-  writeFileSync(join(empty, 'package.json'), '{"name":"somebody","version":"1.0.0","private":true}\n')
+  writeFileSync(join(empty, 'package.json'), '{"name":"somebody","type":"module","private":true}\n')
   await install('--ignore-scripts', file)
 })
 
@@ -101,6 +110,15 @@ test('each subpath has what it promises, and nothing else is reached', async () 
     ...names.map(name => `${name} true`),
     'ERR_PACKAGE_PATH_NOT_EXPORTED',
   ])
+})
+
+test('its types are what the library promises, for a program that knows the types of Node alone', async () => {
+  cpSync(join(root, 'test/types'), join(empty, 'types'), { recursive: true })
+  mkdirSync(join(empty, 'node_modules/@types'))
+  for (const name of ['@types/node', 'undici-types'])
+    symlinkSync(join(root, 'node_modules', name), join(empty, 'node_modules', name))
+  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  assert.equal(await mustRun(process.execPath, compiler, '--project', 'types'), '')
 })
 
 test('without an executable the command says which package has it', async () => {

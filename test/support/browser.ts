@@ -169,6 +169,11 @@ export function labPage(args: readonly string[] = ['--lab']): Lab {
 /** Takes a picture for docs/images where pictures are asked for; else only looks whether it can be taken. */
 export async function picture(page: Page, name: string): Promise<void> {
   const writes = process.env.NATSPACE_SCREENSHOTS === 'write'
+  // A colour that is on its way to another is neither.
+  await page.evaluate(async () => {
+    const transitions = document.getAnimations().filter(one => one instanceof CSSTransition)
+    await Promise.allSettled(transitions.map(({ finished }) => finished))
+  })
   const bytes = await page.screenshot({ caret: 'initial' })
   expect(bytes.length).toBeGreaterThan(5000)
   if (!writes) return

@@ -31,7 +31,8 @@ export const kernelRoutes = (
     routes.push(
       routeTo(6, 'ff00::/8', index, { ...metric, table: routeTable.local, type: routeType.multicast }),
     )
-    if (prefixLength < 128 && (flags & noPrefixRouteFlag) === 0) routes.push(routeTo(6, prefix, index, metric))
+    if (prefixLength < 128 && (flags & noPrefixRouteFlag) === 0)
+      routes.push(routeTo(6, prefix, index, metric))
     return routes
   }
   const first =
@@ -42,7 +43,8 @@ export const kernelRoutes = (
   const routes = [routeTo(4, `${address}/32`, index, own)]
   if (!link.up || (flags & secondary) !== 0 || prefixLength === 32) return routes
   if (link.name === 'lo') routes.push(routeTo(4, prefix, index, own))
-  else if ((flags & noPrefixRouteFlag) === 0) routes.push(routeTo(4, prefix, index, { ...kernel, preferredSource: first, scope: scopes.link }))
+  else if ((flags & noPrefixRouteFlag) === 0)
+    routes.push(routeTo(4, prefix, index, { ...kernel, preferredSource: first, scope: scopes.link }))
   if (prefixLength < 31)
     routes.push(
       routeTo(4, `${lastAddress(prefix)}/32`, index, {

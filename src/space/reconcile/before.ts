@@ -53,7 +53,9 @@ const insideBefore = (seen: Observation, space: ResolvedSpace, earlier: SpaceRec
   // What of a cable of our own is tuned goes with it.
   const link = behind === undefined ? undefined : seen.link(where, space.interface)
   const sysctls = Object.keys(tuning.sysctls ?? {}).flatMap(key => {
-    const value = seen.sysctl(where, key)
+    // One that was set before and not noted came with the cable, and goes with it.
+    const isOurs = noted !== undefined && earlier?.space.tuning?.sysctls?.[key] !== undefined
+    const value = isOurs ? undefined : seen.sysctl(where, key)
     return value === undefined ? [] : [[key, value] as const]
   })
   return {
@@ -61,7 +63,9 @@ const insideBefore = (seen: Observation, space: ResolvedSpace, earlier: SpaceRec
     ...(link === undefined
       ? {}
       : { index: link.index, link: { ...linkTuningNow(link, linkTuningOf(tuning)), ...noted?.link } }),
-    ...(sysctls.length === 0 ? {} : { sysctls: { ...Object.fromEntries(sysctls), ...noted?.sysctls } }),
+    ...(sysctls.length === 0 && noted?.sysctls === undefined
+      ? {}
+      : { sysctls: { ...Object.fromEntries(sysctls), ...noted?.sysctls } }),
   }
 }
 
@@ -71,15 +75,15 @@ const wayBefore = (
   space: ResolvedSpace,
   earlier: SpaceRecord | undefined,
 ): Before => {
-  if (!needsLocalnet(space)) return {}
   const way = space.hostInterface
-  const noted =
-    earlier?.space.hostInterface === way && earlier.before?.localnet !== undefined
-      ? earlier.before.localnet
-      : recordedNames(kernel, paths)
-          .map(name => readSpaceRecord(kernel, paths, name))
-          .find(record => record?.space.hostInterface === way && record.before?.localnet !== undefined)
-          ?.before?.localnet
+  const own = earlier?.space.hostInterface === way ? earlier.before?.localnet : undefined
+  // Also where it is not needed any more: it comes back with the space.
+  if (own !== undefined) return { localnet: own }
+  if (!needsLocalnet(space)) return {}
+  const noted = recordedNames(kernel, paths)
+    .map(name => readSpaceRecord(kernel, paths, name))
+    .find(record => record?.space.hostInterface === way && record.before?.localnet !== undefined)
+    ?.before?.localnet
   const localnet = noted ?? seen.sysctl(undefined, localnetKey(way))
   return localnet === undefined || localnet === '1' ? {} : { localnet }
 }

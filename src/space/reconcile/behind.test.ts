@@ -149,6 +149,21 @@ describe('a space whose cable is another’s', () => {
     expect(status(context)).toMatchObject([{ name: 'b', healthy: true }])
     await down(context, ['b'])
     expect(kernel.snapshot()).toEqual(start)
+    for (const order of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ]) {
+      await up(context, [shared('a', 2), shared('b', 3)])
+      // One that publishes nothing any more knows what was before all the same, and needs it no longer.
+      await unpublish(context, 'a', [{ hostPort: { first: 8082, last: 8082 }, protocol: 'tcp' }])
+      await down(context, order.slice(0, 1))
+      expect(kernel.sysctl(undefined, localnet('ptp0'))).toBe(order[0] === 'a' ? '1' : '0')
+      await down(context, order.slice(1))
+      expect(kernel.snapshot()).toEqual(start)
+    }
+    await up(context, [shared('a', 2), shared('b', 3)])
+    await down(context, ['a', 'b'])
+    expect(kernel.snapshot()).toEqual(start)
   })
 
   test('without ports needs no table and no forwarding; without its interface it is refused', async () => {

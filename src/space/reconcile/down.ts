@@ -115,25 +115,26 @@ const sharedBy = (
   { kernel, paths }: Context,
   going: readonly SpaceRecord[],
 ): ((record: SpaceRecord) => Elsewhere) => {
-  if (!going.some(({ space }) => sharedKeys(space).length > 0)) return () => () => false
+  if (!going.some(({ space }) => sharedKeys(space, true).length > 0)) return () => () => false
   const names = new Set(going.map(({ space }) => space.name))
   const owners = new Map<string, string>()
-  const note = (space: ResolvedSpace) => {
-    for (const key of sharedKeys(space)) owners.set(key, space.name)
+  const note = (space: ResolvedSpace, usesWay: boolean) => {
+    for (const key of sharedKeys(space, usesWay)) owners.set(key, space.name)
   }
-  for (const { space } of going) note(space)
+  // Of those that go, one that knows what was before puts it back.
+  for (const { space, before } of going) note(space, before?.localnet !== undefined)
   for (const name of recordedNames(kernel, paths)) {
     const space = names.has(name) ? undefined : readSpaceRecord(kernel, paths, name)?.space
-    if (space !== undefined) note(space)
+    if (space !== undefined) note(space, needsLocalnet(space))
   }
   return ({ space }) =>
     key =>
       (owners.get(key) ?? space.name) !== space.name
 }
 
-const sharedKeys = (space: ResolvedSpace): string[] => {
+const sharedKeys = (space: ResolvedSpace, usesWay: boolean): string[] => {
   if (space.behind === undefined) return sharedGateways(space)
-  return needsLocalnet(space) ? [wayKey(space.hostInterface)] : []
+  return usesWay ? [wayKey(space.hostInterface)] : []
 }
 
 /** Whether nothing else on this host bears our mark, without a record or with one in another state folder. */

@@ -1,14 +1,10 @@
-import type { LinkSet } from '../../linux/change.ts'
 import type { Link } from '../../linux/rtnetlink/link.ts'
 import { aliasOf } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { Drift, Operation } from '../reconcile/operation.ts'
-import type { ResolvedSpace, Tuning } from '../spec/types.ts'
+import type { LinkTuning, ResolvedSpace, Tuning } from '../spec/types.ts'
 import type { Before } from '../state/records.ts'
 import type { Resource } from './resource.ts'
-
-/** What of a link can be tuned, by the names that a change of it has. */
-export type LinkTuning = Pick<LinkSet, 'mtu' | 'address' | 'promiscuous' | 'allMulticast' | 'queueLength'>
 
 type Key = keyof LinkTuning
 

@@ -3,6 +3,7 @@
  * printed as JSON, stored in the state folder and compared with deep equality.
  */
 
+import type { LinkSet } from '../../linux/change.ts'
 import type { PortRange } from '../../linux/net/port.ts'
 
 export type { PortRange }
@@ -71,6 +72,9 @@ export type Behind = {
   gateway: string
   ipv6?: Cable6
 }
+
+/** What of a link can be tuned, by the names that a change of it has. */
+export type LinkTuning = Pick<LinkSet, 'mtu' | 'address' | 'promiscuous' | 'allMulticast' | 'queueLength'>
 
 /** What is set on the interface inside and in its namespace, beyond what a space needs. */
 export type Tuning = {

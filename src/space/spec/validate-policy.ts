@@ -2,7 +2,7 @@
 
 import { canonicalIp, isLoopback, isMulticast, isUnspecified } from '../../linux/net/ip.ts'
 import { isNamespaceName } from '../../linux/net/namespace-name.ts'
-import { parseEgress } from './egress.ts'
+import { formatEgress, parseEgress } from './egress.ts'
 import { badValue, type Site, type SiteOf } from './fault.ts'
 import { formatPublish } from './publish.ts'
 import { parseRate } from './rate.ts'
@@ -108,10 +108,11 @@ export function checkOutside(spec: SpaceSpec, siteOf: SiteOf): void {
   if (!spec.internal) return
   const field = spec.source !== undefined ? 'source' : spec.egress !== undefined ? 'egress' : undefined
   if (field === undefined) return
+  const values = field === 'source' ? Object.values(spec.source ?? {}) : spec.egress?.map(formatEgress)
   throw badValue({
     code: 'CONFLICTING_VALUES',
     site: siteOf([field]),
-    value: field === 'source' ? Object.values(spec.source ?? {}).join(' ') : `${spec.egress?.length} entries`,
+    value: values?.join(', ') ?? '',
     why: 'an internal space has no way outside',
     fix: [`leave out either ${field} or internal`],
   })

@@ -121,6 +121,13 @@ describe('refused', () => {
   })
 })
 
+test('an egress list that contradicts another value is shown as it stands', () => {
+  const fault = faultOf(() =>
+    validateSpec('web', { internal: true, egress: { allow: ['192.0.2.0/24', 'any:443/tcp'] } }, optionSite),
+  )
+  expect(fault.what).toBe("Cannot use --egress '192.0.2.0/24, any:443/tcp'")
+})
+
 test('/31 has two hosts and no broadcast address', () => {
   expect(validateSpec('web', { gateway: '10.5.0.0/31', address: '10.5.0.1' }).gateway).toBe('10.5.0.0/31')
 })

@@ -2,8 +2,7 @@ import type { Kernel } from '../../linux/kernel.ts'
 import { SystemError } from '../../linux/sys/errno.ts'
 import { NatspaceError } from '../errors.ts'
 import { ownerOf } from '../marks.ts'
-import type { LinkTuning } from '../resources/tuning.ts'
-import type { ResolvedSpace } from '../spec/types.ts'
+import type { LinkTuning, ResolvedSpace } from '../spec/types.ts'
 
 /**
  * The state folder holds intent, not truth (the kernel is the truth): one file per space that says what was asked for,

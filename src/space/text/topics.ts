@@ -139,7 +139,7 @@ const policy: Topics = (space, { other }) => {
         : [
             `What leaves bears ${source === undefined ? 'the address of this host that the route has' : `${Object.values(source).join(', ')} (--source)`}.`,
           ]),
-      'Into a space leads nothing but its published ports, what it is answered, and what spaces begin that are connected to it. This host itself reaches the inside address too.',
+      'Into a space leads nothing but its published ports, what it is answered, and what spaces begin that are connected to it; into a container also what others of its network begin, and networks that it accepts. This host itself reaches the inside address too.',
     ],
     evidence: [
       {
