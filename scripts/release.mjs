@@ -138,7 +138,8 @@ if (isMain(import.meta.url))
     }
     if (!given.dirty) refuseChanges()
     setup()
-    build()
+    // Nothing that lay here already comes along, whatever it was made with.
+    build({ force: true })
     const files = release(given.only === undefined ? processors : [given.only], given.npm === true)
     say(`In build/release:\n${files.map(name => `  ${name}`).join('\n')}`)
     return 0

@@ -88,6 +88,7 @@ export const status = (names?: readonly string[], surroundings: Surroundings = {
 export const gc = (surroundings: Surroundings = {}): Promise<GcResult> =>
   withContext(surroundings, context => collect(context, lockOptions(surroundings)))
 
+/** What `changes` tells of, and whether it repairs. */
 export type ChangesOptions = Pick<Surroundings, 'state'> & {
   /** Only these spaces; by itself all, those too that come later. */
   names?: readonly string[]

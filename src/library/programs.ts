@@ -24,6 +24,7 @@ export const spawnInside = (
   options: SpawnOptions,
 ): ChildProcess => inside(path, () => spawn(command, args, options))
 
+/** As node:child_process has them; `timeout` in milliseconds. */
 export type RunOptions = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid' | 'signal' | 'timeout'> & {
   /** What the program reads on standard input. Default: nothing. */
   input?: string | Uint8Array

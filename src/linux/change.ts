@@ -136,6 +136,7 @@ export type ProgramRun = {
   arguments: string[]
 }
 
+/** The name of a change: `link.set` */
 export type ChangeType = Change['type']
 
 /** What became of a change that was asked for together with others. */

@@ -83,7 +83,7 @@ const prober = (): Prober<Feature> => {
 }
 
 /** Whether this kernel has a feature, as far as this process may ask. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN for most. */
-export const probe: Ask = feature => prober().probe(feature)
+export const probe = (feature: Feature): Answer => prober().probe(feature)
 
 /** All features; see `probe`. Takes some milliseconds. */
 export const probeAll = (): Record<Feature, Answer> => prober().probeAll()

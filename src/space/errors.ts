@@ -6,6 +6,7 @@
 /** Exit statuses of the command: 1 failed and rolled back, 2 usage, 3 something found, 4 no privilege, 5 lock timeout, 6 kernel feature missing. */
 export type ExitStatus = 1 | 2 | 3 | 4 | 5 | 6
 
+/** What a NatspaceError is made of. */
 export type ErrorFacts = {
   /** Stable, upper-case, e.g. `BAD_NAME`: scripts match on it and `natspace explain CODE` knows it. */
   code: string

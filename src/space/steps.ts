@@ -16,6 +16,7 @@ export type StepName =
   | 'publish'
   | 'guard'
 
+/** One thing that natspace does for a space, with the words that the lab and `explain` tell of it. */
 export type Step = {
   name: StepName
   /** The number in the classical nine steps; undefined for what natspace adds. */

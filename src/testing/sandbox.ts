@@ -25,6 +25,7 @@ export type SandboxOptions = {
   timeout?: number
 }
 
+/** What the command printed (empty where its output was inherited), and how it ended: by a status or by a signal. */
 export type SandboxResult = {
   exitCode: number | null
   signal: NodeJS.Signals | null

@@ -223,3 +223,17 @@ test('a signal in the middle ends it and leaves nothing; two at once do not dist
   expect(saidBy(stdout).map(seriousOf)).toEqual([['NAT-NONE'], ['NAT-NONE']])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })
+
+test('where no route leads by the uplink that was asked for, no command is offered: none would mend it, and one would open a leak', () => {
+  const { stdout } = onNewHost(`${functions}
+    natspace up -q web $article
+    ip link add other type veth peer name end
+    ip link set other up; ip link set end up
+    ip route add 192.168.1.15 dev other
+    examine $to --json web
+    examine $to web`)
+  const [said] = saidBy(stdout)
+  expect(said?.findings[0]).toMatchObject({ code: 'UP-CHANGED', fix: { commands: [], undo: [] } })
+  expect(stdout).toMatch(/\n {2}advice {5}Have a route lead by the one that was asked for/)
+  expect(statusesOf(stdout)).toEqual([3, 3])
+})

@@ -28,6 +28,7 @@ export type Warning = {
   fix: string[]
 }
 
+/** What a plan leaves out, keeps, or takes over. */
 export type PlanOptions = {
   /** Numbers of steps to leave out (the lab shows what each is for): 6, 7, 8 or 9. */
   without?: readonly number[]

@@ -252,7 +252,7 @@ const hasAnother = (space: ResolvedSpace, { gateway, id }: OwnRoute, route: Rout
   new NatspaceError({
     code: 'DEFAULT_ROUTE_TAKEN',
     exit: 1,
-    what: `cannot make ${gateway} the ${id.slice(0, id.indexOf(' of '))} of ${space.name}`,
+    what: `cannot make ${gateway ?? 'the cable'} the ${id.slice(0, id.indexOf(' of '))} of ${space.name}`,
     why: 'the namespace has another one, which natspace did not make',
     evidence: [`${textOf(route)} via ${route.gateway ?? 'a link'}, link ${route.outputIndex ?? 'unknown'}`],
     fix: [

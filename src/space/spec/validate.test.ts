@@ -178,7 +178,7 @@ test('the path of `up` without a file loads neither valibot nor yaml', () => {
     if (seen.has(file)) return
     seen.add(file)
     for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(
-      /^(?:import|export) .*?from '(.+?)'$/gm,
+      /^(?:import|export) (?!type ).*?from '(.+?)'$/gm,
     )) {
       if (name.startsWith('.')) visit(join(dirname(file), name))
       else packages.add(name)

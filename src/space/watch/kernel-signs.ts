@@ -27,6 +27,7 @@ import type { Channel, Interest, Sign, SignSource } from './sign.ts'
 /** Files of /proc/sys that are watched at most: users have a limited number of watches (fs.inotify.max_user_watches). */
 const mostFiles = 2000
 
+/** What the kernel tells of changes of links, addresses, routes, rulesets and files; it ends with `using`. */
 export class KernelSigns implements SignSource {
   readonly #route: EventSocket
   readonly #firewall: EventSocket

@@ -16,6 +16,7 @@ export type Limits = {
   perMinute: number
 }
 
+/** Those of `natspace watch`. */
 export const usualLimits: Limits = {
   undoneWithin: 30_000,
   repairsInFight: 5,

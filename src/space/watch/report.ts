@@ -16,6 +16,7 @@ export type WatchReport =
   /** The last. */
   | { type: 'end'; time: number; repairs: number; lost: number }
 
+/** What has happened to the spaces that are named, and who did it as far as the kernel tells. */
 export type WatchEvent =
   /** Something differed and was put right; milliseconds from the first sign of it until it was. */
   | {

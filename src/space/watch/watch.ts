@@ -10,6 +10,7 @@ const slice = 1000
 /** How long a single look waits for another natspace, and tries again. */
 const oncePatience = 10_000
 
+/** What is watched, where it is told, and when it ends. */
 export type WatchOptions = WatcherOptions & {
   /** Whether to look once and end. */
   once?: boolean

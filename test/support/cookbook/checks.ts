@@ -33,7 +33,10 @@ export const checks: { readonly [title: string]: string } = {
     outside ip route add 10.200.0.0/30 via 192.0.2.2
     refused outside nc -z -w 1 192.0.2.2 81
     refused outside nc -z -w 1 10.200.0.2 80
-    refused outside nc -z -w 1 10.200.0.2 81`,
+    refused outside nc -z -w 1 10.200.0.2 81
+    natspace unpublish dev 8080
+    refused outside nc -z -w 1 192.0.2.2 8080
+    is "$(inside dev timeout 5 busybox wget -qO- http://127.0.0.1)" 'work in progress'`,
 
   'A port for this host alone': `
     nc -z -w 5 127.0.0.1 8080
@@ -116,7 +119,9 @@ export const checks: { readonly [title: string]: string } = {
     # A million bytes take a second at 8 Mbit/s, whatever else this machine does.
     before=$(date +%s%N)
     inside slow busybox wget -qO /dev/null http://192.0.2.1/megabyte
-    [ $((($(date +%s%N) - before) / 1000000)) -gt 900 ]`,
+    [ $((($(date +%s%N) - before) / 1000000)) -gt 900 ]
+    natspace up -q slow --rate-down 16mbit
+    tc -j qdisc show dev veth-slow | grep '"kind":"tbf".*"rate":2000000,'`,
 
   'A database that one program alone reaches': `
     inside app nc -z -w 5 10.90.0.2 5432

@@ -28,10 +28,7 @@ heard() { outside nft list chain inet heard prerouting | sed -n "s/.* packets \\
 is() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; exit 1; }; }
 `
 
-/**
- * eth0 (192.0.2.2) leads to the namespace `outside` (192.0.2.1), which serves pages at port 80 and counts what it hears. wg0
- * is a tunnel through eth0 (VXLAN, as no module is needed for it beyond those of containers); 203.0.113.80 is behind both.
- */
+/** eth0 (192.0.2.2) leads to the namespace `outside` (192.0.2.1, 203.0.113.80), which serves pages and counts what it hears. */
 const world = `
 ${words}
 mount -t tmpfs tmpfs /run
@@ -50,10 +47,6 @@ ip link set eth0 up
 ip -n outside link set eth0 up
 ip route add default via 192.0.2.1
 ip -6 route add default via 2001:db8::1
-tunnel
-ip -n outside link add wg0 type vxlan id 42 remote 192.0.2.2 dstport 4789 dev eth0
-ip -n outside address add 198.51.100.1/24 dev wg0
-ip -n outside link set wg0 up
 for attempt in $(seq 200); do
   ip -br link show eth0 | grep -q ' UP ' && ip -n outside -br link show eth0 | grep -q ' UP ' &&
     ip -6 -o route show table local dev eth0 | grep -q 'fe80.* kernel' && break
@@ -74,6 +67,14 @@ chmod +x /run/www/cgi-bin/whoami
 ip netns exec outside busybox httpd -p 80 -h /run/www
 `
 
+/** wg0, a tunnel through eth0 to the same: VXLAN, which needs no module beyond those of containers. */
+const bothEnds = `
+tunnel
+ip -n outside link add wg0 type vxlan id 42 remote 192.0.2.2 dstport 4789 dev eth0
+ip -n outside address add 198.51.100.1/24 dev wg0
+ip -n outside link set wg0 up
+`
+
 /** The snapshot of a host, with the files that a recipe leaves; links that were made anew have other numbers. */
 const everything = `{ snapshot | sed 's/"ifindex":[0-9]*,//g'; ls -lA /run/kitchen; }`
 
@@ -83,6 +84,7 @@ const written = (file: string, text: string): string =>
 
 const script = ({ commands, undo }: Recipe, check: string): string => `set -e
 ${world}
+${commands.includes('wg0') ? bothEnds : ''}
 ${functions}
 ${written('/run/recipe', commands)}${written('/run/undo', undo)}${written('/run/check', `${words}\n${check}`)}
 cd /run/kitchen

@@ -90,7 +90,7 @@ export const routeFaults = {
     'error',
     'The way out has changed, and a rule is bound to the old one',
     'A rule that names a link or an address translates nothing once packets leave by another.',
-    'Bind it to the new uplink, or to none.',
+    'Have a route lead by the one that was asked for (for this space alone: ip rule), or bind the space to the new one, or to none.',
     'the pinned uplink or source is not that of the route',
     ['UP-NONE'],
   ),

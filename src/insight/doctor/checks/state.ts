@@ -38,7 +38,8 @@ export const checkState = (facts: Facts): CheckResult => {
             code: 'UP-CHANGED' as const,
             what: `${space.name} is bound to the uplink ${space.uplink}, and packets to ${facts.destination.address} leave by ${uplink}`,
             evidence: [`--uplink ${space.uplink}`, `route of this host: ${uplink}`],
-            fix: againFix(facts.subject),
+            // Nothing is amiss with the space, and to bind it elsewhere may be what --uplink was to prevent.
+            fix: { commands: [], undo: [] },
           }
         : undefined,
       ...sources(facts),
