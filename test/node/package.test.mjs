@@ -19,7 +19,9 @@ import { layPlatformPackage, makeMainPackage } from '../../scripts/lib/release/n
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const place = mkdtempSync(join(tmpdir(), 'natspace-package-'))
+// The sandbox has a /run of its own, in which nothing is seen of what lies below this one.
+const scratch = tmpdir().startsWith('/run/') ? '/var/tmp' : tmpdir()
+const place = mkdtempSync(join(scratch, 'natspace-package-'))
 const empty = join(place, 'empty')
 const at = (...names) => join(place, ...names)
 
