@@ -23,7 +23,7 @@ node2() { ip netns exec host2 env NATSPACE_STATE=/run/state2 "$@"; }
 plugin_of() { "$@" | sed -n '/^    {$/,/^    }$/p' | sed '1s/{/{"cniVersion":"1.1.0","name":"natspace",/'; }
 # config NODE: what the plugin gets on the node, by the list that an init container writes there.
 config() {
-  plugin_of natspace cni conflist --subnet 10.244.$1.0/24 --no-masquerade 10.244.0.0/16 --accept 0.0.0.0/0 --host all
+  plugin_of natspace cni conflist --subnet 10.244.$1.0/24 --no-masquerade 10.244.0.0/16 --accept 10.244.0.0/16 --accept 192.168.1.0/24 --host all
 }
 # cni NODE COMMAND POD: what the runtime of the node does with it.
 cni() {

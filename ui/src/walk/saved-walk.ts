@@ -46,6 +46,10 @@ export const writtenWalk = (walk: Walk): string => `${JSON.stringify(walk, null,
 /** A name for the file, of letters that every file system takes: `natspace-walk-myspace-2026-11-23-083059.json`. */
 export const fileNameOf = ({ space, time }: Pick<Walk, 'space' | 'time'>): string => {
   const moment = new Date(Number.isFinite(time) && Math.abs(time) < 8.64e15 ? time : 0)
-  const when = moment.toISOString().slice(0, 19).replace('T', '-').replace(/[^\d-]/g, '')
+  const when = moment
+    .toISOString()
+    .slice(0, 19)
+    .replace('T', '-')
+    .replace(/[^\d-]/g, '')
   return `natspace-walk-${space.replace(/[^a-zA-Z0-9_.-]/g, '_').slice(0, 64)}-${when}.json`
 }
