@@ -100,11 +100,11 @@ const notedLines = ({ event, time, until, by }: WatchNote, { dim }: Style): stri
   ]
 }
 
-const driftLines = ({ resource, step, expected, found }: Drift, { red, dim }: Style): string[] => [
+const driftLines = ({ resource, step, expected, found, without }: Drift, { red, dim }: Style): string[] => [
   `  ${red('differs')}        ${printable(resource)}`,
   `    ${dim('expected')}     ${printable(expected)}`,
   `    ${dim('found')}        ${printable(found)}`,
-  `    ${dim('without it')}   ${stepOf(step).without}`,
+  `    ${dim('without it')}   ${without ?? stepOf(step).without}`,
 ]
 
 export const statusCommand = defineCommand({

@@ -19,4 +19,6 @@ export type Drift = {
   space: string | undefined
   expected: string
   found: string
+  /** What is missing as long as it is so, where it is not what the step is for. */
+  without?: string
 }

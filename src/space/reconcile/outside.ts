@@ -47,20 +47,33 @@ export const readOutside = (seen: Observation): Outside => {
       ]
     },
     lacking({ name, uplink, source = {} }) {
-      const drift = (resource: string, found: string): Drift => ({
+      const drift = (resource: string, found: string, without: string): Drift => ({
         resource,
         step: 'masquerade',
         space: name,
         expected: 'on this host',
         found,
+        without,
       })
       return [
         ...(uplink === undefined || links.has(uplink)
           ? []
-          : [drift(`uplink ${quote(uplink)}`, 'no such link')]),
+          : [
+              drift(
+                `uplink ${quote(uplink)}`,
+                'no such link',
+                'The space may leave by that link alone, so what it sends outside is refused.',
+              ),
+            ]),
         ...Object.values(source)
           .filter(address => !addresses().has(address))
-          .map(address => drift(`source ${address}`, 'no link has this address')),
+          .map(address =>
+            drift(
+              `source ${address}`,
+              'no link has this address',
+              'What the space sends leaves with an address that nobody has, and no answer comes back.',
+            ),
+          ),
       ]
     },
   }
