@@ -72,8 +72,11 @@ export interface Kernel extends Disposable {
    * Looks through all processes, so it is for a message and not for a list. Equivalent to: `ss -ep`
    */
   socketOwner(inode: number): SocketOwner | undefined
-  /** A sysctl by its dotted key ('net.ipv4.ip_forward'; '/' stands for '.' inside a name); undefined when there is none. */
-  sysctl(where: Where, key: string): string | undefined
+  /**
+   * A sysctl by its dotted key ('net.ipv4.ip_forward'; '/' stands for '.' inside a name); undefined when there is none. Where it
+   * is about a link that was just listed, that may have told it, and nothing has to be read.
+   */
+  sysctl(where: Where, key: string, link?: Link): string | undefined
   /** The sysctls one folder deep that match, e.g. every interface's forwarding: interface names below `net.ipv4.conf`. */
   sysctlNames(where: Where, folder: string): string[]
   /** Equivalent to: `nft list ruleset` (or one table). */

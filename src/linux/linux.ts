@@ -23,6 +23,7 @@ import { OpenNamespaces } from './open-namespaces.ts'
 import { type ProgramName, runProgram } from './program.ts'
 import { executeRouteChanges } from './route-changes.ts'
 import { type Address, listAddresses, listedAddressMessage, toAddress } from './rtnetlink/address.ts'
+import { toldSetting } from './rtnetlink/interface-settings.ts'
 import { type Link, listedLinkMessage, listLinks, toLink } from './rtnetlink/link.ts'
 import { readNamespaceId } from './rtnetlink/namespace-id.ts'
 import { listNeighbours, type Neighbour, neighbourMessage, toNeighbour } from './rtnetlink/neighbour.ts'
@@ -157,7 +158,9 @@ export class LinuxKernel implements Kernel {
     return findSocketOwner(inode)
   }
 
-  sysctl(where: Where, key: string): string | undefined {
+  sysctl(where: Where, key: string, link?: Link): string | undefined {
+    const told = link === undefined ? undefined : toldSetting(key, link)
+    if (told !== undefined) return told
     try {
       return this.#inside(where, () => readSmallFile(sysctlPath(key))).trimEnd()
     } catch (error) {

@@ -82,7 +82,8 @@ const tablesOf = (kernel: Kernel, where: string) =>
     })),
     chains: chains.map(({ handle: __, rules, ...rest }) => ({
       ...rest,
-      rules: rules.map(({ handle: ___, ...item }) => item),
+      // The bytes of the kernel are beside what they mean.
+      rules: rules.map(({ handle: ___, encoded: ____, ...item }) => item),
     })),
   }))
 

@@ -1,7 +1,7 @@
 /** What links tell of their settings is what the files below /proc/sys say. */
 import { expect, test } from 'bun:test'
 import { LinuxKernel } from '../../src/linux/linux.ts'
-import { toldSetting, toldSettings } from '../../src/linux/rtnetlink/interface-settings.ts'
+import { interfaceOfKey, toldSetting, toldSettings } from '../../src/linux/rtnetlink/interface-settings.ts'
 import { interfaceSysctl } from '../../src/linux/sysctl.ts'
 import { ip, requireSandbox, run } from '../support/sandbox.ts'
 
@@ -15,7 +15,9 @@ test('every setting that is told, as it is and after it was changed', () => {
   )
   const told = () => {
     const links = new Map(kernel.links(undefined).map(link => [link.name, link]))
-    return Object.fromEntries(keys.map(key => [key, toldSetting(key, name => links.get(name))]))
+    return Object.fromEntries(
+      keys.map(key => [key, toldSetting(key, links.get(interfaceOfKey(key) ?? '') ?? {})]),
+    )
   }
   const read = () => Object.fromEntries(keys.map(key => [key, kernel.sysctl(undefined, key)]))
   const before = read()
@@ -29,13 +31,14 @@ test('every setting that is told, as it is and after it was changed', () => {
   ip('link delete told0.7')
 })
 
-test('what has no link, or is no setting of an interface, is not told', () => {
-  const link = { name: 'nothing was noted for it' }
+test('what was not noted, or is no setting of an interface, is not told', () => {
   for (const key of [
     'net.ipv4.ip_forward',
     'net.ipv4.conf.eth0.mc_forwarding',
     'net.ipv4.conf.eth0.toString',
   ])
-    expect(toldSetting(key, () => link)).toBeUndefined()
-  expect(toldSetting('net.ipv4.conf.eth0.rp_filter', () => undefined)).toBeUndefined()
+    expect(toldSetting(key, {})).toBeUndefined()
+  expect(toldSetting('net.ipv4.conf.eth0.rp_filter', {})).toBeUndefined()
+  expect(interfaceOfKey('net.ipv4.ip_forward')).toBeUndefined()
+  expect(interfaceOfKey('net.ipv6.conf.eth0/100.accept_ra')).toBe('eth0.100')
 })

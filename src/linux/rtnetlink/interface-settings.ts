@@ -81,28 +81,21 @@ export const noteSettings = (link: object, spec: Uint8Array): void => {
 
 const pattern = /^net\.(ipv[46])\.conf\.(.+)\.([a-z0-9_]+)$/
 
-/** The interface, the protocol and the last name of a key such as net.ipv4.conf.eth0/100.rp_filter. */
-const partsOf = (key: string): { protocol: Protocol; name: string; leaf: string } | undefined => {
-  const [, protocol, name, leaf] = pattern.exec(key) ?? []
-  if (protocol === undefined || name === undefined || leaf === undefined) return undefined
-  return { protocol: protocol as Protocol, name: name.replaceAll('/', '.'), leaf }
-}
+/** The interface that a key such as net.ipv4.conf.eth0/100.rp_filter is about; undefined for other keys. */
+export const interfaceOfKey = (key: string): string | undefined =>
+  pattern.exec(key)?.[2]?.replaceAll('/', '.')
 
 /**
  * The value of an interface's sysctl as its link told it, as the file has it; undefined where it was not told, which does
  * not mean that there is none. Equivalent to: `sysctl -n KEY`
  */
-export const toldSetting = (
-  key: string,
-  linkOf: (name: string) => object | undefined,
-): string | undefined => {
-  const parts = partsOf(key)
-  if (parts === undefined) return undefined
-  const places: Readonly<Record<string, number>> = parts.protocol === 'ipv4' ? ipv4Places : ipv6Places
-  const place = Object.hasOwn(places, parts.leaf) ? places[parts.leaf] : undefined
-  const link = place === undefined ? undefined : linkOf(parts.name)
-  const spec = link === undefined ? undefined : byLink.get(link)
-  const values = spec && readSettings(spec)[parts.protocol]
+export const toldSetting = (key: string, link: object): string | undefined => {
+  const [, protocol, , leaf]: (string | undefined)[] = pattern.exec(key) ?? []
+  if ((protocol !== 'ipv4' && protocol !== 'ipv6') || leaf === undefined) return undefined
+  const places: Readonly<Record<string, number>> = protocol === 'ipv4' ? ipv4Places : ipv6Places
+  const place = Object.hasOwn(places, leaf) ? places[leaf] : undefined
+  const spec = place === undefined ? undefined : byLink.get(link)
+  const values = spec && readSettings(spec)[protocol]
   if (place === undefined || values === undefined || values.byteLength < 4 * (place + 1)) return undefined
   return String(values.getInt32(4 * place, littleEndian))
 }

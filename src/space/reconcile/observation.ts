@@ -3,7 +3,7 @@ import type { Kernel, NamespaceState } from '../../linux/kernel.ts'
 import type { Ruleset, RulesetFilter } from '../../linux/nftables/index.ts'
 import type { ProgramName } from '../../linux/program.ts'
 import type { Address } from '../../linux/rtnetlink/address.ts'
-import { toldSetting } from '../../linux/rtnetlink/interface-settings.ts'
+import { interfaceOfKey } from '../../linux/rtnetlink/interface-settings.ts'
 import type { Link } from '../../linux/rtnetlink/link.ts'
 import type { QueueingDiscipline } from '../../linux/rtnetlink/queueing-discipline.ts'
 import type { Route } from '../../linux/rtnetlink/route.ts'
@@ -106,14 +106,13 @@ export class Observation {
     )
   }
 
-  /** The links told most settings of theirs when they were listed; others are read. */
+  /** Links told most settings of theirs when they were listed; others are read. */
   sysctl(where: Where, key: string): string | undefined {
-    return this.#keep(
-      `sysctl ${where ?? ''} ${key}`,
-      () =>
-        toldSetting(key, name => this.link(where, name)) ??
-        (this.#exists(where) ? this.kernel.sysctl(where, key) : undefined),
-    )
+    return this.#keep(`sysctl ${where ?? ''} ${key}`, () => {
+      if (!this.#exists(where)) return undefined
+      const name = interfaceOfKey(key)
+      return this.kernel.sysctl(where, key, name === undefined ? undefined : this.link(where, name))
+    })
   }
 
   ruleset(filter: RulesetFilter): Ruleset {
