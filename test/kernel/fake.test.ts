@@ -82,8 +82,7 @@ const tablesOf = (kernel: Kernel, where: string) =>
     })),
     chains: chains.map(({ handle: __, rules, ...rest }) => ({
       ...rest,
-      // The bytes of the kernel are beside what they mean.
-      rules: rules.map(({ handle: ___, encoded: ____, ...item }) => item),
+      rules: rules.map(({ handle: ___, ...item }) => item),
     })),
   }))
 

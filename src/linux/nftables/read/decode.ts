@@ -84,16 +84,17 @@ export const toRule = ({ attributes }: RuleMessage): RuleState => ({
 export const toListedRule = ({ attributes }: MessageOf<typeof listedRuleMessage>): RuleState => {
   const { handle = 0n, userdata, expressions: bytes = new Uint8Array() } = attributes
   let decoded: Instruction[] | undefined
-  return {
+  const rule: RuleState = {
     handle,
     get instructions() {
       decoded ??= ruleExpressions.decode(bytes, 0, bytes.length)
       return decoded
     },
-    encoded: bytes,
     ...optional('comment', commentOf(userdata)),
     ...optional('userdata', userdata),
   }
+  // Not among what a rule is, which is compared and printed: in the bytes there are counters, too.
+  return Object.defineProperty(rule, 'encoded', { value: bytes })
 }
 
 /** NFT_DATA_VALUE_MAXLEN: no key or value is longer. */
