@@ -257,6 +257,22 @@ describe('sets', () => {
     expect(readTable().sets[0]?.elements).toEqual(many.slice(0, 1))
   })
 
+  nftTest('that the kernel is just making larger are read whole', () => {
+    const ports = Array.from({ length: 10_000 }, (_, port) => port)
+    const elements = ports.map((port): SetElement => ({ key: ['tcp', port], data: ['10.0.0.1', 80] }))
+    // Of a hundred readings one in twenty had some elements twice, and lacked others.
+    for (let round = 0; round < 40; round++) {
+      commit(connection, [
+        { type: 'table.add', ...where },
+        { type: 'set.add', ...where, set: publish4 },
+        { type: 'element.add', ...where, set: publish4, elements },
+      ])
+      const found = readTable().sets[0]?.elements ?? []
+      commit(connection, [{ type: 'table.delete', ...where }])
+      expect(new Set(found.map(({ key }) => key[1])).size).toBe(ports.length)
+    }
+  })
+
   nftTest('of intervals can be changed by nft and by us in turn', () => {
     const add = (...keys: SetElement['key'][]): NftCommand => ({
       type: 'element.add',

@@ -139,7 +139,12 @@ const readTables = (connection: Connection, { family, table: name }: RulesetFilt
   }
 }
 
-/** The elements of one set. Equivalent to: `nft list set FAMILY TABLE SET` */
+/**
+ * The elements of one set. A hash table that the kernel makes larger while it is walked, as happens for a moment after
+ * many elements came, gives some of them twice, and leaves out as many others (rhashtable_walk_next); then it is read
+ * again. Throws RulesetChangingError where that does not end, and what reading throws.
+ * Equivalent to: `nft list set FAMILY TABLE SET`
+ */
 export const readElements = (
   connection: Connection,
   family: Family,
@@ -150,6 +155,20 @@ export const readElements = (
     header: headerOf(family),
     attributes: { table, set: set.name },
   })
-  const raw = connection.dump(item, elementsMessage).flatMap(message => message.attributes.elements ?? [])
-  return decodeElements(set, raw)
+  for (let attempt = 1; attempt <= readAttempts; attempt++) {
+    const raw = connection.dump(item, elementsMessage).flatMap(message => message.attributes.elements ?? [])
+    const elements = decodeElements(set, raw)
+    if (!hasRepeats(set, elements)) return elements
+    pause(attempt)
+  }
+  throw new RulesetChangingError(readAttempts)
+}
+
+/** Ends of intervals may be the beginnings of others; in other sets each key is there once. */
+const hasRepeats = ({ flags }: SetState, elements: SetState['elements']): boolean =>
+  !flags?.interval && new Set(elements.map(({ key }) => key.join(' . '))).size < elements.length
+
+/** Waits so many milliseconds without giving the event loop a turn: everything here is synchronous. */
+const pause = (milliseconds: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }
