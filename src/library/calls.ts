@@ -57,7 +57,7 @@ export const open = (name: string, surroundings: Surroundings = {}): Promise<Spa
     return new Space(record.space, surroundings)
   })
 
-/** The names of the spaces that are up. Equivalent to: `natspace ls -q` */
+/** The names of the spaces that are up. Equivalent to: `natspace ls`, its first column */
 export const list = (surroundings: Surroundings = {}): Promise<string[]> =>
   withContext(surroundings, ({ kernel, paths }) => recordedNames(kernel, paths))
 
