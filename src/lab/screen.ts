@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { pause } from '../linux/sys/pause.ts'
 import type { Evidence } from '../space/text/evidence.ts'
 import { table } from '../space/text/table.ts'
 import { wrap } from '../space/text/wrap.ts'
@@ -166,7 +167,7 @@ export const writeOut = (text: string): void => {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EPIPE') readerGone = true
       // The pipe is full, and somebody made it non-blocking: a moment later it has room.
-      else if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+      else if (code === 'EAGAIN') pause(2)
       else throw error
     }
   }

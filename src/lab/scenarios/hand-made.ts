@@ -53,6 +53,7 @@ export const connectByHand = (world: World, by: 'cable' | 'bridge'): Subject => 
     { type: 'route.add', ...inner, destination: '0.0.0.0/0', gateway: space.gateway },
   ]
   world.change(...changes)
+  world.settle(host.index)
   world.set(undefined, 'net.ipv4.ip_forward', '1')
   // Whom this machine asks for names is not there in the lab.
   world.pretend('/etc/resolv.conf', '')

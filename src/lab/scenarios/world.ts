@@ -8,16 +8,27 @@ import type { ChainSpec, NftCommand, Statement } from '../../linux/nftables/inde
 import { rule } from '../../linux/nftables/index.ts'
 import type { MissingFeature } from '../../linux/probe.ts'
 import type { ProgramError } from '../../linux/program.ts'
-import { addLink, deleteLink, type Link, setLink } from '../../linux/rtnetlink/link.ts'
+import {
+  addLink,
+  deleteLink,
+  type Link,
+  linkMessage,
+  listLinks,
+  setLink,
+} from '../../linux/rtnetlink/link.ts'
 import { deleteNeighbour } from '../../linux/rtnetlink/neighbour.ts'
 import { addRoute, deleteRoute, type RouteChange } from '../../linux/rtnetlink/route.ts'
 import { NETLINK_ROUTE } from '../../linux/rtnetlink/types.ts'
 import { openNamespace } from '../../linux/sys/namespace.ts'
+import { pause } from '../../linux/sys/pause.ts'
 import type { SocketOwner } from '../../linux/sys/socket-owner.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { carefulFirewall } from '../firewall.ts'
 import { labFailed, places } from '../places.ts'
 import { Pretence } from './pretence.ts'
+
+/** IF_OPER_UP of linux/if.h (RFC 2863). */
+const operationalUp = 6
 
 /** A table that somebody else might have: chains with their rules. */
 export type ForeignTable = {
@@ -149,6 +160,23 @@ export class World {
       ...(namespace === undefined ? {} : { namespace: namespace.number }),
     })
     connection.execute(requests)
+  }
+
+  /**
+   * Waits until the kernel has told everybody of the carrier of a link: a worker does so, a moment after the link is up
+   * (net/core/link_watch.c), and then opens the port of the bridge that the link is, whatever was set meanwhile.
+   */
+  settle(index: number): void {
+    using connection = Connection.open(NETLINK_ROUTE)
+    const isSettled = () =>
+      connection
+        .dump(listLinks(), linkMessage)
+        .some(({ header, attributes }) => header.index === index && attributes.operState === operationalUp)
+    for (let turn = 0; turn < 200; turn += 1) {
+      if (isSettled()) return
+      pause(5)
+    }
+    throw labFailed(`link ${index} has no carrier after a second`)
   }
 
   /** Adds a route, which goes again. Equivalent to: `ip route add …` */

@@ -1,4 +1,5 @@
 import { errno, SystemError } from '../sys/errno.ts'
+import { pause } from '../sys/pause.ts'
 import { NLMSG, readAcknowledgement } from './acknowledgement.ts'
 import { type Codec, DecodeError } from './codec.ts'
 import { DumpInterruptedError, EventsLostError, NetlinkError, ProtocolError } from './errors.ts'
@@ -240,7 +241,7 @@ export class Connection implements Disposable {
       const values = this.#dumpOnce(item, schema)
       if (values !== undefined) return values
       // What interrupts is often the kernel's own work after a change (duplicate address detection): let it finish.
-      if (attempt < dumpAttempts) sleep(attempt)
+      if (attempt < dumpAttempts) pause(attempt)
     }
     throw new DumpInterruptedError(item.name, dumpAttempts)
   }
@@ -326,8 +327,3 @@ const replyOf = ({ type, flags, bytes, from, to }: Received): Reply => ({
   flags,
   payload: bytes.slice(from, to),
 })
-
-/** Waits without giving the event loop a turn: everything here is synchronous. */
-const sleep = (milliseconds: number): void => {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
-}

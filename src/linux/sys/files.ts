@@ -1,6 +1,7 @@
 import { Descriptor, openFlags } from './descriptor.ts'
 import { errno, SystemError } from './errno.ts'
 import { cstring, libc } from './libc.ts'
+import { pause } from './pause.ts'
 
 /**
  * Files by plain system calls on this thread: usable inside a namespace section, where the runtime's own functions might
@@ -153,7 +154,7 @@ export const writeAll = (descriptor: number, bytes: Uint8Array): void => {
     }
     const number = libc().errno()
     // A pipe that somebody made non-blocking is full: wait a moment.
-    if (number === errno.EAGAIN) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+    if (number === errno.EAGAIN) pause(2)
     else if (number !== errno.EINTR) throw new SystemError('write', number)
   }
 }

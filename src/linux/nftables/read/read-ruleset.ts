@@ -3,6 +3,7 @@ import { type Connection, type Request, request } from '../../netlink/connection
 import { NetlinkError } from '../../netlink/errors.ts'
 import type { Message } from '../../netlink/message.ts'
 import { errno } from '../../sys/errno.ts'
+import { pause } from '../../sys/pause.ts'
 import { readGeneration } from '../batch/generation.ts'
 import { type Family, familyName } from '../family.ts'
 import { chainMessage } from '../messages/chain.ts'
@@ -167,8 +168,3 @@ export const readElements = (
 /** Ends of intervals may be the beginnings of others; in other sets each key is there once. */
 const hasRepeats = ({ flags }: SetState, elements: SetState['elements']): boolean =>
   !flags?.interval && new Set(elements.map(({ key }) => key.join(' . '))).size < elements.length
-
-/** Waits so many milliseconds without giving the event loop a turn: everything here is synchronous. */
-const pause = (milliseconds: number): void => {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
-}
