@@ -71,8 +71,9 @@ export interface DatagramSocket extends Disposable {
 }
 
 /** Splits a datagram into messages. Throws ProtocolError when a length does not fit (the last may be unaligned). */
-export function* splitMessages(bytes: Uint8Array): Generator<Received> {
+export const splitMessages = (bytes: Uint8Array): Received[] => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const messages: Received[] = []
   let at = 0
   while (bytes.length - at >= messageHeaderSize) {
     const length = view.getUint32(at, littleEndian)
@@ -80,7 +81,7 @@ export function* splitMessages(bytes: Uint8Array): Generator<Received> {
       throw new ProtocolError(
         `a message of ${length} bytes does not fit in the ${bytes.length - at} received`,
       )
-    yield {
+    messages.push({
       type: view.getUint16(at + 4, littleEndian),
       flags: view.getUint16(at + 6, littleEndian),
       sequence: view.getUint32(at + 8, littleEndian),
@@ -88,10 +89,11 @@ export function* splitMessages(bytes: Uint8Array): Generator<Received> {
       bytes,
       from: at + messageHeaderSize,
       to: at + length,
-    }
+    })
     at += (length + 3) & ~3
   }
   if (at < bytes.length) throw new ProtocolError(`${bytes.length - at} bytes are too few for a message`)
+  return messages
 }
 
 /** Where the requests end that go into one datagram from `first` on: at least one does. */
@@ -107,7 +109,8 @@ const endOfDatagram = (sent: readonly SentMessage[], first: number): number => {
 /** A netlink connection to the kernel: one socket, used by one caller at a time. */
 export class Connection implements Disposable {
   readonly #socket: DatagramSocket
-  readonly #writer = new Writer(16 * 1024)
+  /** Grows with what is asked; most of many connections only ever ask for lists. */
+  readonly #writer = new Writer(256)
   #sequence = 0
 
   private constructor(socket: DatagramSocket) {

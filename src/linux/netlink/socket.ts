@@ -35,6 +35,26 @@ let receiveBuffer: Uint8Array | undefined
 
 const integer = (value: number): Uint8Array => new Uint8Array(new Int32Array([value]).buffer)
 
+/** struct sockaddr_nl with port id 0: the kernel, or as an own address, any that is free. */
+const kernelAddress = (): Uint8Array => {
+  const address = new Uint8Array(addressSize)
+  new DataView(address.buffer).setUint16(0, AF_NETLINK, littleEndian)
+  return address
+}
+
+// What calls write to and read from is made once, not for each of the thousands of sockets that a host with many
+// namespaces needs: every call is over before the next one begins.
+const kernel = kernelAddress()
+const one = integer(1)
+const timeout = new Uint8Array(new BigInt64Array([BigInt(receiveSeconds), 0n]).buffer)
+const peer = kernelAddress()
+const peerView = new DataView(peer.buffer)
+const peerLength = integer(addressSize)
+const peerLengthView = new DataView(peerLength.buffer)
+
+/** The port id in the address that a call fills in. */
+const peerPort = (): number => peerView.getUint32(4, littleEndian)
+
 export class NetlinkSocket implements Disposable {
   readonly #descriptor: Descriptor
   readonly portId: number
@@ -55,17 +75,13 @@ export class NetlinkSocket implements Disposable {
     const number = namespace === undefined ? create() : insideNamespace(namespace, create)
     const descriptor = new Descriptor(number)
     try {
-      const address = new Uint8Array(addressSize)
-      new DataView(address.buffer).setUint16(0, AF_NETLINK, littleEndian)
-      if (libc().bind(number, address, addressSize) !== 0) throw new SystemError('bind', libc().errno())
-      const length = integer(addressSize)
-      if (libc().getsockname(number, address, length) !== 0)
+      if (libc().bind(number, kernel, addressSize) !== 0) throw new SystemError('bind', libc().errno())
+      peerLengthView.setInt32(0, addressSize, littleEndian)
+      if (libc().getsockname(number, peer, peerLength) !== 0)
         throw new SystemError('getsockname', libc().errno())
-      const socket = new NetlinkSocket(descriptor, new DataView(address.buffer).getUint32(4, littleEndian))
-      socket.#option(SOL_NETLINK, NETLINK_EXT_ACK, 1)
-      socket.#option(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-      socket.#option(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
-      const timeout = new Uint8Array(new BigInt64Array([BigInt(receiveSeconds), 0n]).buffer)
+      const socket = new NetlinkSocket(descriptor, peerPort())
+      for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK])
+        libc().setsockopt(number, SOL_NETLINK, option, one, 4)
       libc().setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length)
       return socket
     } catch (error) {
@@ -101,8 +117,6 @@ export class NetlinkSocket implements Disposable {
         this.#option(SOL_SOCKET, SO_SNDBUF, bytes.length * 2)
       this.#sendSize = bytes.length
     }
-    const kernel = new Uint8Array(addressSize)
-    new DataView(kernel.buffer).setUint16(0, AF_NETLINK, littleEndian)
     for (;;) {
       if (libc().sendto(this.descriptor, bytes, bytes.length, 0, kernel, addressSize) >= 0) return
       const number = libc().errno()
@@ -117,16 +131,16 @@ export class NetlinkSocket implements Disposable {
    */
   receive(wait = true): Uint8Array | undefined {
     receiveBuffer ??= new Uint8Array(receiveSize)
-    const sender = new Uint8Array(addressSize)
+    const flags = MSG_TRUNC | (wait ? 0 : MSG_DONTWAIT)
     for (;;) {
-      const flags = MSG_TRUNC | (wait ? 0 : MSG_DONTWAIT)
+      peerLengthView.setInt32(0, addressSize, littleEndian)
       const length = libc().recvfrom(
         this.descriptor,
         receiveBuffer,
         receiveBuffer.length,
         flags,
-        sender,
-        integer(addressSize),
+        peer,
+        peerLength,
       )
       if (length < 0) {
         const number = libc().errno()
@@ -135,8 +149,7 @@ export class NetlinkSocket implements Disposable {
         throw new SystemError('recvfrom', number)
       }
       if (length > receiveBuffer.length) throw new SystemError('recvfrom', errno.EMSGSIZE)
-      const senderPort = new DataView(sender.buffer).getUint32(4, littleEndian)
-      if (senderPort === 0) return receiveBuffer.subarray(0, length)
+      if (peerPort() === 0) return receiveBuffer.subarray(0, length)
     }
   }
 

@@ -72,30 +72,47 @@ function* attributesIn(bytes: Uint8Array): Generator<[type: number, value: Uint8
   }
 }
 
-const byLink = new WeakMap<object, Uint8Array>()
+const byLink = new WeakMap<object, Uint8Array | InterfaceSettings>()
 
 /** Notes the settings of a link, a copy of its IFLA_AF_SPEC; they stand beside it and are read when asked for, as few are. */
 export const noteSettings = (link: object, spec: Uint8Array): void => {
   byLink.set(link, spec)
 }
 
-const pattern = /^net\.(ipv[46])\.conf\.(.+)\.([a-z0-9_]+)$/
+const settingsOf = (link: object): InterfaceSettings | undefined => {
+  const noted = byLink.get(link)
+  if (!(noted instanceof Uint8Array)) return noted
+  const settings = readSettings(noted)
+  byLink.set(link, settings)
+  return settings
+}
+
+/** By hand and not by an expression, as this is asked for each setting of each cable. */
+const prefixLength = 'net.ipv4.conf.'.length
+const protocolOf = (key: string): Protocol | undefined => {
+  if (key.startsWith('net.ipv4.conf.')) return 'ipv4'
+  return key.startsWith('net.ipv6.conf.') ? 'ipv6' : undefined
+}
 
 /** The interface that a key such as net.ipv4.conf.eth0/100.rp_filter is about; undefined for other keys. */
-export const interfaceOfKey = (key: string): string | undefined =>
-  pattern.exec(key)?.[2]?.replaceAll('/', '.')
+export const interfaceOfKey = (key: string): string | undefined => {
+  const end = key.lastIndexOf('.')
+  if (protocolOf(key) === undefined || end <= prefixLength) return undefined
+  const name = key.slice(prefixLength, end)
+  return name.includes('/') ? name.replaceAll('/', '.') : name
+}
 
 /**
  * The value of an interface's sysctl as its link told it, as the file has it; undefined where it was not told, which does
  * not mean that there is none. Equivalent to: `sysctl -n KEY`
  */
 export const toldSetting = (key: string, link: object): string | undefined => {
-  const [, protocol, , leaf]: (string | undefined)[] = pattern.exec(key) ?? []
-  if ((protocol !== 'ipv4' && protocol !== 'ipv6') || leaf === undefined) return undefined
+  const protocol = protocolOf(key)
+  if (protocol === undefined) return undefined
+  const leaf = key.slice(key.lastIndexOf('.') + 1)
   const places: Readonly<Record<string, number>> = protocol === 'ipv4' ? ipv4Places : ipv6Places
   const place = Object.hasOwn(places, leaf) ? places[leaf] : undefined
-  const spec = place === undefined ? undefined : byLink.get(link)
-  const values = spec && readSettings(spec)[protocol]
+  const values = place === undefined ? undefined : settingsOf(link)?.[protocol]
   if (place === undefined || values === undefined || values.byteLength < 4 * (place + 1)) return undefined
   return String(values.getInt32(4 * place, littleEndian))
 }

@@ -14,6 +14,9 @@ const encoder = new TextEncoder()
 /** Bytes: far more than any file that is read whole, and far less than what would exhaust the memory. */
 const largestFile = 64 * 1024 * 1024
 
+/** One for all: whatever is read into it is taken out before the next read. */
+const buffer = new Uint8Array(4096)
+
 /**
  * The whole text of a small file. With `noFollow` a symbolic link is refused (ELOOP), and nothing is waited for that is no
  * plain file. Throws SystemError (EFBIG past 64 MiB). Equivalent to: `cat PATH`
@@ -24,21 +27,25 @@ export const readSmallFile = (path: string, noFollow = false): string => {
     openFlags.readOnly | (noFollow ? openFlags.noFollow | openFlags.nonBlock : 0),
   )
   // A character may begin in one part and end in the next.
-  const decoder = new TextDecoder()
-  const buffer = new Uint8Array(4096)
-  let total = 0
+  let parts: TextDecoder | undefined
+  let [total, filled] = [0, 0]
   let text = ''
   for (;;) {
-    const length = libc().read(file.number, buffer, buffer.length)
-    if (length === 0) return text
+    const room = filled === 0 ? buffer : buffer.subarray(filled)
+    const length = libc().read(file.number, room, room.length)
     if (length < 0) {
       const number = libc().errno()
       if (number === errno.EINTR) continue
       throw new SystemError('read', number, path)
     }
+    if (length === 0) return text + (parts ?? decoder).decode(buffer.subarray(0, filled))
+    filled += length
     total += length
     if (total > largestFile) throw new SystemError('read', errno.EFBIG, path)
-    text += decoder.decode(buffer.subarray(0, length), { stream: true })
+    if (filled < buffer.length) continue
+    parts ??= new TextDecoder()
+    text += parts.decode(buffer, { stream: true })
+    filled = 0
   }
 }
 

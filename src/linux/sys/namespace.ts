@@ -39,6 +39,10 @@ export class NamespaceError extends Error {
   }
 }
 
+/** struct statfs, which begins with f_type, a word of the machine's size; filled in by each call. */
+const statfs = new Uint8Array(120)
+const statfsView = new DataView(statfs.buffer)
+
 /**
  * Opens a network namespace by path and proves on the descriptor itself that it is one (fstatfs NSFS_MAGIC, then
  * ioctl NS_GET_NSTYPE), so that nothing can be swapped in between. Symbolic links are followed only for /proc paths.
@@ -55,10 +59,8 @@ export const openNamespace = (path: string): Descriptor => {
     const noAccess = number === errno.EACCES || number === errno.EPERM
     throw new NamespaceError(path, missing ? 'missing' : noAccess ? 'no-access' : 'not-a-namespace', cause)
   }
-  // struct statfs begins with f_type, a word of the machine's size.
-  const statfs = new Uint8Array(120)
   const isNamespace =
-    libc().fstatfs(file.number, statfs) === 0 && new DataView(statfs.buffer).getUint32(0, true) === NSFS_MAGIC
+    libc().fstatfs(file.number, statfs) === 0 && statfsView.getUint32(0, true) === NSFS_MAGIC
   const type = isNamespace ? libc().ioctl(file.number, NS_GET_NSTYPE, 0) : -1
   if (type === CLONE_NEWNET) return file
   file.close()

@@ -9,6 +9,29 @@ import type { QueueingDiscipline } from '../../linux/rtnetlink/queueing-discipli
 import type { Route } from '../../linux/rtnetlink/route.ts'
 import type { Listener, ListenerProtocol } from '../../linux/socket-diag/listener.ts'
 
+/** What was asked for of one namespace. A field each, and not a text as key: with many spaces this is asked most often. */
+type Place = {
+  state?: NamespaceState
+  links?: ReadonlyMap<string, Link>
+  names?: ReadonlyMap<number, string>
+  addresses?: ReadonlyMap<number, Address[]>
+  disciplines?: ReadonlyMap<number, QueueingDiscipline[]>
+  routes?: readonly Route[]
+  routesByLink?: ReadonlyMap<number | undefined, Route[]>
+  sysctls: Map<string, string | undefined>
+}
+
+const byKey = <K, T>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> => {
+  const found = new Map<K, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const others = found.get(key)
+    if (others) others.push(item)
+    else found.set(key, [item])
+  }
+  return found
+}
+
 /**
  * The kernel's state as it was when it was first asked for: every list is read once and then kept, so that one plan is
  * made from one picture. A namespace that does not exist has no links, addresses or routes.
@@ -16,6 +39,7 @@ import type { Listener, ListenerProtocol } from '../../linux/socket-diag/listene
 export class Observation {
   readonly kernel: Kernel
   readonly #kept = new Map<string, unknown>()
+  readonly #places = new Map<string, Place>()
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
@@ -26,8 +50,20 @@ export class Observation {
     return this.#kept.get(key) as T
   }
 
+  #at(where: Where): Place {
+    const path = where ?? ''
+    let place = this.#places.get(path)
+    if (place === undefined) {
+      place = { sysctls: new Map() }
+      this.#places.set(path, place)
+    }
+    return place
+  }
+
   namespace(path: string): NamespaceState {
-    return this.#keep(`namespace ${path}`, () => this.kernel.namespaceState(path))
+    const place = this.#at(path)
+    place.state ??= this.kernel.namespaceState(path)
+    return place.state
   }
 
   #exists(where: Where): boolean {
@@ -35,10 +71,11 @@ export class Observation {
   }
 
   links(where: Where): ReadonlyMap<string, Link> {
-    return this.#keep(`links ${where ?? ''}`, () => {
-      const links = this.#exists(where) ? this.kernel.links(where) : []
-      return new Map(links.map(link => [link.name, link]))
-    })
+    const place = this.#at(where)
+    place.links ??= new Map(
+      (this.#exists(where) ? this.kernel.links(where) : []).map(link => [link.name, link]),
+    )
+    return place.links
   }
 
   link(where: Where, name: string): Link | undefined {
@@ -47,56 +84,39 @@ export class Observation {
 
   /** The name of the link with an index; undefined when there is none. */
   linkName(where: Where, index: number | undefined): string | undefined {
-    const names = this.#keep(
-      `names ${where ?? ''}`,
-      () => new Map([...this.links(where).values()].map(link => [link.index, link.name])),
-    )
-    return index === undefined ? undefined : names.get(index)
+    const place = this.#at(where)
+    place.names ??= new Map([...this.links(where).values()].map(link => [link.index, link.name]))
+    return index === undefined ? undefined : place.names.get(index)
   }
 
   /** Addresses by the index of their link. */
   addresses(where: Where): ReadonlyMap<number, Address[]> {
-    return this.#keep(`addresses ${where ?? ''}`, () => {
-      const byLink = new Map<number, Address[]>()
-      for (const address of this.#exists(where) ? this.kernel.addresses(where) : []) {
-        const others = byLink.get(address.index)
-        if (others) others.push(address)
-        else byLink.set(address.index, [address])
-      }
-      return byLink
-    })
+    const place = this.#at(where)
+    place.addresses ??= byKey(this.#exists(where) ? this.kernel.addresses(where) : [], ({ index }) => index)
+    return place.addresses
   }
 
   /** Queueing disciplines by the index of their link. */
   queueingDisciplines(where: Where): ReadonlyMap<number, QueueingDiscipline[]> {
-    return this.#keep(`queueing disciplines ${where ?? ''}`, () => {
-      const byLink = new Map<number, QueueingDiscipline[]>()
-      for (const discipline of this.#exists(where) ? this.kernel.queueingDisciplines(where) : []) {
-        const others = byLink.get(discipline.index)
-        if (others) others.push(discipline)
-        else byLink.set(discipline.index, [discipline])
-      }
-      return byLink
-    })
+    const place = this.#at(where)
+    place.disciplines ??= byKey(
+      this.#exists(where) ? this.kernel.queueingDisciplines(where) : [],
+      ({ index }) => index,
+    )
+    return place.disciplines
   }
 
   routes(where: Where): readonly Route[] {
-    return this.#keep(`routes ${where ?? ''}`, () => (this.#exists(where) ? this.kernel.routes(where) : []))
+    const place = this.#at(where)
+    place.routes ??= this.#exists(where) ? this.kernel.routes(where) : []
+    return place.routes
   }
 
   /** The routes that leave by a link. */
   routesBy(where: Where, index: number): readonly Route[] {
-    const byLink = this.#keep(`routes by link ${where ?? ''}`, () => {
-      const found = new Map<number, Route[]>()
-      for (const route of this.routes(where)) {
-        if (route.outputIndex === undefined) continue
-        const others = found.get(route.outputIndex)
-        if (others) others.push(route)
-        else found.set(route.outputIndex, [route])
-      }
-      return found
-    })
-    return byLink.get(index) ?? []
+    const place = this.#at(where)
+    place.routesByLink ??= byKey(this.routes(where), ({ outputIndex }) => outputIndex)
+    return place.routesByLink.get(index) ?? []
   }
 
   /** Who waits at the ports of a namespace, by one transport. */
@@ -108,11 +128,13 @@ export class Observation {
 
   /** Links told most settings of theirs when they were listed; others are read. */
   sysctl(where: Where, key: string): string | undefined {
-    return this.#keep(`sysctl ${where ?? ''} ${key}`, () => {
-      if (!this.#exists(where)) return undefined
-      const name = interfaceOfKey(key)
-      return this.kernel.sysctl(where, key, name === undefined ? undefined : this.link(where, name))
-    })
+    const { sysctls } = this.#at(where)
+    if (sysctls.has(key)) return sysctls.get(key)
+    const name = interfaceOfKey(key)
+    const link = () => (name === undefined ? undefined : this.link(where, name))
+    const value = this.#exists(where) ? this.kernel.sysctl(where, key, link()) : undefined
+    sysctls.set(key, value)
+    return value
   }
 
   ruleset(filter: RulesetFilter): Ruleset {

@@ -101,7 +101,11 @@ export const recordedNames = (kernel: Kernel, paths: StatePaths): string[] =>
     .map(name => name.slice(0, -'.json'.length))
 
 /** A space's record, or undefined when there is none. Throws NatspaceError STATE_UNREADABLE. */
-export const readSpaceRecord = (kernel: Kernel, paths: StatePaths, name: string): SpaceRecord | undefined => {
+export const readSpaceRecord = (
+  kernel: Pick<Kernel, 'readFile'>,
+  paths: StatePaths,
+  name: string,
+): SpaceRecord | undefined => {
   const record = parse<SpaceRecord>(kernel, recordPath(paths, name), isSpaceRecord)
   return record && withDefaults(record)
 }
@@ -128,7 +132,7 @@ export const readHostRecord = (kernel: Kernel, paths: StatePaths): HostRecord | 
   parse<HostRecord>(kernel, paths.host, () => true)
 
 const parse = <T extends { schemaVersion: number }>(
-  kernel: Kernel,
+  kernel: Pick<Kernel, 'readFile'>,
   path: string,
   isWhole: (record: T) => boolean,
 ): T | undefined => {
@@ -138,7 +142,7 @@ const parse = <T extends { schemaVersion: number }>(
 }
 
 /** The text of a state file, or undefined. Throws NatspaceError STATE_UNREADABLE for what is no file of ours. */
-export const readState = (kernel: Kernel, path: string): string | undefined => {
+export const readState = (kernel: Pick<Kernel, 'readFile'>, path: string): string | undefined => {
   try {
     return kernel.readFile(path)
   } catch (cause) {
