@@ -1,7 +1,9 @@
 /** `npm run bench -- capture`: many small packets at four points at once, what is lost of them, and what it costs. */
+import { budgets, type Measures } from './lib/budgets.ts'
+import { missingCompiler } from './lib/compiler.ts'
 import { type Host, inNamespace, makeHost, removeHost } from './lib/host.ts'
 import { interleave } from './lib/interleave.ts'
-import { compileLoad, datagramsCommand, missingCompiler } from './lib/load.ts'
+import { compileLoad, datagramsCommand } from './lib/load.ts'
 import { describeMachine } from './lib/machine.ts'
 import type { BenchOptions } from './lib/options.ts'
 import { ask, BenchFailure, timed } from './lib/process.ts'
@@ -16,8 +18,7 @@ const milliseconds = 4000
 const port = 7000
 const points = 4
 
-/** No packet may be lost. */
-const budget = 0
+const budget = budgets.lost.limit
 
 const watchers: readonly Watcher[] = [natspaceCapture, tcpdumps]
 
@@ -80,6 +81,7 @@ export async function capture({ program, warmUps, rounds, progress }: BenchOptio
         return why === undefined ? [] : [`${name}: ${why}`]
       }),
     ],
+    measures: measuresOf(timedOnly.get('natspace')),
     data: {
       warmUps,
       rounds,
@@ -92,6 +94,9 @@ export async function capture({ program, warmUps, rounds, progress }: BenchOptio
     },
   }
 }
+
+const measuresOf = (counted: readonly Round[] = []): Measures =>
+  counted.length === 0 ? {} : { lost: counted.reduce((sum, { lost }) => sum + lost, 0) }
 
 /** One load, watched. Returns the processor time as a part of the time that the load took. */
 function once(watcher: Watcher, program: string, host: Host, rounds: Round[]): number {

@@ -1,5 +1,7 @@
 /** `npm run bench -- cold`: one space from nothing to connected, each time by new processes, against its peers. */
-import { compare } from './lib/comparison.ts'
+import { type BudgetName, budgets } from './lib/budgets.ts'
+import { compare, type Row } from './lib/comparison.ts'
+import { peakOf } from './lib/compiler.ts'
 import { interleave, type Task } from './lib/interleave.ts'
 import { leftBehind } from './lib/left-behind.ts'
 import { describeMachine } from './lib/machine.ts'
@@ -15,8 +17,12 @@ import { netavark } from './peers/netavark.ts'
 import { compileEmptyProgram } from './peers/runtime.ts'
 import { batch, floor, shell } from './peers/shell.ts'
 
-/** The largest ratio natspace / peer that is good enough. */
-const budgets: Readonly<Record<string, number>> = { shell: 0.4, netavark: 0.25, cni: 0.18 }
+/** The budgets of the ratios natspace / peer, by the peers. */
+const budgetOf: Readonly<Record<string, BudgetName>> = {
+  shell: 'up to shell',
+  netavark: 'up to netavark',
+  cni: 'up to cni',
+}
 
 const method = (warmUps: number, rounds: number): string[] => [
   'Each tool makes the space of the reference experiment, with port 8080 of the host published, from nothing: namespace,',
@@ -27,16 +33,19 @@ const method = (warmUps: number, rounds: number): string[] => [
   'Before the first round, a connection each way has proved that every tool does connect the space.',
 ]
 
-/** What a tool leaves after its own teardown, having shown that it works. */
-async function trial({ name, prepare, up, down }: Contender): Promise<string> {
+/** What a tool leaves after its own teardown, and how much memory its `up` takes where that can be measured. */
+type Trial = { readonly left: string; readonly peak: number | undefined }
+
+/** One tool beforehand, which shows that it works. */
+async function trial({ name, prepare, up, down }: Contender): Promise<Trial> {
   prepare?.()
   const before = snapshot()
-  up()
+  const peak = peakOf(up)
   await proveConnected(name)
   down()
   const left = leftBehind(before, snapshot())
   restore()
-  return left
+  return { left, peak }
 }
 
 const upTask = ({ name, up, down }: Contender): Task => ({
@@ -86,31 +95,46 @@ const commandRows = [
   { name: 'ip exec', what: 'ip netns exec myspace true', against: 'exec' },
 ]
 
+const measuresOf = (rows: readonly Row[]) =>
+  Object.fromEntries(
+    rows.flatMap(({ name, ratio }) => {
+      const budget = budgetOf[name]
+      return budget === undefined || ratio === undefined ? [] : [[budget, ratio]]
+    }),
+  )
+
 /** Runs the benchmark. Throws a BenchFailure when a tool that is there fails. */
 export async function cold({ program, warmUps, rounds, progress }: BenchOptions): Promise<Report> {
   const own = natspace(program)
   const contenders: Contender[] = [own, shell, netavark, cni, batch, floor]
   const present = contenders.filter(({ missing }) => missing() === undefined)
-  const left = new Map<string, string>()
+  const trials = new Map<string, Trial>()
   for (const contender of present) {
     progress(`trial of ${contender.name}`)
-    left.set(contender.name, await trial(contender))
+    trials.set(contender.name, await trial(contender))
   }
   const told = (what: string) => (round: number, of: number) => progress(`${what}: round ${round} of ${of}`)
   const ups = interleave(present.map(upTask), { warmUps, rounds }, told('up'))
-  const wanted = contenders.map(({ name, what }) => ({
-    name,
-    what,
-    against: name === own.name ? undefined : own.name,
-    budget: budgets[name],
-  }))
+  const wanted = contenders.map(({ name, what }) => {
+    const budget = budgetOf[name]
+    return {
+      name,
+      what,
+      against: name === own.name ? undefined : own.name,
+      budget: budget === undefined ? undefined : budgets[budget].limit,
+    }
+  })
   const rows = compare(ups, wanted)
   const tables: Table[] = [
     timesTable('From nothing to connected', 'natspace / it', rows),
     {
-      title: 'What is still there after each tool’s own teardown',
-      head: ['', 'left behind'],
-      rows: present.map(({ name, what }) => [what, left.get(name) ?? '']),
+      title:
+        'The most memory of any of its processes, and what is still there after each tool’s own teardown',
+      head: ['', 'peak MiB', 'left behind'],
+      rows: present.map(({ name, what }) => {
+        const { left = '', peak } = trials.get(name) ?? {}
+        return [what, peak?.toFixed(1) ?? '', left]
+      }),
     },
   ]
   const commands = present.includes(own)
@@ -128,6 +152,7 @@ export async function cold({ program, warmUps, rounds, progress }: BenchOptions)
       const reason = missing()
       return reason === undefined ? [] : [`${name}: ${reason}`]
     }),
-    data: { warmUps, rounds, up: rows, commands, leftBehind: Object.fromEntries(left) },
+    measures: measuresOf(rows),
+    data: { warmUps, rounds, up: rows, commands, trials: Object.fromEntries(trials) },
   }
 }

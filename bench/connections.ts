@@ -1,22 +1,22 @@
 /** `npm run bench -- connections`: what a new connection costs, by how many ports are published. */
-import { existsSync, writeFileSync } from 'node:fs'
-import { relative } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { budgets, type Measures } from './lib/budgets.ts'
+import { missingCompiler } from './lib/compiler.ts'
 import { type Host, inNamespace, makeHost, makeRoutedSpace, removeHost } from './lib/host.ts'
 import { interleave } from './lib/interleave.ts'
-import { compileLoad, connectionMicroseconds, missingCompiler } from './lib/load.ts'
+import { compileLoad, connectionMicroseconds } from './lib/load.ts'
 import { describeMachine } from './lib/machine.ts'
 import type { BenchOptions } from './lib/options.ts'
 import { ask, timed } from './lib/process.ts'
 import type { Report } from './lib/report.ts'
 import { median, pairedRatio } from './lib/statistics.ts'
-import { missingPrograms } from './peers/contender.ts'
+import { missingCommand, missingPrograms, versionOf } from './peers/contender.ts'
 
 const counts = [1, 100, 10_000] as const
 const first = 20_000
 const connectionsPerRound = 2000
 
-/** With so many ports published, a connection may take this many times what it takes with one. */
-const budget = 1.05
+const budget = budgets['connection with 10000'].limit
 
 /** One way to lead connections into a space, with so many ports, of which so many are asked for in turn. */
 type Arrangement = {
@@ -129,9 +129,7 @@ const method = (warmUps: number, rounds: number): string[] => [
 export async function connections({ program, warmUps, rounds, progress }: BenchOptions): Promise<Report> {
   const missing: Readonly<Record<Arrangement['kind'], string | undefined>> = {
     none: undefined,
-    natspace: existsSync(program)
-      ? undefined
-      : `${relative(process.cwd(), program)} is not there: npm run build`,
+    natspace: missingCommand(program),
     iptables: missingPrograms('iptables', ['iptables-restore']),
   }
   const compiler = missingCompiler()
@@ -155,9 +153,7 @@ export async function connections({ program, warmUps, rounds, progress }: BenchO
     title: 'New connections, by how many ports are published',
     method: method(warmUps, rounds),
     machine: describeMachine({
-      ...(missing.natspace === undefined
-        ? { natspace: ask(program, '--version').replace('natspace ', '') }
-        : {}),
+      ...(missing.natspace === undefined ? versionOf(program) : {}),
       ...(missing.iptables === undefined
         ? { iptables: ask('iptables', '-V').replace('iptables v', '') }
         : {}),
@@ -167,6 +163,7 @@ export async function connections({ program, warmUps, rounds, progress }: BenchO
       ...(compiler === undefined ? [] : [`connections: ${compiler}`]),
       ...Object.entries(missing).flatMap(([kind, why]) => (why === undefined ? [] : [`${kind}: ${why}`])),
     ],
+    measures: measuresOf(rows),
     data: { warmUps, rounds, connectionsPerRound, rows },
   }
 }
@@ -196,6 +193,11 @@ function rowOf(arrangement: Arrangement, times: ReadonlyMap<string, readonly num
     ...(growth !== undefined && kind === 'natspace' && asked === 1 ? { met: growth <= budget } : {}),
     ...(ours !== undefined && kind !== 'natspace' ? { ratio: pairedRatio(ours, own) } : {}),
   }
+}
+
+function measuresOf(rows: readonly Row[]): Measures {
+  const growth = rows.find(({ name }) => name === `natspace-${many}`)?.growth
+  return growth === undefined ? {} : { 'connection with 10000': growth }
 }
 
 const tableOf = (rows: readonly Row[]) => ({

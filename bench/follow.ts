@@ -1,7 +1,8 @@
 /** `npm run bench -- follow`: how much slower traffic is while somebody watches it. */
+import { missingCompiler } from './lib/compiler.ts'
 import { type Host, inNamespace, makeHost, removeHost } from './lib/host.ts'
 import { interleave } from './lib/interleave.ts'
-import { compileLoad, connectionsCommand, missingCompiler, streamCommand } from './lib/load.ts'
+import { compileLoad, connectionsCommand, streamCommand } from './lib/load.ts'
 import { describeMachine } from './lib/machine.ts'
 import type { BenchOptions } from './lib/options.ts'
 import { BenchFailure, timed } from './lib/process.ts'

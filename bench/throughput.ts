@@ -1,25 +1,19 @@
 /** `npm run bench -- throughput`: what a space's packets cost on their way out, beside the article's own rules. */
-import { existsSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
+import { budgets } from './lib/budgets.ts'
+import { missingCompiler } from './lib/compiler.ts'
 import { type Host, inNamespace, makeHost, makeRoutedSpace, removeHost } from './lib/host.ts'
 import { interleave } from './lib/interleave.ts'
-import {
-  compileLoad,
-  missingCompiler,
-  packetMicroseconds,
-  pieceMicroseconds,
-  streamGigabits,
-} from './lib/load.ts'
+import { compileLoad, packetMicroseconds, pieceMicroseconds, streamGigabits } from './lib/load.ts'
 import { describeMachine } from './lib/machine.ts'
 import type { BenchOptions } from './lib/options.ts'
 import { ask, timed } from './lib/process.ts'
 import type { Report, Table } from './lib/report.ts'
 import { median, pairedRatio } from './lib/statistics.ts'
-import { missingPrograms } from './peers/contender.ts'
+import { missingCommand, missingPrograms, versionOf } from './peers/contender.ts'
 import { articleSpace } from './peers/natspace.ts'
 
-/** The stream through natspace has to be at least this part of the one through the article's commands. */
-const budget = 0.97
+const budget = budgets.stream.limit
 
 /** A stream is at the mercy of whatever else runs: many short ones, side by side, are worth more than a few long ones. */
 const streamMilliseconds = 200
@@ -38,8 +32,7 @@ const arrangements: readonly Arrangement[] = [
   {
     name: 'natspace',
     what: 'natspace up',
-    missing: program =>
-      existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
+    missing: missingCommand,
     make(program) {
       const host = makeHost('natspace')
       const run = inNamespace(host.host, program, 'up', host.space, ...articleSpace)
@@ -131,6 +124,7 @@ export async function throughput({ program, warmUps, rounds, progress }: BenchOp
         return why === undefined ? [] : [`${name}: ${why}`]
       }),
     ],
+    measures: ratios.stream === undefined ? {} : { stream: ratios.stream },
     data: {
       warmUps,
       rounds,
@@ -146,7 +140,7 @@ export async function throughput({ program, warmUps, rounds, progress }: BenchOp
 const versions = (program: string, present: readonly Arrangement[]): Record<string, string> => {
   const names = present.map(({ name }) => name)
   return {
-    ...(names.includes('natspace') ? { natspace: ask(program, '--version').replace('natspace ', '') } : {}),
+    ...(names.includes('natspace') ? versionOf(program) : {}),
     ...(names.includes('shell') ? { iptables: ask('iptables', '-V').replace('iptables v', '') } : {}),
   }
 }

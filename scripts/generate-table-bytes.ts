@@ -1,6 +1,6 @@
 /**
- * Writes src/space/ruleset/table-bytes.ts, the messages that make natspace's table, and table-echo.ts, its rules as a
- * kernel gives them back. Run after any change of the table, as root or where users may make namespaces.
+ * Writes src/space/ruleset/table-bytes.ts, the messages that make natspace's table, table-outline.ts, its chains, and
+ * table-echo.ts, its rules as a kernel gives them back. Run after any change of the table, as root or where users may make namespaces.
  */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -27,6 +27,24 @@ ${lines.map(line => `  '${line}'`).join(' +\n')}
 `
 }
 
+const outlineText = (): string => {
+  const lines = chainDefinitions().map(({ name, base, rules }) => {
+    const place =
+      base === undefined
+        ? ''
+        : `base: { type: '${base.type}', hook: '${base.hook}', priority: ${base.priority} }, `
+    return `  { name: '${name}', ${place}rules: ${rules.length} },`
+  })
+  return `// DO NOT EDIT: made by scripts/generate-table-bytes.ts from table.ts; commands.test.ts holds both equal.
+import type { ChainDefinition } from './chains.ts'
+
+/** The chains of the table and how many rules each has: what can be told of them without writing the rules down. */
+export const tableOutline: readonly (Pick<ChainDefinition, 'name' | 'base'> & { rules: number })[] = [
+${lines.join('\n')}
+]
+`
+}
+
 const write = (file: string, text: string): void =>
   writeFileSync(join(import.meta.dirname, '../src/space/ruleset', file), text)
 
@@ -37,7 +55,7 @@ const printEcho = (): void => {
     { type: 'nftables.commit', where: undefined, commands: plainTableCommands(), generation: undefined },
   ])
   const [table] = kernel.ruleset(undefined, { family: 'inet', table: tableName }).tables
-  const rules = chainDefinitions.flatMap(
+  const rules = chainDefinitions().flatMap(
     ({ name }) => table?.chains.find(chain => chain.name === name)?.rules ?? [],
   )
   const parts = rules.flatMap(({ encoded = new Uint8Array() }) => {
@@ -61,6 +79,7 @@ const readEcho = (): Uint8Array => {
 
 if (process.env[inside] !== undefined) printEcho()
 else {
+  write('table-outline.ts', outlineText())
   const messages = 'The netlink messages of `tableCommands`, for little-endian CPUs, in base64.'
   write(
     'table-bytes.ts',

@@ -19,22 +19,14 @@
 export type { StoryEvent } from './insight/trace/events.ts'
 export type { StoryEnd } from './insight/trace/outcome.ts'
 export type { Story } from './insight/trace/story.ts'
-export {
-  type ChangesOptions,
-  changes,
-  down,
-  gc,
-  list,
-  open,
-  plan,
-  type SpaceOptions,
-  status,
-  up,
-  upAll,
-} from './library/calls.ts'
+export { down, gc, list, open, plan, status, up, upAll } from './library/calls.ts'
+export { type ChangesOptions, changes } from './library/changes.ts'
+export type { FlowOptions, FlowReport } from './library/flows.ts'
 export { inside } from './library/inside.ts'
-export { ProgramFailure, type ProgramResult, type RunOptions } from './library/programs.ts'
+export type { PacketOptions, PacketPoint, PacketReport, SeenPacket } from './library/packets.ts'
+export { type MountOption, ProgramFailure, type ProgramResult, type RunOptions } from './library/programs.ts'
 export { Space } from './library/space.ts'
+export type { SpaceOptions } from './library/specs.ts'
 export type { Surroundings } from './library/surroundings.ts'
 export type { ErrorFacts, ExitStatus } from './space/errors.ts'
 export { NatspaceError } from './space/errors.ts'

@@ -1,14 +1,16 @@
-/** docs/benchmarks.md: one section for each benchmark, each written by its own run. */
+/** Documents below docs/ with sections that the harness writes, between what is written by hand. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { asMarkdown, type Report } from './report.ts'
 
-const file = join(import.meta.dirname, '../../docs/benchmarks.md')
+const docs = join(import.meta.dirname, '../../docs')
+const usual = 'benchmarks.md'
 
-const head = `# Benchmarks
-
-Written by the harness in \`bench/\`. Each section is replaced by \`npm run bench -- NAME --write\`, run on a machine with
-nothing else to do. Ratios mean more than milliseconds: they change little from one machine to the next.
-`
+/** What a document begins with that is not there yet. */
+const headOf = (name: string): string => {
+  const title = name.replace(/\.md$/, '').replace(/^./, letter => letter.toUpperCase())
+  return `# ${title}\n\nThe sections between comments are written by \`npm run bench -- NAME --write\`.\n`
+}
 
 const begin = (name: string): string => `<!-- begin ${name} -->`
 const end = (name: string): string => `<!-- end ${name} -->`
@@ -22,17 +24,14 @@ export function withSection(document: string, name: string, section: string): st
   return `${document.slice(0, from)}${whole}${document.slice(to + end(name).length + 1)}`
 }
 
-/** Writes a benchmark's section and returns the path of the document. */
-export function writeSection(name: string, section: string): string {
-  writeFileSync(file, withSection(existsSync(file) ? readFileSync(file, 'utf8') : head, name, section))
-  return file
-}
-
-/** Writes the pictures of a report, by their paths beside the document. */
-export function writeFiles(files: Readonly<Record<string, string>>): void {
-  for (const [name, content] of Object.entries(files)) {
-    const path = join(dirname(file), name)
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, content)
+/** Writes a benchmark's section into its document below a folder, by default docs/, and its pictures beside it. */
+export function writeReport(report: Report, folder = docs): void {
+  const { name, document = usual, files = {} } = report
+  const file = join(folder, document)
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : headOf(document)
+  writeFileSync(file, withSection(before, name, asMarkdown(report)))
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), content)
   }
 }

@@ -1,22 +1,13 @@
 /** What packets cost on a host: runs of bench/load/load.c, which is compiled beforehand. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { missingPrograms } from '../peers/contender.ts'
+import { compile, compiledFrom } from './compiler.ts'
 import { namespaceFile } from './host.ts'
 import { ask, BenchFailure } from './process.ts'
 
-const program = '/run/tmp/load'
-
-/** Why there can be no load, and what to install, or undefined when there can. */
-export const missingCompiler = (): string | undefined =>
-  missingPrograms('gcc', ['gcc']) ?? missingPrograms('libc6-dev', ['stdio.h'], ['/usr/include'])
+const source = 'load/load.c'
+const program = compiledFrom(source)
 
 /** Compiles the program, once. Throws a BenchFailure where that fails. */
-export function compileLoad(): void {
-  if (existsSync(program)) return
-  const source = join(import.meta.dirname, '../load/load.c')
-  ask('gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-o', program, source)
-}
+export const compileLoad = (): void => void compile(source)
 
 /** The namespaces of the two ends, and the address that the client asks for. */
 export type Ends = { readonly client: string; readonly server: string; readonly address: string }

@@ -1,5 +1,5 @@
 /** Programs run and timed from outside, as a user's clock would: from the spawn to the exit. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A failure told in words alone: a stack trace would not help its reader. */
@@ -10,6 +10,8 @@ export type Command = {
   readonly run: readonly [string, ...string[]]
   readonly input?: string
   readonly environment?: Readonly<Record<string, string>>
+  /** Seconds after which it is ended, and has failed; default: 60. */
+  readonly seconds?: number
 }
 
 /** Programs of the administrator, such as ip and nft, are not on an ordinary user's PATH in Debian. */
@@ -18,17 +20,41 @@ const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`
 /** The same small environment for everyone: nothing of the caller's own settings may reach what is timed. */
 export const environment = { PATH: path, LC_ALL: 'C', HOME: '/run/home', TMPDIR: '/run/tmp' }
 
-const timeLimit = 60_000
+/** Who starts the programs while their memory is measured, and the most that any of them had so far, in MiB. */
+let gauge: { readonly program: string; most: number } | undefined
+
+const gaugeFile = '/run/tmp/peak-of-one'
+
+const noteMemory = (): void => {
+  if (gauge !== undefined) gauge.most = Math.max(gauge.most, Number(readFileSync(gaugeFile, 'utf8')) / 1024)
+}
+
+/**
+ * What `section` returns, and the most memory that any program had resident which it started, in MiB. `program` is what is
+ * compiled from peers/peak.c; it starts them, for which half a millisecond each is added to their time. Throws when one fails.
+ */
+export function withPeak<T>(program: string, section: () => T): { value: T; peak: number } {
+  const own = { program, most: 0 }
+  gauge = own
+  try {
+    return { value: section(), peak: own.most }
+  } finally {
+    gauge = undefined
+  }
+}
 
 /** Runs a command to its end; returns the milliseconds it took and its standard output. Throws when it fails. */
-export function timed({ run, input, environment: added }: Command): { milliseconds: number; output: string } {
+export function timed({ run, input, environment: added, seconds = 60 }: Command): {
+  milliseconds: number
+  output: string
+} {
   const options = {
-    cmd: [...run],
+    cmd: gauge === undefined ? [...run] : [gauge.program, gaugeFile, ...run],
     stdin: input === undefined ? ('ignore' as const) : Buffer.from(input),
     stdout: 'pipe' as const,
     stderr: 'pipe' as const,
     env: { ...environment, ...added },
-    timeout: timeLimit,
+    timeout: seconds * 1000,
   }
   const start = process.hrtime.bigint()
   const result = Bun.spawnSync(options)
@@ -37,6 +63,7 @@ export function timed({ run, input, environment: added }: Command): { millisecon
     const how = result.signalCode ?? `status ${result.exitCode}`
     throw new BenchFailure(`${run.join(' ')} failed (${how}):\n${result.stderr}${result.stdout}`.trim())
   }
+  noteMemory()
   return { milliseconds, output: result.stdout.toString() }
 }
 

@@ -1,4 +1,5 @@
-/** A benchmark's outcome as text for a terminal and as Markdown for docs/benchmarks.md. */
+/** A benchmark's outcome as text for a terminal and as Markdown for a document. */
+import type { Measures } from './budgets.ts'
 import type { Row } from './comparison.ts'
 import type { Machine } from './machine.ts'
 
@@ -10,12 +11,16 @@ export type Table = {
 
 export type Report = {
   readonly name: string
+  /** The document below docs/ that has the section; by default benchmarks.md. */
+  readonly document?: string
   readonly title: string
   readonly method: readonly string[]
   readonly machine: Machine
   readonly tables: readonly Table[]
   /** Who could not take part, and what to install. */
   readonly missing: readonly string[]
+  /** The figures that are held to budgets. */
+  readonly measures?: Measures
   /** Pictures, by their paths below docs/. */
   readonly files?: Readonly<Record<string, string>>
   /** The same figures for a program to read. */
@@ -71,7 +76,7 @@ function markdownTable({ title, head, rows }: Table): string {
   return [`### ${title}`, '', line(head), rule, ...rows.map(line)].join('\n')
 }
 
-/** The report as a section of docs/benchmarks.md. It bears no date: the machine and the versions say what it is of. */
+/** The report as a section of its document. It bears no date: the machine and the versions say what it is of. */
 export const asMarkdown = (report: Report): string =>
   [
     `## ${report.title}`,

@@ -1,16 +1,20 @@
 /**
- * Theory of operation. Everything that is timed happens in network and mount namespaces of the harness's own, with
- * its own /run: nothing of the machine is touched, and no packet leaves. The harness starts itself again inside, by
- * `unshare`. Inside it is host1 of the reference experiment: eth0 is a veth whose other end is in the namespace
- * `outside`, which plays the router 192.168.1.1 (docs/topology.svg). When the harness ends, all of it is gone.
+ * Theory of operation. Everything that is timed happens in network, mount, process and control group namespaces of the
+ * harness's own, with its own /run: nothing of the machine is touched, and no packet leaves. Each section has a sandbox to
+ * itself, so that what one leaves, or breaks, is no matter to the next: the harness starts itself again inside, by
+ * `unshare`, and is told the report on standard output. Inside it is host1 of the reference experiment: eth0 is a veth whose
+ * other end is in the namespace `outside`, which plays the router 192.168.1.1 (docs/topology.svg). When the section ends, in
+ * whatever way, the first process of its process namespace does, and the kernel ends all that it has started.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { ask, BenchFailure, environment, findProgram } from './process.ts'
 
 const mark = 'natspace-bench'
 
+// The shell stays, as the first process of the namespace, so that there is somebody to reap what the others abandon.
 const enter = `mount -t tmpfs -o mode=755 ${mark} /run && mkdir -m 1777 /run/home /run/tmp && ip link set lo up || exit 1
-exec "$@"`
+"$@"
+exit $?`
 
 /** Whether this process is inside already: a fact of its mounts, not a promise of its environment. */
 export const isInside = (): boolean =>
@@ -18,8 +22,13 @@ export const isInside = (): boolean =>
     .split('\n')
     .some(line => line.startsWith(`${mark} /run tmpfs `))
 
-/** Starts this very program again inside a fresh sandbox, and returns its exit status. */
-export function runInside(): number {
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * Starts this very program again inside a fresh sandbox, with these arguments, and returns what it printed on its standard
+ * output. Throws a BenchFailure where that fails, or takes longer than so many seconds.
+ */
+export async function runInside(seconds: number, ...words: readonly string[]): Promise<string> {
   for (const [program, from] of [
     ['unshare', 'util-linux'],
     ['ip', 'iproute2'],
@@ -27,13 +36,37 @@ export function runInside(): number {
   ] as const)
     if (findProgram(program) === undefined)
       throw new BenchFailure(`The sandbox needs ${program}: sudo apt-get install -y ${from}`)
-  const flags = process.getuid?.() === 0 ? '-nm' : '-Urnm'
-  const isolate = ['unshare', flags, '--propagation', 'private', 'sh', '-c', enter, 'sandbox']
-  const { exitCode } = Bun.spawnSync([...isolate, process.execPath, ...process.argv.slice(1)], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
+  const kinds = ['--net', '--mount', '--pid', '--cgroup', '--fork', '--kill-child', '--mount-proc']
+  const isolate = ['unshare', ...user, ...kinds, '--propagation', 'private', 'sh', '-c', enter, 'sandbox']
+  const [, main = ''] = process.argv
+  const child = Bun.spawn([...isolate, process.execPath, main, ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, PATH: environment.PATH },
   })
-  return exitCode
+  // Whoever ends the harness ends the sandbox: unshare hands no signal on, but it takes its child with it.
+  const end = () => child.kill('SIGKILL')
+  const interrupted = (signal: NodeJS.Signals) => {
+    end()
+    process.off(signal, interrupted)
+    process.kill(process.pid, signal)
+  }
+  for (const signal of signals) process.on(signal, interrupted)
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    end()
+  }, seconds * 1000)
+  try {
+    const output = await new Response(child.stdout).text()
+    const exitCode = await child.exited
+    if (late) throw new BenchFailure(`It was ended, as it ran for more than ${seconds} s`)
+    if (exitCode !== 0) throw new BenchFailure(`It ended with status ${exitCode}: see the message above`)
+    return output
+  } finally {
+    clearTimeout(timer)
+    for (const signal of signals) process.off(signal, interrupted)
+  }
 }
 
 /** Gives host1 its uplink, as in the reference experiment. Refuses where there is any interface but lo. */

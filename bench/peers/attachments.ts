@@ -1,9 +1,7 @@
 /** Who is timed as the plugin of a container runtime: natspace, and the reference plugins that do the same in a row. */
-import { existsSync } from 'node:fs'
-import { relative } from 'node:path'
 import { packageVersion } from '../lib/machine.ts'
-import { ask, environment, findProgram, timed } from '../lib/process.ts'
-import { missingPrograms } from './contender.ts'
+import { environment, findProgram, timed } from '../lib/process.ts'
+import { missingCommand, missingPrograms, versionOf } from './contender.ts'
 
 /** One interface of one container; its number chooses its port of the host. */
 export type Container = { readonly name: string; readonly number: number }
@@ -66,8 +64,7 @@ export const natspaceAttacher = (
 ): Attacher => ({
   name,
   what,
-  missing: () =>
-    existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
+  missing: () => missingCommand(program),
   request: (command, container) => {
     const settings = {
       name,
@@ -77,7 +74,7 @@ export const natspaceAttacher = (
     }
     return call({ program, settings }, { command, container, state }).milliseconds
   },
-  versions: () => ({ natspace: ask(program, '--version').replace('natspace ', '') }),
+  versions: () => versionOf(program),
 })
 
 const types = ['ptp', 'portmap', 'firewall'] as const

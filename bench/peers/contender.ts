@@ -1,5 +1,7 @@
 /** Who is timed: each makes the space of the reference experiment, published port included, and takes it back. */
-import { findProgram } from '../lib/process.ts'
+import { existsSync } from 'node:fs'
+import { relative } from 'node:path'
+import { ask, findProgram } from '../lib/process.ts'
 
 export type Contender = {
   readonly name: string
@@ -27,6 +29,15 @@ export function missingPrograms(
   if (missing.length === 0) return undefined
   return `${missing.join(', ')} not found: sudo apt-get install -y ${packageName}`
 }
+
+/** Why the compiled command cannot take part, or undefined when it can. */
+export const missingCommand = (program: string): string | undefined =>
+  existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`
+
+/** The compiled command's version, for the description of the machine. */
+export const versionOf = (program: string): { natspace: string } => ({
+  natspace: ask(program, '--version').replace('natspace ', ''),
+})
 
 /** Where the namespace of the reference experiment is named. */
 export const namespaceFile = '/run/netns/myspace'

@@ -27,7 +27,7 @@
 #include <unistd.h>
 #include "netlink.h"
 
-enum { HOST_INDEX = 4001, INNER_INDEX = 4002 };
+enum { HOST_INDEX = 2000001, INNER_INDEX = 2000002 };
 
 static const char *const name_file = "/run/netns/myspace";
 

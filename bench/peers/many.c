@@ -1,9 +1,12 @@
 /*
  * many COUNT: the kernel's part of making spaces, one after another, and nothing else: for each a namespace, a veth pair,
  * an address at both ends and a default route. No NAT, no port, no state, no check, no undo. many -d COUNT lets go of
- * the namespaces, with which the kernel ends their links.
+ * the namespaces, with which the kernel ends their links. many -s reads the links, addresses and routes of every
+ * namespace that has a name, one after another, and looks at none of them: what anybody has to read who is to tell whether
+ * they are as they should be. It prints how many namespaces there were.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -14,6 +17,8 @@
 #include "netlink.h"
 
 enum { FIRST_INDEX = 100000, PREFIX_LENGTH = 30 };
+
+static const char *const names = "/run/netns";
 
 static void put_ipv4(int type, uint32_t value)
 {
@@ -98,13 +103,75 @@ static void let_go(int number)
 	check(unlink(file) != 0, file);
 }
 
+/* Asks for all objects of a kind, and lets go of the answer. */
+static void read_all(int socket, int type)
+{
+	static char answer[65536] __attribute__((aligned(4)));
+	struct rtgenmsg any = { .rtgen_family = AF_UNSPEC };
+
+	begin(type, NLM_F_DUMP, &any, sizeof(any));
+	check(send(socket, buffer, used, 0) < 0, "dump");
+	used = 0;
+	message = NULL;
+	for (;;) {
+		ssize_t length = recv(socket, answer, sizeof(answer), 0);
+		struct nlmsghdr *at = (struct nlmsghdr *)answer;
+
+		check(length < 0, "dump");
+		for (; NLMSG_OK(at, length); at = NLMSG_NEXT(at, length)) {
+			if (at->nlmsg_type == NLMSG_DONE)
+				return;
+			if (at->nlmsg_type == NLMSG_ERROR) {
+				errno = -((struct nlmsgerr *)NLMSG_DATA(at))->error;
+				check(1, "dump");
+			}
+		}
+	}
+}
+
+static void read_here(void)
+{
+	int socket = netlink_socket(NETLINK_ROUTE);
+
+	read_all(socket, RTM_GETLINK);
+	read_all(socket, RTM_GETADDR);
+	read_all(socket, RTM_GETROUTE);
+	close(socket);
+}
+
+static int read_everywhere(void)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), count = 0;
+	DIR *folder = opendir(names);
+	struct dirent *entry;
+
+	check(home < 0 || !folder, names);
+	read_here();
+	while ((entry = readdir(folder))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		int space = openat(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC);
+		check(space < 0 || setns(space, CLONE_NEWNET) != 0, entry->d_name);
+		close(space);
+		read_here();
+		count++;
+	}
+	check(setns(home, CLONE_NEWNET) != 0, "setns");
+	closedir(folder);
+	return count;
+}
+
 int main(int count, char **words)
 {
+	if (count == 2 && strcmp(words[1], "-s") == 0) {
+		printf("%d\n", read_everywhere());
+		return 0;
+	}
 	int removes = count == 3 && strcmp(words[1], "-d") == 0;
 	int spaces = count == 2 || removes ? atoi(words[count - 1]) : 0;
 
 	if (spaces <= 0) {
-		fprintf(stderr, "usage: many [-d] COUNT\n");
+		fprintf(stderr, "usage: many [-d] COUNT, or many -s\n");
 		return 2;
 	}
 	if (removes) {

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
-import { relative } from 'node:path'
 import { ask, timed } from '../lib/process.ts'
 import type { Contender } from './contender.ts'
+import { missingCommand, versionOf } from './contender.ts'
 
 /** The options that make the space of the reference experiment, with its published port. */
 export const articleSpace = [
@@ -14,11 +13,10 @@ export const natspace = (program: string) =>
   ({
     name: 'natspace',
     what: 'natspace up',
-    missing: () =>
-      existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
+    missing: () => missingCommand(program),
     up: () => timed({ run: [program, 'up', 'myspace', ...articleSpace] }).milliseconds,
     down: () => void ask(program, 'down', 'myspace'),
-    versions: () => ({ natspace: ask(program, '--version').replace('natspace ', '') }),
+    versions: () => versionOf(program),
     timedDown: () => timed({ run: [program, 'down', 'myspace'] }).milliseconds,
     version: () => timed({ run: [program, '--version'] }).milliseconds,
     status: () => timed({ run: [program, 'status', 'myspace'] }).milliseconds,

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { compile, compiledFrom, missingCompiler } from '../lib/compiler.ts'
 import { ask, timed } from '../lib/process.ts'
 import { type Contender, missingPrograms } from './contender.ts'
 
@@ -30,16 +31,18 @@ export const batch: Contender = {
   versions: () => ({ nftables: version(['nft', '-v'], /nftables v(\S+)/) }),
 }
 
-const floorProgram = '/run/tmp/floor'
+/** As `batch`, where the table of many.ts is there. Milliseconds. */
+export const batchNext = (): number => timed({ run: ['sh', script('batch-next.sh')] }).milliseconds
+
+const floorSource = 'peers/floor.c'
 
 /** The system calls alone, from a C program that is compiled beforehand. */
 export const floor: Contender = {
   name: 'floor',
   what: 'the system calls alone, from C',
-  missing: () =>
-    missingPrograms('gcc', ['gcc']) ?? missingPrograms('libc6-dev', ['stdio.h'], ['/usr/include']),
-  prepare: () => void ask('gcc', '-O2', '-Wall', '-Werror', '-o', floorProgram, script('floor.c')),
-  up: () => timed({ run: [floorProgram] }).milliseconds,
+  missing: missingCompiler,
+  prepare: () => void compile(floorSource),
+  up: () => timed({ run: [compiledFrom(floorSource)] }).milliseconds,
   down: () => void ask('sh', script('batch-undo.sh')),
   versions: () => ({ gcc: version(['gcc', '--version'], /([\d.]+)$/m) }),
 }

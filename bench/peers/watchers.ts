@@ -1,10 +1,9 @@
 /** Who watches the packets of a space at the same points: both ends of its cable, the uplink, and perhaps one beyond it. */
-import { existsSync, readFileSync } from 'node:fs'
-import { relative } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { type Host, inNamespace, namespaceFile } from '../lib/host.ts'
 import { ask } from '../lib/process.ts'
 import type { Watch } from '../lib/watch.ts'
-import { missingPrograms } from './contender.ts'
+import { missingCommand, missingPrograms, versionOf } from './contender.ts'
 
 export type Watcher = {
   readonly name: string
@@ -33,8 +32,7 @@ export const natspaceState = '/run/tmp/state-watchers'
 export const natspaceCapture: Watcher = {
   name: 'natspace',
   what: 'natspace capture -w',
-  missing: program =>
-    existsSync(program) ? undefined : `${relative(process.cwd(), program)} is not there: npm run build`,
+  missing: missingCommand,
   watch: (program, { host, outside, space }, points, filter) => ({
     commands: [
       inNamespace(
@@ -52,7 +50,7 @@ export const natspaceCapture: Watcher = {
     captured: sum(said, /^(\d+) packets?, /gm),
     lost: sum(said, /^\d+ packets?, (\d+) lost/gm),
   }),
-  versions: program => ({ natspace: ask(program, '--version').replace('natspace ', '') }),
+  versions: versionOf,
 }
 
 export const tcpdumps: Watcher = {

@@ -81,11 +81,11 @@ const unpack = opinion => {
 }
 
 /**
- * Fetches what is not there. Returns the names of the packages that are missing all the same, after saying why. Throws
- * a Failure where root, for whom everything is to be there, cannot have them.
+ * Fetches what is not there, all of it or what is named. Returns the names of the packages that are missing all the same,
+ * after saying why. Throws a Failure where root, for whom everything is to be there, cannot have them.
  */
-export function ensureSecondOpinions() {
-  const needed = opinions.filter(opinion => !isUnpacked(opinion))
+export function ensureSecondOpinions(only = opinions.map(({ name }) => name)) {
+  const needed = opinions.filter(opinion => only.includes(opinion.name) && !isUnpacked(opinion))
   if (needed.length === 0) return []
   const names = list => list.flatMap(({ packages }) => packages)
   if (!ask('apt-get', ['--version']).ok) {

@@ -36,6 +36,7 @@ export const overview = async (style: Style): Promise<string[]> => {
     heading('Environment', style),
     '  NATSPACE_STATE         folder of the state (default: /run/natspace)',
     '  NATSPACE_LOCK_TIMEOUT  seconds to wait for another natspace (default: 10)',
+    '  NATSPACE_TIMELINE      1: tell on stderr, at the end, where the time went',
     '  NO_COLOR               no colours',
     '',
     `natspace help COMMAND tells more of a command, natspace explain of how it all works.`,

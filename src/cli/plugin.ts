@@ -7,15 +7,21 @@ import { openContext } from './context.ts'
 import { lockOptions } from './environment.ts'
 import { endOnSignals } from './interrupt.ts'
 import { processSink, ReaderGone } from './output.ts'
+import { did } from './timeline/stages.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** The executable as a plugin of a container runtime (CNI): one request, one JSON object. Returns the exit status. */
 export const runAsPlugin = async (environment: Environment): Promise<number> => {
+  did('code loaded')
   endOnSignals()
   const { text, status } = await runPlugin({
     environment,
-    read: readInput,
+    read: () => {
+      const text = readInput()
+      did('arguments')
+      return text
+    },
     open: () => {
       const options = lockOptions(environment)
       const { kernel, paths } = openContext(environment)

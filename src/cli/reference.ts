@@ -8,10 +8,11 @@ export const commandReference = async (): Promise<string> => {
   const block = (lines: readonly string[]) => ['```text', ...lines, '```', '']
   const commands = await loadCommands()
   const sections = await Promise.all(
-    commands
-      // The lab prints its own help.
-      .filter(command => command.reads !== 'raw')
-      .map(async command => [`## natspace ${command.name}`, '', ...block(await commandHelp(command, plain))]),
+    commands.map(async command => [
+      `## natspace ${command.name}`,
+      '',
+      ...block(await commandHelp(command, plain)),
+    ]),
   )
   return [
     '# The command',

@@ -5,12 +5,6 @@ import type { Output } from './output.ts'
 /** What an error says, in the words of the contract: the same fields for a person and for --json. */
 export type Failure = Required<Omit<ErrorFacts, 'cause'>> & { stack?: string }
 
-/** What to do where privilege is missing. */
-export const privilegeFix = [
-  'run it as root: sudo natspace …',
-  'or try everything without root, in a lab of namespaces: natspace lab shell',
-]
-
 /** Prints a failure: with --json as `error` of the object on stdout, otherwise as lines on stderr. */
 export const reportFailure = (output: Output, command: string, failure: Failure): void => {
   const { code, what, why, evidence, fix, stack } = failure

@@ -4,6 +4,7 @@ import { type Options, parseOptions, type Values } from './options.ts'
 import { Output, ReaderGone, type Sink, styleFor } from './output.ts'
 import { loadCommand } from './registry.ts'
 import { reportFailure } from './report-failure.ts'
+import { did } from './timeline/stages.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -30,7 +31,9 @@ export const run = async (args: readonly string[], environment: Environment, sin
       return await help(topic, output, start.values.help === true || first === 'help')
     }
     name = first
+    did('arguments')
     const command = await loadCommand(first)
+    did('code loaded')
     failureStatus = command.failureStatus
     if (command.reads === 'raw')
       return await command.run({ options: start.values, positionals: rest, output, environment })
@@ -39,6 +42,7 @@ export const run = async (args: readonly string[], environment: Environment, sin
     const merged = Object.assign(values, { ...start.values, ...values })
     output = outputFor(merged, environment, sink)
     if (merged.help) return await help(first, output, true)
+    did('arguments')
     return await command.run({ options: merged, positionals, output, environment })
   } catch (error) {
     if (error instanceof ReaderGone) return 0

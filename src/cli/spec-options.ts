@@ -3,6 +3,7 @@ import { optionSite } from '../space/spec/fault.ts'
 import { quote } from '../space/spec/quote.ts'
 import type { RawSpec, SpaceSpec } from '../space/spec/types.ts'
 import { validateSpec } from '../space/spec/validate.ts'
+import { expectWorkOn } from './jit.ts'
 import { type Options, optionName, usageError, type Values } from './options.ts'
 
 /** The options that say what a space should be; the same for `up` and `plan`. */
@@ -156,11 +157,15 @@ const specsFromFile = async (
   })
 }
 
+/** About as many characters stand for one space of a file. */
+const charactersOfSpace = 40
+
 /** All spaces of a file ('-' is stdin). Throws NatspaceError of exit 2: NO_FILE, BAD_FILE and all of parseSpecFile. */
 export const specsOfFile = async (file: string): Promise<SpaceSpec[]> => {
   const text = readText(file)
   // Reading a file needs YAML and the schema library: several times the start of everything else.
   const { parseSpecFile } = await import('../space/spec/file.ts')
+  expectWorkOn(text.length / charactersOfSpace)
   return parseSpecFile(text, file === '-' ? 'stdin' : file)
 }
 

@@ -49,7 +49,8 @@ const parsePortMapping = (fields: Fields): string[] => {
   if (host !== undefined && address === undefined)
     throw badField(fields.at('hostIP'), host, 'it is no IP address')
   if (!hostPort) return []
-  const isAny = address === undefined || address === '0.0.0.0' || address === '::'
-  const before = isAny ? '' : `${address.includes(':') ? `[${address}]` : address}:`
+  // A socket on :: hears both families, and so runtimes mean it.
+  const before =
+    address === undefined || address === '::' ? '' : `${address.includes(':') ? `[${address}]` : address}:`
   return [`${before}${hostPort}:${port}/${protocol}`]
 }

@@ -82,10 +82,12 @@ test('ports: 0 means none; what portmap does otherwise is refused', () => {
     { hostPort: 0, containerPort: 80 },
     { containerPort: 81 },
     { hostPort: 8080, containerPort: 80, hostIP: '0.0.0.0' },
+    { hostPort: 8081, containerPort: 81, hostIP: '::' },
     { hostPort: 53, containerPort: 53, protocol: 'UDP', hostIP: '::1' },
   ]
   expect(parsePortMappings(fieldsOf({ snat: true }), fieldsOf({ portMappings: mappings }))).toEqual([
-    '8080:80/tcp',
+    '0.0.0.0:8080:80/tcp',
+    '8081:81/tcp',
     '[::1]:53:53/udp',
   ])
   const harmless = { masqAll: false, conditionsV4: [], conditionsV6: null, backend: 'nftables' }

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { errno, SystemError } from '../linux/sys/errno.ts'
 import { enterNamespace, openNamespace } from '../linux/sys/namespace.ts'
 import { replaceProcess } from '../linux/sys/process.ts'
@@ -23,10 +23,11 @@ export const becomeProgram = (place: Place, words: readonly string[]): number =>
   }
   const { argv, environment } = words.length > 0 ? { argv: words, environment: {} } : shellCommand(place)
   const [name = ''] = argv
-  const path = name.includes('/') ? name : findProgram(name, process.env.PATH)
+  const PATH = pathInside(process.env.PATH, process.execPath)
+  const path = name.includes('/') ? name : findProgram(name, PATH)
   if (path === undefined) return complain(name, 'no such program in PATH', 127)
   try {
-    return replaceProcess(path, argv, { ...process.env, ...environment, NATSPACE_LAB: place })
+    return replaceProcess(path, argv, { ...process.env, PATH, ...environment, NATSPACE_LAB: place })
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
     return complain(name, error.code, error.errno === errno.ENOENT ? 127 : 126)
@@ -36,6 +37,17 @@ export const becomeProgram = (place: Place, words: readonly string[]): number =>
 const complain = (name: string, why: string, status: number): number => {
   process.stderr.write(`natspace: cannot start ${quote(name)}: ${why}\n`)
   return status
+}
+
+/**
+ * PATH in the lab. Whoever enters it is root there, and needs the programs of the administrator, which are not on the PATH of
+ * an ordinary user of Debian; and natspace itself, by its name, from wherever it was started.
+ */
+export const pathInside = (path = '/usr/local/bin:/usr/bin:/bin', executable: string): string => {
+  const folders = path.split(':')
+  const missing = ['/usr/local/sbin', '/usr/sbin', '/sbin'].filter(folder => !folders.includes(folder))
+  const isUnknown = basename(executable) === 'natspace' && findProgram('natspace', path) === undefined
+  return [...folders, ...missing, ...(isUnknown ? [dirname(executable)] : [])].join(':')
 }
 
 type ShellCommand = { argv: readonly string[]; environment: Record<string, string> }
@@ -56,15 +68,19 @@ const shellCommand = (place: Place): ShellCommand => {
   return { argv: [shell, '-i'], environment: { ENV: rcFile, PS1: `${prompt}$ ` } }
 }
 
-const hints: Record<Place, string> = {
-  host1: `natspace status ${network.space.name}; natspace exec ${network.space.name} -- ip address; ip netns exec host2 ip address`,
-  host2: `ping ${network.host1}; ip route`,
-  myspace: `ping ${network.host2}; ip route`,
-  lan: `ip link; ping ${network.host2}`,
+const hints: Record<Place, readonly string[]> = {
+  host1: [
+    `natspace status ${network.space.name}`,
+    `natspace exec ${network.space.name} -- ip address`,
+    'ip netns exec host2 ip address',
+  ],
+  host2: [`ping ${network.host1}`, 'ip route'],
+  myspace: [`ping ${network.host2}`, 'ip route'],
+  lan: ['ip link', `ping ${network.host2}`],
 }
 
 /** What a person who has just entered a place wants to know. */
 export const greeting = (place: Place): string =>
-  `This shell is in ${place} of the lab: the network is the lab's, the files are this machine's. The lab is gone when
-the shell ends. To begin with: ${hints[place]}
-`
+  `This shell is in ${place} of the lab: its network is that of the lab, its files are those
+of this machine. The lab is gone when the shell ends. To begin with:
+${hints[place].map(command => `  ${command}\n`).join('')}`

@@ -1,4 +1,6 @@
 import { insideNamespace, openNamespace } from '../linux/sys/namespace.ts'
+import { kindOf } from './arguments.ts'
+import { refusalOf } from './surroundings.ts'
 
 /**
  * Theory of operation. A socket belongs to the network namespace in which its thread was when it was created, and a process
@@ -9,12 +11,25 @@ import { insideNamespace, openNamespace } from '../linux/sys/namespace.ts'
 
 /**
  * Runs a synchronous function with this thread inside a network namespace, and returns what it returns. Throws
- * NamespaceError where the path is no namespace, SystemError (EPERM), TypeError for a function that returns a promise,
- * and what the function throws. Equivalent to: `nsenter --net=PATH`, for the time of the call
+ * NatspaceError (NO_NAMESPACE, NS-STALE where the path is no network namespace, NOT_PERMITTED), TypeError for a function that
+ * returns a promise, and what the function throws. Equivalent to: `nsenter --net=PATH`, for the time of the call
  */
 export const inside = <T>(path: string, section: () => T): T => {
-  using namespace = openNamespace(path)
-  const result = insideNamespace(namespace.number, section)
+  if (typeof path !== 'string')
+    throw new TypeError(`a namespace is given by its path, not as ${kindOf(path)}`)
+  if (typeof section !== 'function')
+    throw new TypeError(`what runs inside is a function, not ${kindOf(section)}`)
+  let isInside = false
+  let result: T
+  try {
+    using namespace = openNamespace(path)
+    result = insideNamespace(namespace.number, () => {
+      isInside = true
+      return section()
+    })
+  } catch (error) {
+    throw isInside ? error : refusalOf(error)
+  }
   if (isPromise(result)) {
     // Its rejection would otherwise end the process without a word of why.
     result.then(undefined, () => undefined)

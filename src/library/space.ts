@@ -9,10 +9,27 @@ import type { SpaceStatus } from '../space/reconcile/types.ts'
 import { parsePublish } from '../space/spec/publish.ts'
 import { parsePublishedPort } from '../space/spec/published-port.ts'
 import type { ResolvedSpace } from '../space/spec/types.ts'
-import { readSpaceRecord, recordedNames } from '../space/state/records.ts'
+import { recordedNames, recordPath } from '../space/state/records.ts'
+import { checkedPaths, checkedTime } from './arguments.ts'
+import { type FlowOptions, type FlowReport, followFlows } from './flows.ts'
 import { inside } from './inside.ts'
-import { type ProgramResult, type RunOptions, runInside, spawnInside } from './programs.ts'
-import { lockOptions, type Surroundings, withContext } from './surroundings.ts'
+import { followPackets, type PacketOptions, type PacketReport } from './packets.ts'
+import {
+  type MountOption,
+  type Place,
+  type ProgramResult,
+  type RunOptions,
+  runInside,
+  spawnInside,
+} from './programs.ts'
+import { recordedSpace } from './recorded-space.ts'
+import {
+  lockOptions,
+  type Surroundings,
+  streamWithPrivilege,
+  withContext,
+  withPrivilege,
+} from './surroundings.ts'
 
 /**
  * A space that is up. It stays up when this object is forgotten, and when the process ends; `down` takes it away, and so
@@ -33,6 +50,7 @@ export class Space implements AsyncDisposable {
   readonly interface: string
   readonly #surroundings: Surroundings
 
+  /** Made by `up`, `upAll` and `open`. */
   constructor(space: ResolvedSpace, surroundings: Surroundings) {
     this.name = space.name
     this.namespacePath = space.namespacePath
@@ -53,17 +71,27 @@ export class Space implements AsyncDisposable {
   }
 
   /**
-   * Starts a program in the network of the space, as node:child_process does. It sees this host's files, its
-   * /etc/resolv.conf too: where that names a resolver on 127.0.0.1, look names up by `natspace exec`, which gives
-   * the program one that works. Throws as `inside`. Equivalent to: `ip netns exec NAME COMMAND`, without its mounts
+   * Starts a program in the space, with the options of node:child_process. It sees this host's files, but for those that would
+   * lead nowhere from inside (`mounts`). What it cannot be given, it is told on standard error; exit status 125 means that
+   * natspace failed, and not the program. Throws as `inside`, and TypeError for a channel ('ipc') without `mounts: false`.
+   * Equivalent to: `natspace exec --as-root NAME COMMAND`
    */
-  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): ChildProcess {
-    return spawnInside(this.namespacePath, command, args, options)
+  spawn(
+    command: string,
+    args: readonly string[] = [],
+    options: SpawnOptions & MountOption = {},
+  ): ChildProcess {
+    return spawnInside(this.#place(), command, args, options)
   }
 
   /** As `spawn`, to the end of the program. Throws ProgramFailure where that is not 0, with all that it printed. */
   exec(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<ProgramResult> {
-    return runInside(this.namespacePath, command, args, options)
+    return runInside(this.#place(), command, args, options)
+  }
+
+  #place(): Place {
+    const paths = checkedPaths(this.#surroundings.state)
+    return { name: this.name, namespacePath: this.namespacePath, recordPath: recordPath(paths, this.name) }
   }
 
   /** How it is now: addresses, published ports and who reaches them, what differs. Throws NatspaceError NOT_FOUND. */
@@ -77,16 +105,16 @@ export class Space implements AsyncDisposable {
 
   /** Publishes ports more, '8080:80' or '127.0.0.1:5353:53/udp'. Throws NatspaceError. Equivalent to: `natspace publish NAME SPEC` */
   async publish(...specs: string[]): Promise<void> {
-    const ports = specs.map(spec => parsePublish(spec))
-    await withContext(this.#surroundings, context =>
+    const ports = specs.map(spec => parsePublish(String(spec)))
+    await withPrivilege(`cannot publish ports of ${this.name}`, this.#surroundings, context =>
       publish(context, this.name, ports, lockOptions(this.#surroundings)),
     )
   }
 
   /** Takes published ports back; connections through them end. Throws NatspaceError. Equivalent to: `natspace unpublish NAME SPEC` */
   async unpublish(...specs: string[]): Promise<void> {
-    const ports = specs.map(spec => parsePublishedPort(spec))
-    await withContext(this.#surroundings, context =>
+    const ports = specs.map(spec => parsePublishedPort(String(spec)))
+    await withPrivilege(`cannot take back ports of ${this.name}`, this.#surroundings, context =>
       unpublish(context, this.name, ports, lockOptions(this.#surroundings)),
     )
   }
@@ -95,21 +123,44 @@ export class Space implements AsyncDisposable {
    * Sends a probe to HOST[:PORT][/PROTOCOL] and tells its whole way, hook by hook, to the rule that drops it. `timeout` in
    * milliseconds. Throws NatspaceError. Equivalent to: `natspace trace NAME --to TARGET`
    */
-  trace(to: string, { timeout = 2000 }: { timeout?: number } = {}): Promise<Story> {
-    const target = parseTarget(to)
-    return withContext(this.#surroundings, async context => {
-      const { kernel, paths } = context
-      const record = readSpaceRecord(kernel, paths, this.name)
-      if (record === undefined) throw notFound(this.name, recordedNames(kernel, paths))
-      const seen = await observeProbe(kernel, record.space, target, { timeout, pause: giveTurn })
+  async trace(to: string, { timeout = 2000 }: { timeout?: number } = {}): Promise<Story> {
+    const target = parseTarget(String(to))
+    checkedTime('timeout', timeout)
+    return await withPrivilege(`cannot trace a packet of ${this.name}`, this.#surroundings, async context => {
+      const space = recordedSpace(context, this.name)
+      const seen = await observeProbe(context.kernel, space, target, { timeout, pause: giveTurn })
       if (seen === undefined) throw new Error('the probe was given up')
       return storyOf(seen)
     })
   }
 
+  /**
+   * The connections that begin in the space, or come to it, each with its whole story as soon as that is over: what `trace`
+   * tells of a probe, of real traffic. First a snapshot, when nothing is missed any more. Ends when the loop is left, or by
+   * the signal; nothing is open afterwards. Throws NatspaceError (SPACE_WENT_DOWN, BAD_FILTER, BAD_ORIGIN, NOT_PERMITTED).
+   * Equivalent to: `natspace trace NAME --follow --json`
+   */
+  flows(options: FlowOptions = {}): AsyncGenerator<FlowReport, void, undefined> {
+    return streamWithPrivilege(`cannot follow the flows of ${this.name}`, this.#surroundings, context =>
+      followFlows(context, recordedSpace(context, this.name), options),
+    )
+  }
+
+  /**
+   * The packets of the space at every point of their way, in the order of their times, and which of them are one and the same
+   * before and after a translation. First a snapshot of the points, when nothing is missed any more. Ends when the loop is
+   * left, or by the signal; nothing is open afterwards. Throws NatspaceError (SPACE_WENT_DOWN, BAD_FILTER, NO_CAPTURE_POINT,
+   * NOT_PERMITTED). Equivalent to: `natspace capture NAME --json`
+   */
+  packets(options: PacketOptions = {}): AsyncGenerator<PacketReport, void, undefined> {
+    return streamWithPrivilege(`cannot capture at ${this.name}`, this.#surroundings, context =>
+      followPackets(context, recordedSpace(context, this.name), options),
+    )
+  }
+
   /** Takes the space down: nothing of it is left. Fine where it is gone already. Throws NatspaceError for what could not be removed. */
   async down(): Promise<void> {
-    const { problems } = await withContext(this.#surroundings, context =>
+    const { problems } = await withPrivilege(`cannot take down ${this.name}`, this.#surroundings, context =>
       down(context, [this.name], lockOptions(this.#surroundings)),
     )
     if (problems[0] !== undefined) throw problems[0]

@@ -1,7 +1,10 @@
 import type { Kernel } from '../linux/kernel.ts'
 import { LinuxKernel } from '../linux/linux.ts'
+import { NatspaceError } from '../space/errors.ts'
+import { kernelFailure } from '../space/kernel-failure.ts'
+import { requireCapabilities } from '../space/privilege.ts'
 import type { Context } from '../space/reconcile/types.ts'
-import { statePaths } from '../space/state/records.ts'
+import { checkedPaths, checkedTime } from './arguments.ts'
 
 /** What a call works on. */
 export type Surroundings = {
@@ -13,15 +16,60 @@ export type Surroundings = {
   kernel?: Kernel
 }
 
-/** Runs a call with its kernel, which is closed afterwards where the call has opened it. */
+/** Runs a call that only looks, with its kernel, which is closed afterwards where the call has opened it. */
 export const withContext = async <T>(
   { state, kernel }: Surroundings,
   section: (context: Context) => T | Promise<T>,
 ): Promise<T> => {
-  const paths = statePaths(state ?? process.env.NATSPACE_STATE)
+  const paths = checkedPaths(state)
   if (kernel !== undefined) return section({ kernel, paths })
-  using own = new LinuxKernel()
-  return await section({ kernel: own, paths })
+  try {
+    using own = new LinuxKernel()
+    return await section({ kernel: own, paths })
+  } catch (error) {
+    throw refusalOf(error)
+  }
+}
+
+/** As withContext, for a call that changes something, or needs the privilege for that: without it, nothing is begun. */
+export const withPrivilege = async <T>(
+  what: string,
+  surroundings: Surroundings,
+  section: (context: Context) => T | Promise<T>,
+): Promise<T> => {
+  checkedTime('lockPatience', surroundings.lockPatience)
+  if (surroundings.kernel === undefined) requireCapabilities(what, [], libraryFix)
+  return await withContext(surroundings, section)
+}
+
+/** As withPrivilege, for a stream: its kernel is closed when the loop over it is left. */
+export async function* streamWithPrivilege<T>(
+  what: string,
+  { state, kernel }: Surroundings,
+  section: (context: Context) => AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  const paths = checkedPaths(state)
+  if (kernel !== undefined) return yield* section({ kernel, paths })
+  requireCapabilities(what, [], libraryFix)
+  try {
+    using own = new LinuxKernel()
+    yield* section({ kernel: own, paths })
+  } catch (error) {
+    throw refusalOf(error)
+  }
+}
+
+/** What to do where privilege is missing. */
+export const libraryFix = [
+  'run the program as root',
+  'or in a network of its own, without root: runInSandbox of natspace/testing',
+]
+
+/** What the kernel or the file system refused as a NatspaceError, with the error itself as its cause; others as they are. */
+export const refusalOf = (error: unknown): unknown => {
+  const facts = kernelFailure(error)
+  if (facts === undefined) return error
+  return new NatspaceError({ ...facts, ...(facts.exit === 4 ? { fix: libraryFix } : {}), cause: error })
 }
 
 /** The options of the engine's calls that change something. */

@@ -120,7 +120,7 @@ const statusByCode = new Map([
   ['BUSY', 503],
   ['TOO_MANY_FOLLOWS', 503],
 ])
-const statusByExit = { 1: 500, 2: 400, 3: 409, 4: 403, 5: 503, 6: 501 } as const
+const statusByExit = { 1: 500, 2: 400, 3: 409, 4: 403, 5: 503, 6: 501, 129: 500, 130: 500, 143: 500 } as const
 
 /** The status of HTTP for a failure. */
 const statusOf = ({ code, exit }: Facts): number => statusByCode.get(code) ?? statusByExit[exit]

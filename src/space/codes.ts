@@ -162,7 +162,7 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
   ),
   BAD_UPLINK: code(
     'This cannot be the uplink',
-    'The uplink is another link than the cable, and a space that has no way out has none.',
+    'The uplink is another link than the cable, and no port of a bridge or bond: packets leave by the whole. A space that has no way out has none.',
     'Name the link that leads outside (ip -br link), or leave it out.',
   ),
   CONFLICTING_VALUES: code(
@@ -304,6 +304,11 @@ export const spaceCodes: Readonly<Record<string, CodeText>> = {
     'The state folder is not safe',
     'It is a link, belongs to another user, or others may write to it: whoever can write there could make root change any network.',
     'Choose another folder with NATSPACE_STATE, or look at this one and remove it.',
+  ),
+  STOPPED: code(
+    'It was stopped before its end',
+    'Ctrl-C, another signal that ends programs, or the program that called natspace stopped it in the middle of many spaces. All that was begun is undone: it is as it was before. down and gc can be stopped only before their first change; from then on they go on to their end.',
+    'Ask again for it, if it is still wanted.',
   ),
   SYSTEMCTL_FAILED: code(
     'systemctl failed',

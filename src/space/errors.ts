@@ -3,8 +3,8 @@
  * the evidence, the fix and a stable code; the exit status follows the contract of the command (docs/command.md).
  */
 
-/** Exit statuses of the command: 1 failed and rolled back, 2 usage, 3 something found, 4 no privilege, 5 lock timeout, 6 kernel feature missing. */
-export type ExitStatus = 1 | 2 | 3 | 4 | 5 | 6
+/** Exit statuses of the command: 1 failed and rolled back, 2 usage, 3 something found, 4 no privilege, 5 lock timeout, 6 kernel feature missing, 129 and more stopped by a signal. */
+export type ExitStatus = 1 | 2 | 3 | 4 | 5 | 6 | 129 | 130 | 143
 
 /** What a NatspaceError is made of. */
 export type ErrorFacts = {

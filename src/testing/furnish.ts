@@ -1,6 +1,7 @@
-import { accessSync, constants, readlinkSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import { type Change, ChangeError, type Where } from '../linux/change.ts'
 import { LinuxKernel } from '../linux/linux.ts'
+import { errno, SystemError } from '../linux/sys/errno.ts'
 import { mountFileSystem } from '../linux/sys/namespace.ts'
 
 const outside = '/run/netns/outside'
@@ -10,16 +11,18 @@ const indexes = { host: 100, outside: 101 } as const
 const macs = { host: '02:00:00:00:02:02', outside: '02:00:00:00:02:01' } as const
 
 /**
- * Gives fresh namespaces what a host has: a /run, a loopback that is up, and an uplink. Throws Error where this process is not
- * in a network of its own: it has other links then, and they must not be touched.
+ * Gives fresh namespaces what a host has: a /proc, a /run, a loopback that is up, and an uplink. Throws Error where this
+ * process is not in a network, or among mounts, of its own: those of others must not be touched.
  */
 export const furnish = (uplink: boolean): void => {
   using kernel = new LinuxKernel()
   const strangers = kernel.links(undefined).filter(link => link.up)
-  if (strangers.length > 0 || isOfInit())
+  if (strangers.length > 0)
     throw new Error(
-      `this is no fresh network namespace: it has ${strangers.map(({ name }) => name).join(', ')}`,
+      `this is no fresh network namespace: ${strangers.map(({ name }) => name).join(', ')} is up in it`,
     )
+  if (isOfInit()) throw new Error('this is no fresh mount namespace: it is that of the first process')
+  mountProcesses()
   mountFileSystem('tmpfs', '/run', 'mode=755')
   carryOut(kernel, [{ type: 'link.set', where: undefined, name: 'lo', index: 1, up: true }])
   if (uplink) carryOut(kernel, uplinkChanges())
@@ -32,6 +35,16 @@ const isOfInit = (): boolean => {
   } catch {
     // The namespaces of process 1 are hidden from us: then they are not ours.
     return false
+  }
+}
+
+/** The processes of this namespace by their own numbers: those of the host's /proc are others. */
+const mountProcesses = (): void => {
+  try {
+    mountFileSystem('proc', '/proc')
+  } catch (error) {
+    // A container whose /proc is partly covered shows no other one: then the command sees the numbers of the host.
+    if (!(error instanceof SystemError) || error.errno !== errno.EPERM) throw error
   }
 }
 
@@ -68,15 +81,3 @@ const endChanges = (where: Where, index: number, address: string): Change[] => [
 const carryOut = (kernel: LinuxKernel, changes: readonly Change[]): void => {
   for (const outcome of kernel.change(changes)) if (outcome instanceof ChangeError) throw outcome
 }
-
-/** The file of a program, looked up as a shell does. */
-export const findExecutable = (program: string, path = '/usr/local/bin:/usr/bin:/bin'): string | undefined =>
-  (program.includes('/') ? [program] : path.split(':').map(folder => `${folder}/${program}`)).find(file => {
-    try {
-      accessSync(file, constants.X_OK)
-      return true
-    } catch {
-      // Not there, or not to be run by us: both mean that the next folder is looked at.
-      return false
-    }
-  })

@@ -28,6 +28,7 @@ beforeAll(() => {
     [
       '-p 8080:80 -p 5353:53/udp -p 127.0.0.1:8081:80 -p 127.0.0.1:5354:53/udp -p [::1]:8081:80',
       '-p [::1]:5354:53/udp -p 192.168.1.32:8082:80 -p [2001:db8:1::32]:8082:80',
+      '-p 0.0.0.0:8083:80 -p [::]:8084:80',
     ].join(' '),
   )
   other = stage.up('other')
@@ -135,6 +136,21 @@ describe.each(families)('IPv%d', family => {
     expect(connects(attackHost, of.host, 8082, server)).toBe(true)
     expect(connects(machine('far'), of.uplink2, 8082, server)).toBe(false)
     expect(connects(machine('far'), of.uplink2, 8080, server)).toBe(true)
+  })
+
+  test('what is published by one family is unreachable by the other', () => {
+    const [own, foreign] = family === 4 ? [8083, 8084] : [8084, 8083]
+    for (const [from, address] of [
+      [attackHost, of.host],
+      [machine('far'), of.uplink2],
+      [machine('host'), of.host],
+      [machine('host'), of.loopback],
+      ['other', of.host],
+      ['web', of.host],
+    ] as const) {
+      expect([from, address, connects(from, address, own, server)]).toEqual([from, address, true])
+      expect([from, address, connects(from, address, foreign, server)]).toEqual([from, address, false])
+    }
   })
 
   test('S10: the space sees the address of its client', () => {

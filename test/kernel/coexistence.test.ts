@@ -6,7 +6,7 @@ import { describe, expect } from 'bun:test'
 import { expectOnNewHost } from '../support/host.ts'
 import { requireTool } from '../support/tools.ts'
 
-const test = requireTool('ip', 'nft', 'iptables', 'ip6tables', 'sysctl', 'ping', 'nc')
+const test = requireTool('ip', 'nft', 'iptables', 'ip6tables', 'iptables-legacy', 'sysctl', 'ping', 'nc')
 
 /**
  * `tool N FIREWALL` makes the bridge br-N with the machines vmN1 and vmN2 at 10.N.0.2 and .3 and fdN::2 and ::3, whose
@@ -200,5 +200,98 @@ describe('on a host that does not forward', () => {
     if (output[0] === 'no br_netfilter') expect(output.slice(1)).toEqual([one, '1', one])
     // With it they would be taken for routed ones, were it not known that it is a bridge.
     else expect(output).toEqual([one, '0', '1: host4 host6'])
+  })
+})
+
+describe('a port that rules of others lead elsewhere', () => {
+  for (const [name, rules] of Object.entries({
+    'iptables-nft':
+      'iptables -t nat -A PREROUTING -p tcp --dport 2500 -j DNAT --to-destination 192.168.1.15:80',
+    'iptables-legacy':
+      'iptables-legacy -t nat -A PREROUTING -p tcp --dport 2500 -j DNAT --to-destination 192.168.1.15:80',
+    'ip6tables-legacy':
+      'ip6tables-legacy -t nat -A PREROUTING -p tcp --dport 2500 -j DNAT --to-destination [2001:db8::15]:80',
+  }))
+    test(`is refused with the name of who does, alone and in a long range: ${name}`, () => {
+      const output = lines(`
+        ${rules}
+        said() { "$@" 2>&1 >/dev/null | sed -n 's/.*: a rule of \\([a-z0-9-]*\\) leads \\(.*\\) already/\\1 \\2/p'; }
+        said natspace up myspace -p 2500:80
+        said natspace up myspace -p 1000-9999
+        natspace up -q myspace -p 1000-2499 -p 2501-9999 -p 2500:80/udp
+        said natspace publish myspace 2500:80`)
+      const owner = name === 'iptables-nft' ? 'iptables' : name
+      const where = name.startsWith('ip6')
+        ? '[2001:db8::32]:2500/tcp to [2001:db8::15]:80'
+        : '192.168.1.32:2500/tcp to 192.168.1.15:80'
+      expect(output).toEqual(Array.from({ length: 3 }, () => `${owner} ${where}`))
+    })
+})
+
+describe('a chain of others that forwarded packets meet before or behind the hook forward', () => {
+  const cases = [
+    [
+      'prerouting, of the space',
+      'chain pre { type filter hook prerouting priority raw; iifname "veth-myspace" drop',
+      'what myspace sends',
+      "nft insert rule inet admin pre iifname 'veth-myspace' accept",
+    ],
+    [
+      'prerouting, of the published port',
+      'chain pre { type filter hook prerouting priority mangle; iifname "eth0" tcp dport 8080 drop',
+      'what comes to the published ports of myspace',
+      "nft insert rule inet admin pre iifname 'eth0' accept",
+    ],
+    [
+      'postrouting, by policy',
+      'chain post { type filter hook postrouting priority 0; policy drop; oifname "lo" accept',
+      'what myspace sends',
+      "nft insert rule inet admin post oifname 'eth0' accept",
+    ],
+  ] as const
+  for (const [name, chain, what, fix] of cases)
+    test(`is named, also with --fix-firewall, and status says that it blocks: ${name}`, () => {
+      const output = expectOnNewHost(`${functions}
+        printf '%s\\n' 'table inet admin {' '${chain.replace(' {', " {' '").replaceAll('; ', "' '")}' '}' '}' | nft -f -
+        natspace up myspace --uplink eth0 -p 8080:80 --fix-firewall 2>&1
+        natspace status myspace --json | tr ',' '\\n' | grep -c 'inet admin' || true
+        serve host2 7000; serve myspace 80; sleep 0.3
+        ip netns exec myspace nc -z -w1 192.168.1.15 7000 && ip netns exec host2 nc -z -w1 192.168.1.32 8080 && echo REACHED || echo STOPPED
+        natspace down -q myspace
+        nft list table inet admin | grep -c natspace || true`)
+      expect(output).toContain(`may drop ${what}`)
+      expect(output).toMatch(/chain inet admin \w+ \(nftables\) drops it by/)
+      expect(output).toContain(fix)
+      expect(output).toMatch(/^[1-9]\nSTOPPED\n0\n$/m)
+    })
+
+  test('is not named where it lets pass what is a space’s, whatever it drops of others', () => {
+    const output = expectOnNewHost(`
+      nft -f - <<'END'
+table inet admin {
+  chain pre {
+    type filter hook prerouting priority raw
+    iifname "eth0" ip saddr { 10.0.0.0/8, 127.0.0.0/8 } drop
+    iifname "eth0" tcp dport 23 drop
+    fib saddr . iif oif 0 drop
+  }
+  chain mangled {
+    type filter hook prerouting priority mangle
+    ct state invalid drop
+    ct state established,related accept
+    iifname "eth0" tcp dport != { 22, 8080 } drop
+  }
+  chain post {
+    type filter hook postrouting priority 300
+    oifname "eth0" ip saddr 10.0.0.0/8 drop
+  }
+}
+END
+      natspace up -q myspace -p 8080:80 2>&1
+      natspace status myspace | grep 'published'
+      ip netns exec myspace ping -c1 -W2 192.168.1.15 >/dev/null && echo REACHED`)
+    expect(output.replace(/ +/g, ' ')).toBe(
+      ' published 8080:80 from this host, the LAN and other spaces\nREACHED\n',
+    )
   })
 })

@@ -13,9 +13,12 @@ const testWithTools = requireTool('nft', 'iptables', 'iptables-legacy', 'nc', 's
 const functions = `
 carried() {
   listener=$1 client=$2 port=$3 address=$4 reached=$5
-  ip netns exec $listener timeout 4 nc $7 -ln $port >/run/carried & sleep 0.2
-  echo word | ip netns exec $client nc -N -w1 $address $reached || kill $!
-  wait $! || true
+  ip netns exec $listener timeout 20 nc $7 -ln $port >/run/carried & server=$!
+  for attempt in $(seq 500); do
+    ip netns exec $listener ss -Hltn "sport = :$port" | grep -q . && break; sleep 0.02
+  done
+  echo word | ip netns exec $client nc -N -w2 $address $reached || kill $server
+  wait $server || true
   grep -q word /run/carried && echo "$6" || echo "no $6"
 }
 traffic() {

@@ -12,6 +12,7 @@ import { ticksPerSecond } from '../../src/linux/rtnetlink/token-bucket.ts'
 import { NatspaceError } from '../../src/space/errors.ts'
 import { applyAll, rollBack } from '../../src/space/reconcile/apply.ts'
 import { Observation } from '../../src/space/reconcile/observation.ts'
+import { doWork } from '../../src/space/reconcile/work.ts'
 import { refusedChange } from '../../src/space/refused-change.ts'
 import { type RatedSpace, rateHandle, rateResource, tokenBucketOf } from '../../src/space/resources/rate.ts'
 import { Planner } from '../../src/space/resources/resource.ts'
@@ -146,7 +147,7 @@ describe.skipIf(lacksIt)(
     testWithTc('come, change and go, and what was there comes back', () => {
       const before = [shown(), shown('-n', 'rated')]
       const space = spaceOf({ up: 10 * megabit, down: 50 * megabit })
-      const applied = applyAll(kernel, operationsOf(space))
+      const applied = doWork(applyAll(kernel, operationsOf(space)))
       expect(applied.count).toBe(2)
       expect(driftOf(space)).toEqual([])
       expect(operationsOf(space)).toEqual([])
@@ -154,13 +155,13 @@ describe.skipIf(lacksIt)(
       expect(limited).not.toEqual(before)
 
       const reason = new NatspaceError({ code: 'APPLY_FAILED', exit: 1, what: 'cannot', why: 'a test' })
-      const changed = applyAll(kernel, operationsOf(spaceOf({ up: 2 * megabit }), space))
+      const changed = doWork(applyAll(kernel, operationsOf(spaceOf({ up: 2 * megabit }), space)))
       expect(changed.count).toBe(2)
       expect(driftOf(spaceOf({ up: 2 * megabit }), space)).toEqual([])
-      expect(rollBack(kernel, changed, reason)).toBe(reason)
+      expect(doWork(rollBack(kernel, changed, reason))).toBe(reason)
       expect([shown(), shown('-n', 'rated')]).toEqual(limited)
 
-      expect(rollBack(kernel, applied, reason)).toBe(reason)
+      expect(doWork(rollBack(kernel, applied, reason))).toBe(reason)
       expect([shown(), shown('-n', 'rated')]).toEqual(before)
     })
 
@@ -171,10 +172,10 @@ describe.skipIf(lacksIt)(
       const space = spaceOf({ down: 50 * megabit })
       expect(driftOf(spaceOf(), space)).toEqual([])
       expect(operationsOf(spaceOf(), space)).toEqual([])
-      const applied = applyAll(kernel, operationsOf(space))
+      const applied = doWork(applyAll(kernel, operationsOf(space)))
       expect(driftOf(space)).toEqual([])
       const reason = new NatspaceError({ code: 'APPLY_FAILED', exit: 1, what: 'cannot', why: 'a test' })
-      expect(rollBack(kernel, applied, reason)).toBe(reason)
+      expect(doWork(rollBack(kernel, applied, reason))).toBe(reason)
       expect(shown()).toEqual(before)
     })
 
@@ -196,13 +197,13 @@ describe.skipIf(lacksIt)(
         expect(shown()).toEqual(before)
         const [program = '', ...rest] = fault.fix[0]?.replace(/^.*: /, '').split(' ') ?? []
         expect(tryRun(program, rest).status).toBe(0)
-        expect(applyAll(kernel, operationsOf(space)).count).toBe(1)
+        expect(doWork(applyAll(kernel, operationsOf(space))).count).toBe(1)
       })
 
     testWithNsenter('hold packets back, in each direction at its own rate', async () => {
       const free = await flood()
       const [up, down] = [2 * megabit, 4 * megabit]
-      applyAll(kernel, operationsOf(spaceOf({ up, down })))
+      doWork(applyAll(kernel, operationsOf(spaceOf({ up, down }))))
       const limited = await flood()
       for (const [direction, rate] of [
         ['up', up],

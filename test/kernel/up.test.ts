@@ -1,5 +1,6 @@
 import { describe, expect } from 'bun:test'
 import { expectOnNewHost, onNewHost } from '../support/host.ts'
+import { mutatingCalls, mutations } from '../support/mutations.ts'
 import { requireTool } from '../support/tools.ts'
 
 /** The main job through the compiled command, with iproute2, nft and iptables as second opinions. */
@@ -140,8 +141,7 @@ describe('again', () => {
 
   const traced = requireTool('ip', 'nft', 'iptables-save', 'sysctl', 'strace')
   traced('a second up sends no mutating message, writes no file and sets no sysctl', () => {
-    const trace = (command: string, file: string) =>
-      `strace -f -y -o ${file} -e trace=sendto,write,mkdir,rename,unlink,rmdir,mount,unshare ${command}`
+    const trace = (command: string, file: string) => `strace -f -y -o ${file} -e ${mutatingCalls} ${command}`
     const output = expectOnNewHost(`
       ${trace('$executable up -q myspace $article', '/run/first')}
       ${trace('$executable up -q myspace $article', '/run/second')}
@@ -212,16 +212,3 @@ describe('drift', () => {
       expect(output).toContain('EQUAL')
     })
 })
-
-/** Lines of a trace that change something: netlink requests that make or remove, and all else but the command's own output. */
-function mutations(trace: string): string[] {
-  return trace.split('\n').filter(line => {
-    if (line.includes('sendto('))
-      return /RTM_(?:NEW|DEL|SET)|NFT_MSG_(?:NEW|DEL)|NFNL_MSG_BATCH|nlmsg_type=0x(?:1[013-589cd]|2[01])\b/.test(
-        line,
-      )
-    // Wake-ups of the runtime's own threads are no files.
-    if (line.includes('write(')) return !/write\([0-9]+<(?:anon_inode|pipe|socket|\/dev\/)/.test(line)
-    return /\b(?:mkdir|rename|unlink|rmdir|mount|unshare)\(/.test(line) && !line.includes('= -1 EEXIST')
-  })
-}

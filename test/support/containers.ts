@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { podman, runtimesFolder, server, stage } from './container-stage.ts'
 import { functions, onNewHost, type ScriptResult } from './host.ts'
 import { findTool, type Test, testUnless } from './tools.ts'
 
@@ -16,50 +17,10 @@ import { findTool, type Test, testUnless } from './tools.ts'
  * a busybox whose command serves its own name at port 80.
  */
 
-const opinions = join(import.meta.dirname, '../../build/second-opinions/containers')
 const criProgram = join(import.meta.dirname, 'cri.ts')
 
 /** As the images of containers call them. */
 const architecture = process.arch === 'x64' ? 'amd64' : process.arch
-
-const server = 'while true; do nc -l -p 80 -e hostname; done'
-
-const stage = `
-files=${opinions}/root
-home=/run/containers
-export HOME=$home/home
-mkdir -p $home/etc $home/var/lib/cni $home/var/tmp $home/opt/cni/bin $home/work/etc $home/work/var $home/work/opt $HOME
-cp -r $files/etc/containers $home/etc/
-mount -t overlay overlay -o lowerdir=$files/usr:/usr /usr
-for folder in etc var opt; do
-  mount -t overlay overlay -o lowerdir=/$folder,upperdir=$home/$folder,workdir=$home/work/$folder /$folder
-done
-mount -t tmpfs containers /dev/shm
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount -o remount,bind,ro /sys/fs/cgroup
-
-# Waits for a command to succeed, 20 s at most; what it printed last tells why not.
-until_true() {
-  for attempt in $(seq 200); do "$@" >$home/last 2>&1 && return; sleep 0.1; done
-  echo "waited in vain: $*" >&2
-  cat $home/last >&2
-  return 1
-}
-
-baseline() { snapshot >$home/before; }
-compare() { snapshot >$home/after; diff $home/before $home/after && echo EQUAL; }
-
-install() {
-  natspace cni install -q \${network---subnet 10.88.0.0/16}
-  ln -s /usr/lib/cni/loopback /opt/cni/bin/
-}
-
-root_files() {
-  mkdir -p $1/bin $1/proc $1/dev $1/sys $1/etc $1/run $1/tmp
-  cp /bin/busybox $1/bin/
-  for name in sh ip ping nc sleep cat hostname nslookup; do ln -s busybox $1/bin/$name; done
-}
-`
 
 /** In a user namespace there is no group but one's own, and terminals want the one of number 5. */
 const containerd = `
@@ -135,40 +96,6 @@ task() { ctr task ls | sed -n "s/^$1  *\\([0-9]*\\)  *RUNNING/\\1/p"; }
 runs() { [ -n "$(task $1)" ]; }
 `
 
-const podman = `
-podman_start() {
-  install
-  root_files $home/files
-  cat >/etc/containers/containers.conf <<'END'
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-default_sysctls = []
-cgroups = "disabled"
-apparmor_profile = "unconfined"
-label = false
-[network]
-network_backend = "cni"
-default_network = "natspace"
-cni_plugin_dirs = ["/opt/cni/bin"]
-network_config_dir = "/etc/cni/net.d"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-runtime = "crun"
-END
-}
-podman() {
-  timeout 30 /usr/bin/podman --root $home/podman/root --runroot $home/podman/run --tmpdir $home/podman/tmp \\
-    --storage-driver vfs "$@"
-}
-# run NAME OPTION...: starts a container that serves its name.
-run() {
-  name=$1; shift
-  podman run --detach --name $name --hostname $name --cap-add NET_RAW --tmpfs /dev/pts "$@" --rootfs $home/files \\
-    /bin/sh -c '${server}' >$home/last
-}
-`
-
 const network = `
 # answer PORT: what a server says to host2, which asks until there is one.
 says() { ip netns exec host2 timeout 3 nc -w2 192.168.1.32 $1 </dev/null >$home/said && [ -s $home/said ]; }
@@ -192,7 +119,7 @@ export const expectOnContainerHost = (script: string): string => {
 /** The `test` to use where a test needs the runtimes: skipped with its reason, or failing where they are promised. */
 export const requireContainers = (): Test =>
   testUnless(
-    !existsSync(join(opinions, 'unpacked'))
+    !existsSync(join(runtimesFolder, 'unpacked'))
       ? 'needs the container runtimes that `npm test` fetches into build/second-opinions'
       : findTool('busybox') === undefined
         ? 'needs busybox, statically linked'

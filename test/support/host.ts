@@ -38,7 +38,7 @@ executable=${executable}
 natspace() { $executable "$@"; }
 snapshot() {
   ip -d -j link | sed 's/"ifindex":[0-9]*,//g; s/"operstate":"[A-Z]*",//g; s/,"/,\\n"/g'
-  ip -d -j address
+  ip -d -j address | sed 's/"operstate":"[A-Z]*",//g; s/,"/,\\n"/g'
   ip -d -j route show table all
   ip -d -j -6 route show table all
   ip -d -j rule

@@ -8,6 +8,7 @@ import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
 import { expectWorkOn } from '../jit.ts'
+import { lookOn } from '../look-on.ts'
 import { type Options, usageError, type Values } from '../options.ts'
 import type { Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
@@ -32,7 +33,9 @@ const run = async ({
   endOnSignals()
   const names = named ?? recordedNames(context.kernel, context.paths)
   expectWorkOn(names.length)
-  const result = await down(context, names, lockOptions(environment))
+  const result = await lookOn({ output, environment }, onlooker =>
+    down({ ...context, onlooker }, names, lockOptions(environment)),
+  )
   report(result, output)
   await heedSignals()
   return result.problems.length === 0 ? 0 : Math.max(...result.problems.map(problem => problem.exit))

@@ -1,9 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { SystemError } from '../../linux/sys/errno.ts'
 import { restoreOpenFilesLimit } from '../../linux/sys/limits.ts'
 import { enterNamespace, openNamespace } from '../../linux/sys/namespace.ts'
-import { becomeUser, replaceProcess } from '../../linux/sys/process.ts'
+import { becomeUser } from '../../linux/sys/process.ts'
 import { NatspaceError } from '../../space/errors.ts'
+import { becomeProgram } from '../../space/exec/become-program.ts'
+import { hostFile } from '../../space/exec/host-file.ts'
+import { mountForSpace } from '../../space/exec/mounts.ts'
+import { findProgram } from '../../space/exec/program.ts'
+import { readSpaceFacts } from '../../space/exec/space-facts.ts'
 import { chooseResolver } from '../../space/resolver/resolver.ts'
 import { optionSite } from '../../space/spec/fault.ts'
 import { namespacePath } from '../../space/spec/names.ts'
@@ -13,13 +18,11 @@ import { recordPath } from '../../space/state/records.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { statePathsOf } from '../environment.ts'
 import { type Invoker, invokerOf, readAccounts } from '../exec/identity.ts'
-import { mountForSpace } from '../exec/mounts.ts'
-import { findProgram } from '../exec/program.ts'
-import { readSpaceFacts } from '../exec/space-facts.ts'
 import { type Options, usageError } from '../options.ts'
 import type { Output } from '../output.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { reportFailure } from '../report-failure.ts'
+import { did, endOfStages } from '../timeline/stages.ts'
 
 const execOptions = {
   asRoot: { kind: 'flag', help: 'under sudo: stay root instead of becoming the user who called it' },
@@ -56,11 +59,15 @@ const run = async ({
   const invoker =
     !options.asRoot && process.geteuid?.() === 0 ? invokerOf(environment, readAccounts) : undefined
 
+  did('files read')
   using namespace = openNamespace(space?.namespacePath ?? path)
   enterNamespace(namespace.number)
+  did('namespace entered')
   mountForSpace({ name, resolver, warn })
+  did('mounts')
   restoreOpenFilesLimit()
   if (invoker !== undefined) becomeInvoker(invoker)
+  endOfStages()
   return become(output, found.path, command, { ...environment, ...invoker?.variables })
 }
 
@@ -72,15 +79,6 @@ const namespaceOf = (target: string): { path: string; name: string | undefined }
 }
 
 type Warn = (text: string) => void
-
-const hostFile = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    // Not there, or a link that leads nowhere: what is asked of it has other sources.
-    return undefined
-  }
-}
 
 const ownResolver = (name: string): string => `/etc/netns/${name}/resolv.conf`
 
@@ -118,13 +116,7 @@ const become = (
   environment: Readonly<Record<string, string | undefined>>,
 ): number => {
   try {
-    try {
-      return replaceProcess(path, command, environment)
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.code !== 'ENOEXEC') throw error
-      // A script without a first line that names its interpreter is one for sh, as execvp(3) has it.
-      return replaceProcess('/bin/sh', ['/bin/sh', path, ...command.slice(1)], environment)
-    }
+    return becomeProgram(path, command, environment)
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
     const problem = error.code === 'ENOENT' ? 'not-found' : 'not-executable'

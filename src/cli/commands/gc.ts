@@ -8,6 +8,7 @@ import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
+import { lookOn } from '../look-on.ts'
 import { type Options, usageError } from '../options.ts'
 import { planLines } from '../plan-text.ts'
 import { requirePrivilege } from '../privilege.ts'
@@ -32,7 +33,9 @@ const run = async ({
   const context = openContext(environment)
   using _kernel = context.kernel
   endOnSignals()
-  const result = await (dryRun ? planGc : gc)(context, lockOptions(environment))
+  const result = await lookOn({ output, environment }, onlooker =>
+    (dryRun ? planGc : gc)({ ...context, onlooker }, lockOptions(environment)),
+  )
   const traces = tracesOf(context, dryRun)
   const findings = [...result.problems.map(errorFinding), ...result.warnings.map(warningFinding)]
   if (output.json)

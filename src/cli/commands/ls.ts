@@ -1,9 +1,12 @@
-import { status } from '../../space/reconcile/status.ts'
+import { statusWatched } from '../../space/reconcile/status.ts'
 import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { printable } from '../../space/spec/quote.ts'
+import { recordedNames } from '../../space/state/records.ts'
 import { shortNameOf } from '../attachment-text.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
+import { expectWorkOn } from '../jit.ts'
+import { lookOn } from '../look-on.ts'
 import { noArguments, type Options } from '../options.ts'
 import { table } from '../table.ts'
 
@@ -13,7 +16,8 @@ const run = async ({ positionals, output, environment }: Input<typeof options>):
   noArguments('ls', positionals)
   const context = openContext(environment)
   using _kernel = context.kernel
-  const spaces = status(context)
+  expectWorkOn(recordedNames(context.kernel, context.paths).length)
+  const spaces = await lookOn({ output, environment }, onlooker => statusWatched({ ...context, onlooker }))
   if (output.json) {
     output.object('ls', spaces.map(row))
     return 0

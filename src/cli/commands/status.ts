@@ -1,17 +1,19 @@
 import type { Drift } from '../../space/reconcile/operation.ts'
-import { status } from '../../space/reconcile/status.ts'
+import { statusWatched } from '../../space/reconcile/status.ts'
 import type { SpaceStatus } from '../../space/reconcile/types.ts'
 import { optionSite } from '../../space/spec/fault.ts'
 import { printable, visible } from '../../space/spec/quote.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import { parseName } from '../../space/spec/validate.ts'
-import { readSpaceRecord } from '../../space/state/records.ts'
+import { readSpaceRecord, recordedNames } from '../../space/state/records.ts'
 import type { WatchNote } from '../../space/state/watch-notes.ts'
 import { stepOf } from '../../space/steps.ts'
 import { upCommandOf } from '../../space/text/up-command.ts'
 import { cableLines, containerLines, tuningLines } from '../attachment-text.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
+import { expectWorkOn } from '../jit.ts'
+import { lookOn } from '../look-on.ts'
 import type { Options } from '../options.ts'
 import { policyLines } from '../policy-text.ts'
 import { reachLines } from '../reach-text.ts'
@@ -27,7 +29,10 @@ const run = async ({ positionals, output, environment }: Input<typeof options>):
   const names = positionals.map(name => parseName(name, optionSite(['name'])))
   const context = openContext(environment)
   using _kernel = context.kernel
-  const spaces = status(context, names.length === 0 ? undefined : names)
+  expectWorkOn(recordedNames(context.kernel, context.paths).length)
+  const spaces = await lookOn({ output, environment }, onlooker =>
+    statusWatched({ ...context, onlooker }, names.length === 0 ? undefined : names),
+  )
   if (output.json)
     output.object(
       'status',

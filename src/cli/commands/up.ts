@@ -6,6 +6,7 @@ import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
 import { expectWorkOn } from '../jit.ts'
+import { lookOn } from '../look-on.ts'
 import { requirePrivilege } from '../privilege.ts'
 import { specOptions, specsFrom } from '../spec-options.ts'
 import { spaceData, spaceLines, warningFinding } from '../summary.ts'
@@ -25,7 +26,9 @@ const run = async ({
   const context = openContext(environment)
   using _kernel = context.kernel
   endOnSignals()
-  const result = await up(context, specs, lockOptions(environment))
+  const result = await lookOn({ output, environment }, onlooker =>
+    up({ ...context, onlooker }, specs, lockOptions(environment)),
+  )
   const findings = result.plan.warnings.map(warningFinding)
   if (output.json)
     output.object('up', { spaces: result.plan.spaces.map(spaceData), changes: result.changes }, findings)

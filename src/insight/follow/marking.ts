@@ -1,6 +1,7 @@
 import { ipFamily } from '../../linux/net/ip.ts'
 import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
 import { ct, fib, match, meta, payload, range, type Statement } from '../../linux/nftables/index.ts'
+import { boundAddress, isPublishedIn } from '../../space/spec/publish.ts'
 import type { Publish, ResolvedSpace } from '../../space/spec/types.ts'
 import type { MarkRate } from '../walk/trace-rate.ts'
 import type { MarkConditions, TraceTableOptions } from '../walk/trace-table.ts'
@@ -81,11 +82,17 @@ const hostConditions = (space: ResolvedSpace, scope: Scope): MarkConditions => {
 const portMatch = (port: number | undefined): Statement[] =>
   port === undefined ? [] : [match(payload('th', 'sport'), port)]
 
-const publishedMatch = ({ protocol, hostAddress, hostPort }: Publish): Statement[] => [
-  match(meta('l4proto'), PROTOCOL_NUMBER[protocol]),
-  hostAddress === undefined ? match(fib(['daddr'], 'type'), 'local') : addressMatch('daddr', hostAddress),
-  match(payload('th', 'dport'), portsOf(hostPort)),
-]
+const publishedMatch = (publish: Publish): Statement[] => {
+  const bound = boundAddress(publish)
+  return [
+    ...(bound !== undefined || publish.hostAddress === undefined
+      ? []
+      : [match(meta('nfproto'), isPublishedIn(6, publish) ? 'ipv6' : 'ipv4')]),
+    match(meta('l4proto'), PROTOCOL_NUMBER[publish.protocol]),
+    bound === undefined ? match(fib(['daddr'], 'type'), 'local') : addressMatch('daddr', bound),
+    match(payload('th', 'dport'), portsOf(publish.hostPort)),
+  ]
+}
 
 const connectionConditions = (space: ResolvedSpace, scope: Scope): MarkConditions => {
   const by = (tuple: 'original' | 'reply', address: string): Statement =>

@@ -1,6 +1,7 @@
 import { isMulticast } from '../../linux/net/ip.ts'
 import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
 import { innerAddresses } from '../../space/spec/endpoints.ts'
+import { boundAddress, isPublishedIn } from '../../space/spec/publish.ts'
 import type { ResolvedSpace } from '../../space/spec/types.ts'
 import type { PacketHeader } from '../walk/packet-header.ts'
 import type { FlowEnd } from '../walk/traced-flow.ts'
@@ -27,11 +28,12 @@ export const isForPublished = (
 ): boolean =>
   destinationPort !== undefined &&
   publish.some(
-    ({ protocol: name, hostAddress, hostPort }) =>
-      PROTOCOL_NUMBER[name] === protocol &&
-      (hostAddress === undefined || hostAddress === destination) &&
-      hostPort.first <= destinationPort &&
-      destinationPort <= hostPort.last,
+    item =>
+      PROTOCOL_NUMBER[item.protocol] === protocol &&
+      isPublishedIn(destination.includes(':') ? 6 : 4, item) &&
+      (boundAddress(item) ?? destination) === destination &&
+      item.hostPort.first <= destinationPort &&
+      destinationPort <= item.hostPort.last,
   )
 
 /** Whether a packet has the ends that are asked for. */

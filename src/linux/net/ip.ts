@@ -125,6 +125,13 @@ export function canonicalIp(text: string): string | undefined {
   return bytes === undefined ? undefined : formatIp(bytes)
 }
 
+/** An IPv4 address that is written as one of IPv6 (RFC 4291, section 2.5.5.2) means packets of IPv4: `::ffff:192.0.2.1`. */
+export function unmappedIp(canonical: string): string {
+  return canonical.startsWith('::ffff:') && canonical.includes('.')
+    ? canonical.slice('::ffff:'.length)
+    : canonical
+}
+
 /** The address as an unsigned integer of 32 or 128 bits, or undefined if `text` is not an address. */
 export function ipToBigInt(text: string): bigint | undefined {
   const bytes = parseIp(text)

@@ -34,19 +34,21 @@ const F_SETFD = 2
 
 /**
  * Replaces this process by a program: the signals that the runtime ignores or blocks are as they were, and no
- * descriptor but the standard three is handed on. Returns only by throwing SystemError. Equivalent to: `exec PROGRAM ARGS`
+ * descriptor but the standard three, and those `kept`, is handed on. Returns only by throwing SystemError.
+ * Equivalent to: `exec PROGRAM ARGS`
  */
 export const replaceProcess = (
   path: string,
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
+  kept: readonly number[] = [],
 ): never => {
   libc().signal(SIGPIPE, 0)
   libc().signal(SIGXFSZ, 0)
   libc().sigprocmask(SIG_SETMASK, new Uint8Array(128), null)
   libc().close_range(3, 0xffffffff, CLOSE_RANGE_CLOEXEC)
   // Node has them closed at an exec, too (uv_disable_stdio_inheritance).
-  for (const standard of [0, 1, 2]) libc().fcntl(standard, F_SETFD, 0)
+  for (const descriptor of [0, 1, 2, ...kept]) libc().fcntl(descriptor, F_SETFD, 0)
   const argv = pointerList(args)
   const env = pointerList(
     Object.entries(environment).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),

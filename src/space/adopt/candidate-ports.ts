@@ -1,4 +1,5 @@
 import { parseIp } from '../../linux/net/ip.ts'
+import type { PortRange } from '../../linux/net/port.ts'
 import type { Chain, RuleState, SetState, Table } from '../../linux/nftables/index.ts'
 
 /**
@@ -20,6 +21,16 @@ export const candidatePorts = (tables: readonly Table[], address: string): numbe
       }
   }
   return [...found].sort((one, other) => one - other)
+}
+
+/** Every number of the rules and sets of tables that could be a port of a range, and each that is one more. */
+export const portsSpokenOf = (tables: readonly Table[], { first, last }: PortRange): number[] => {
+  const found = new Set<number>()
+  for (const { chains, sets } of tables) {
+    for (const { rules } of chains) for (const { instructions } of rules) collect(instructions, found)
+    for (const { elements } of sets) collect(elements, found)
+  }
+  return [...found].flatMap(port => [port, port + 1]).filter(port => port >= first && port <= last)
 }
 
 /** Chains with a rule that speaks of the address, and those that lead to them. */

@@ -1,11 +1,8 @@
-import {
-  type ChainOutcome,
-  type Decider,
-  evaluateHook,
-  type Possibility,
-} from '../../linux/nftables/evaluate/index.ts'
+import type { ChainOutcome, Decider, Possibility } from '../../linux/nftables/evaluate/index.ts'
 import type { Ruleset, TextOptions } from '../../linux/nftables/index.ts'
+import { evaluator } from '../../linux/nftables/late.ts'
 import { tableName } from '../marks.ts'
+import { isMet, packetAt, type TransitHook } from './at-hook.ts'
 import type { Flow } from './flows.ts'
 import { type Place, placeOf } from './places.ts'
 
@@ -26,23 +23,27 @@ export type Blocked = Place & {
 }
 
 /**
- * Every base chain of others at the forward hook that stops one of the flows, or may. Each chain is asked by itself, as a
- * second one that blocks would else stay hidden behind the first.
+ * Every base chain of others that stops one of the flows, or may: at the forward hook, or at all that forwarded packets
+ * pass. Each chain is asked by itself, as a second one that blocks would else stay hidden behind the first.
  */
 export const forwardVerdicts = (
   ruleset: Ruleset,
   flows: readonly Flow[],
   options: TextOptions = {},
+  hooks: readonly TransitHook[] = ['forward'],
 ): Blocked[] =>
   flows.flatMap(flow =>
     ruleset.tables
       .filter(table => table.name !== tableName)
       .flatMap(table =>
         table.chains
-          .filter(({ hook, type }) => hook === 'forward' && type === 'filter')
+          .filter(chain => isMet(chain, hooks))
           .flatMap(chain => {
-            const only = { hook: 'forward', chains: (_: unknown, item: unknown) => item === chain } as const
-            const { steps } = evaluateHook(ruleset, only, flow.packet)
+            const only = {
+              hook: chain.hook ?? 'forward',
+              chains: (_: unknown, item: unknown) => item === chain,
+            }
+            const { steps } = evaluator().evaluateHook(ruleset, only, packetAt(chain, flow.packet))
             return steps.flatMap(step => blockedBy(ruleset, flow, step, options))
           }),
       ),

@@ -1,12 +1,14 @@
-import { type Decider, evaluateHook, type Packet } from '../../linux/nftables/evaluate/index.ts'
+import type { Decider, Packet } from '../../linux/nftables/evaluate/index.ts'
 import type { Chain, RuleState, Ruleset, Table } from '../../linux/nftables/index.ts'
+import { evaluator } from '../../linux/nftables/late.ts'
 import { isAddressList } from '../../linux/nftables/read/address-list.ts'
 import { mayStop } from '../../linux/nftables/read/may-stop.ts'
 import { tableName } from '../marks.ts'
 import type { Observation } from '../reconcile/observation.ts'
+import { isMet, packetAt, type TransitHook, transitHooks } from './at-hook.ts'
 
 /**
- * Which chains of others would drop a packet that is forwarded. An accept in our table cannot beat a drop in another,
+ * Which chains of others would drop a packet that is forwarded, at any of the hooks that it passes. An accept in our table cannot beat a drop in another,
  * so each of their base chains is asked by itself, also those behind one that drops.
  */
 
@@ -26,14 +28,19 @@ export type ForwardDrop = {
  * addresses are left empty: mostly they hold who is blocked, and tens of thousands of them would cost more time than all
  * the rest.
  */
-export const forwardTables = (seen: Observation): Table[] =>
+export const forwardTables = (seen: Observation): Table[] => tablesAt(seen, ['forward'])
+
+/** Likewise those with a base chain at any hook that forwarded packets pass. */
+export const transitTables = (seen: Observation): Table[] => tablesAt(seen, transitHooks)
+
+const tablesAt = (seen: Observation, hooks: readonly TransitHook[]): Table[] =>
   seen
     .ruleset({ only: 'chains' })
     .tables.filter(
       ({ family, name, chains }) =>
         (family === 'inet' || family === 'ip' || family === 'ip6') &&
         name !== tableName &&
-        chains.some(({ hook, type }) => hook === 'forward' && type === 'filter'),
+        chains.some(chain => isMet(chain, hooks)),
     )
     .flatMap(
       ({ family, name }) => seen.ruleset({ family, table: name, elements: 'without-addresses' }).tables,
@@ -43,14 +50,14 @@ export const forwardTables = (seen: Observation): Table[] =>
 const dropsOf = (table: Table, packet: Packet): ForwardDrop[] => {
   const ruleset: Ruleset = { generation: 0, tables: [table] }
   return table.chains
-    .filter(chain => chain.hook === 'forward' && chain.type === 'filter' && mayStop(table, chain))
+    .filter(chain => isMet(chain) && mayStop(table, chain))
     .flatMap(chain => {
       const question = {
-        hook: 'forward',
+        hook: chain.hook ?? 'forward',
         types: ['filter'],
         chains: (_: Table, item: Chain) => item === chain,
       } as const
-      const [step] = evaluateHook(ruleset, question, packet).steps
+      const [step] = evaluator().evaluateHook(ruleset, question, packetAt(chain, packet)).steps
       const end = step?.otherwise
       if (end?.verdict !== 'drop' && end?.verdict !== 'reject') return []
       const top = step?.visits.findLast(({ by }) => by.chain === chain.name)
@@ -60,7 +67,7 @@ const dropsOf = (table: Table, packet: Packet): ForwardDrop[] => {
 
 /** Who of others drops the packet. */
 export const forwardDrops = (seen: Observation, packet: Packet): ForwardDrop[] =>
-  forwardTables(seen).flatMap(table => {
+  transitTables(seen).flatMap(table => {
     const drops = dropsOf(table, packet)
     if (drops.length === 0 || !table.sets.some(isAddressList)) return drops
     // Whoever seems to drop may accept those who are listed.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { type LegacyPacket, legacyDrop, parseLegacyTable } from './legacy-table.ts'
+import { type LegacyPacket, legacyDrop, legacyLead, parseLegacyTable } from './legacy-table.ts'
 
 const outbound: LegacyPacket = {
   from: 'veth1',
@@ -81,5 +81,51 @@ describe('who drops a packet', () => {
     const rules = '-P FORWARD DROP\n-A FORWARD -m conntrack --ctstate DNAT -j ACCEPT'
     expect(dropOf(rules, { dnat: true })).toBeUndefined()
     expect(dropOf(rules)).toEqual({ path: [] })
+  })
+})
+
+describe('who leads a port elsewhere', () => {
+  const packet: LegacyPacket = {
+    from: 'eth0',
+    destination: '192.168.1.32',
+    state: 'NEW',
+    dnat: false,
+    protocol: 'tcp',
+    port: 8080,
+    toHost: true,
+  }
+  const chains = '-P PREROUTING ACCEPT\n-N DOCKER'
+  const leadOf = (words: string, changed: Partial<LegacyPacket> = {}) =>
+    legacyLead(
+      parseLegacyTable(`${chains}\n-A PREROUTING ${words} -j DNAT --to-destination 10.0.0.2:80`),
+      'PREROUTING',
+      {
+        ...packet,
+        ...changed,
+      },
+    ) !== undefined
+
+  test.each([
+    ['-p tcp -m tcp --dport 8080', true],
+    ['-d 192.168.1.32/32 -i eth0 -p tcp -m tcp --dport 8000:8100', true],
+    ['-p tcp -m multiport --dports 22,8080', true],
+    ['-p tcp -m multiport --dports 22,8000:8079', false],
+    ['-p udp -m udp --dport 8080', false],
+    ['-p tcp -m tcp --dport 8081', false],
+    ['-d 192.168.1.33/32 -p tcp -m tcp --dport 8080', false],
+    ['-m addrtype --dst-type LOCAL -p tcp', true],
+    ['-m addrtype ! --dst-type LOCAL -p tcp', false],
+    ['-s 10.0.0.0/8 -p tcp -m tcp --dport 8080', false],
+  ])('%s', (words, leads) => expect(leadOf(words)).toBe(leads))
+
+  test('by way of a chain of its own, and not where a rule before it ends the matter', () => {
+    const docker =
+      '-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80'
+    const path = (text: string) => legacyLead(parseLegacyTable(text), 'PREROUTING', packet)?.path
+    expect(path(`${chains}\n${docker}`)).toEqual([
+      { chain: 'PREROUTING', index: 0 },
+      { chain: 'DOCKER', index: 0 },
+    ])
+    expect(path(`${chains}\n-A PREROUTING -p tcp -j ACCEPT\n${docker}`)).toBeUndefined()
   })
 })

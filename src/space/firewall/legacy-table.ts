@@ -1,7 +1,7 @@
 import { prefixContains } from '../../linux/net/prefix.ts'
 
 /**
- * The filter table of iptables-legacy, of which the kernel tells nothing in a form of its own: the text of
+ * The tables of iptables-legacy, of which the kernel tells nothing in a form of its own: the text of
  * `iptables-legacy -S`, and what becomes of a packet in it. A match that is not understood counts as one that does not
  * apply, so that no verdict is told of which we are not sure.
  */
@@ -34,7 +34,7 @@ export const parseLegacyTable = (text: string): LegacyTable => {
   return { policies, chains }
 }
 
-/** What is known of a packet that is forwarded. */
+/** What is known of a packet. */
 export type LegacyPacket = {
   from?: string
   to?: string
@@ -43,6 +43,11 @@ export type LegacyPacket = {
   state: 'NEW' | 'ESTABLISHED'
   /** The destination was translated: it is addressed to a published port. */
   dnat: boolean
+  protocol?: string
+  /** That of the destination. */
+  port?: number
+  /** The destination is an address of this host. */
+  toHost?: boolean
 }
 
 /** Who drops a packet. `path`: the rules that led there, from the chain FORWARD on; empty when its policy decided. */
@@ -50,11 +55,25 @@ export type LegacyDrop = { path: { chain: string; index: number }[] }
 
 /** Who drops a packet in the chain FORWARD; undefined when it is accepted. */
 export const legacyDrop = (table: LegacyTable, packet: LegacyPacket): LegacyDrop | undefined => {
-  const verdict = walk(table, 'FORWARD', packet, 0)
+  const verdict = walk(table, 'FORWARD', packet, drops)
   if (verdict === 'accept') return undefined
   if (verdict !== 'end') return verdict
   return table.policies.get('FORWARD') === 'DROP' ? { path: [] } : undefined
 }
+
+/** Which rule of a table of translations leads a packet elsewhere; undefined when none surely does. */
+export const legacyLead = (
+  table: LegacyTable,
+  chain: 'PREROUTING' | 'OUTPUT',
+  packet: LegacyPacket,
+): LegacyDrop | undefined => {
+  const verdict = walk(table, chain, packet, leads)
+  return typeof verdict === 'string' ? undefined : verdict
+}
+
+/** Targets that are looked for. */
+const drops: ReadonlySet<string> = new Set(['DROP', 'REJECT'])
+const leads: ReadonlySet<string> = new Set(['DNAT', 'REDIRECT', 'NETMAP'])
 
 /** Chains cannot loop; deeper than this the kernel takes none (XT_MAX_STACKSIZE and the like are smaller). */
 const deepest = 1000
@@ -63,17 +82,18 @@ const walk = (
   table: LegacyTable,
   chain: string,
   packet: LegacyPacket,
-  depth: number,
+  wanted: ReadonlySet<string>,
+  depth = 0,
 ): LegacyDrop | 'accept' | 'end' => {
   for (const [index, rule] of (table.chains.get(chain) ?? []).entries()) {
     const target = targetOf(rule, packet)
     if (target === undefined) continue
     const here = { chain, index }
     if (target.name === 'ACCEPT') return 'accept'
-    if (target.name === 'DROP' || target.name === 'REJECT') return { path: [here] }
+    if (wanted.has(target.name)) return { path: [here] }
     if (target.name === 'RETURN') return 'end'
     if (!table.chains.has(target.name) || depth > deepest) continue
-    const verdict = walk(table, target.name, packet, depth + 1)
+    const verdict = walk(table, target.name, packet, wanted, depth + 1)
     if (verdict === 'accept') return verdict
     if (verdict !== 'end') return { path: [here, ...verdict.path] }
     if (target.isGoto) return 'end'
@@ -112,7 +132,16 @@ const stateMatches = (states: string, { state, dnat }: LegacyPacket): boolean =>
   states.split(',').some(item => item === state || (item === 'DNAT' && dnat))
 
 /** Matches whose options are among the tests, or that only speak. */
-const understood = ['comment', 'conntrack', 'state']
+const understood = ['comment', 'conntrack', 'state', 'tcp', 'udp', 'sctp', 'addrtype', 'multiport']
+
+/** Whether a port is one of those of `22,80:90`. */
+const portMatches = (ports: string, { port }: LegacyPacket): boolean | undefined =>
+  port === undefined
+    ? undefined
+    : ports.split(',').some(item => {
+        const [first = '', last = first] = item.split(':')
+        return port >= Number(first) && port <= Number(last)
+      })
 
 /** The options whose answer may be known for a packet that is described; undefined where it is not. Each takes one word. */
 const tests: Record<string, ((value: string, packet: LegacyPacket) => boolean | undefined) | undefined> = {
@@ -121,6 +150,10 @@ const tests: Record<string, ((value: string, packet: LegacyPacket) => boolean | 
   '-s': (value, { source }) => addressMatches(value, source),
   '-d': (value, { destination }) => addressMatches(value, destination),
   '-m': value => understood.includes(value) || undefined,
+  '-p': (value, { protocol }) => (protocol === undefined ? undefined : value === protocol),
+  '--dport': portMatches,
+  '--dports': portMatches,
+  '--dst-type': (value, { toHost }) => (toHost === undefined ? undefined : (value === 'LOCAL') === toHost),
   '--comment': () => true,
   '--ctstate': stateMatches,
   '--state': stateMatches,

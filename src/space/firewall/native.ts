@@ -2,7 +2,6 @@ import type { Change } from '../../linux/change.ts'
 import {
   accept,
   type Chain,
-  compile,
   counter,
   match,
   meta,
@@ -12,6 +11,7 @@ import {
   rule,
   type Table,
 } from '../../linux/nftables/index.ts'
+import { compiler } from '../../linux/nftables/late.ts'
 import { commentOf, spaceOfComment } from '../marks.ts'
 import { type Way, wayKey } from './way.ts'
 
@@ -34,7 +34,7 @@ export const acceptingRule = ({ from, to }: Way, space: string): Rule =>
 
 /** Whether a rule that was found is the one for this way. Counters do not matter. */
 export const acceptsWay = (found: RuleState, way: Way, table: Table): boolean =>
-  matchKey(found.instructions) === matchKey(compile(acceptingRule(way, ''), table.family))
+  matchKey(found.instructions) === matchKey(compiler().compile(acceptingRule(way, ''), table.family))
 
 /** What a rule of ours compares, in order: what tells it from another of the same space. */
 const matchKey = (instructions: readonly { name: string; data?: unknown }[]): string =>

@@ -1,8 +1,8 @@
-import { contextOf, ruleText } from '../../linux/nftables/index.ts'
-import { type Route, routeTable } from '../../linux/rtnetlink/route.ts'
+import { printer } from '../../linux/nftables/late.ts'
+import { defaultUplink } from '../reconcile/facts.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
-import { type ForwardDrop, forwardDrops, forwardTables } from './forward-drops.ts'
+import { type ForwardDrop, forwardDrops, transitTables } from './forward-drops.ts'
 import { type LegacyFilter, legacyCause, legacyFilter, legacyOwner, legacyPlace } from './legacy.ts'
 import { legacyDrop } from './legacy-table.ts'
 import type { Owner } from './owner.ts'
@@ -11,7 +11,7 @@ import { type Remedy, remedyFor, ufwRemedy } from './remedy.ts'
 import { type Traffic, trafficOf, type Way, wayKey } from './way.ts'
 
 /**
- * Theory of operation. Every kind of traffic of a space is put to every forward chain of others. Where one drops it
+ * Theory of operation. Every kind of traffic of a space is put to every chain of others that forwarded packets meet. Where one drops it
  * there is an obstacle: who drops what, and the remedy, which is a rule or a binding where the owner of that chain wants
  * it. A remedy that is in place already and does not help is none: then somebody decided against this traffic, and all
  * that is left is to say so.
@@ -29,16 +29,6 @@ export type Obstacle = {
   remedy: Remedy
 }
 
-/** The link by which packets to the outside leave, as far as the main table tells: the lowest metric wins. */
-const defaultUplink = (seen: Observation): string | undefined => {
-  const metric = ({ priority }: Route) => priority ?? 0
-  const [best] = seen
-    .routes(undefined)
-    .filter(({ table, destination }) => table === routeTable.main && destination === '0.0.0.0/0')
-    .toSorted((one, other) => metric(one) - metric(other))
-  return seen.linkName(undefined, best?.outputIndex)
-}
-
 const found = new WeakMap<Observation, WeakMap<ResolvedSpace, readonly Obstacle[]>>()
 
 /** Everything of others that drops what the space sends or receives; [] on a host without another firewall. */
@@ -51,7 +41,7 @@ export const obstaclesOf = (seen: Observation, space: ResolvedSpace): readonly O
 }
 
 const findObstacles = (seen: Observation, space: ResolvedSpace): Obstacle[] => {
-  const tables = forwardTables(seen)
+  const tables = transitTables(seen)
   const families = ([4, 6] as const).filter(family =>
     family === 4 ? space.address !== '' : space.ipv6 !== undefined,
   )
@@ -73,7 +63,8 @@ const nativeObstacle = (
   drop: ForwardDrop,
 ): Obstacle => {
   const { table, chain, decider, rule } = drop
-  const text = rule === undefined ? undefined : plainText(ruleText(rule, contextOf(table)))
+  const text =
+    rule === undefined ? undefined : plainText(printer().ruleText(rule, printer().contextOf(table)))
   return {
     place: `chain ${table.family} ${table.name} ${chain.name}`,
     owner: ownerOfDrop(drop),
@@ -81,7 +72,7 @@ const nativeObstacle = (
     what: [traffic.what],
     cause: text === undefined ? 'drops it by policy' : `drops it by the rule: ${text}`,
     evidence: [
-      `chain ${chain.name} { type filter hook forward; policy ${chain.policy ?? 'accept'}; }`,
+      `chain ${chain.name} { type filter hook ${chain.hook}; policy ${chain.policy ?? 'accept'}; }`,
       ...(text === undefined ? [] : [`chain ${decider.name} { ${text} }`]),
     ],
     remedy: remedyFor(seen, space, traffic.way, drop),

@@ -1,13 +1,6 @@
-import { type Decider, type RuleRef, xtText } from '../../linux/nftables/evaluate/index.ts'
-import {
-  type Chain,
-  contextOf,
-  type RuleState,
-  type Ruleset,
-  ruleText,
-  type Table,
-  type TextOptions,
-} from '../../linux/nftables/index.ts'
+import type { Decider, RuleRef } from '../../linux/nftables/evaluate/index.ts'
+import type { Chain, RuleState, Ruleset, Table, TextOptions } from '../../linux/nftables/index.ts'
+import { evaluator, printer } from '../../linux/nftables/late.ts'
 import { type Owner, ownerOfChain, ownerOfRule } from './owner.ts'
 
 /** A rule or a policy of somebody else, as it is shown to people. */
@@ -54,9 +47,9 @@ export const ruleTextOf = (
 ): string => {
   const shown = instructions.filter(({ name }) => name !== 'counter')
   const rule = { instructions: shown, ...(comment === undefined ? {} : { comment }) }
-  let text = ruleText(rule, contextOf(table, options))
+  let text = printer().ruleText(rule, printer().contextOf(table, options))
   for (const item of shown) {
-    const words = xtText(item, table.family === 'ip6' ? 6 : 4)
+    const words = evaluator().xtText(item, table.family === 'ip6' ? 6 : 4)
     if (words !== undefined && (item.name === 'match' || item.name === 'target'))
       text = text.replace(`xt ${item.name} "${item.data.name}"`, () => words)
   }

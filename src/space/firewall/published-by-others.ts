@@ -1,6 +1,7 @@
 import { PROTOCOL_NUMBER } from '../../linux/net/protocol.ts'
-import { evaluateHook, type NatAction, type Packet } from '../../linux/nftables/evaluate/index.ts'
+import type { NatAction, Packet } from '../../linux/nftables/evaluate/index.ts'
 import type { Ruleset, TextOptions } from '../../linux/nftables/index.ts'
+import { evaluator } from '../../linux/nftables/late.ts'
 import { tableName } from '../marks.ts'
 import { type Place, placeOf } from './places.ts'
 
@@ -39,7 +40,7 @@ export const publishedByOthers = (
       types: ['nat'],
       chains: (table: { name: string }) => table.name !== tableName,
     } as const
-    const { steps, nat } = evaluateHook(ruleset, question, packetTo(wanted, hook))
+    const { steps, nat } = evaluator().evaluateHook(ruleset, question, packetTo(wanted, hook))
     return steps.flatMap(({ possible, priority }) =>
       possible.flatMap(({ nat: translation }) => {
         if (translation === undefined || translation.kind === 'snat' || translation.kind === 'masquerade')

@@ -1,5 +1,6 @@
 import type { ProgramName } from '../../linux/program.ts'
 import type { Observation } from '../reconcile/observation.ts'
+import { quote } from '../spec/quote.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import { forwardsStrictly, isBoundForGood, isBoundToZone } from './firewalld.ts'
 import type { ForwardDrop } from './forward-drops.ts'
@@ -26,6 +27,7 @@ export type Remedy =
 /** The remedy for a way that a chain of nftables, or of iptables-nft, drops. */
 export const remedyFor = (seen: Observation, space: ResolvedSpace, way: Way, drop: ForwardDrop): Remedy => {
   const { program } = ownerOfDrop(drop)
+  if (drop.chain.hook !== 'forward') return beyondForward(way, drop)
   if (program === 'ufw') return ufwRemedy(seen, space, way, drop.decider.name)
   if (program === 'firewalld') return firewalldRemedy(seen, space, way, drop)
   if (drop.table.flags.includes('owner'))
@@ -35,6 +37,20 @@ export const remedyFor = (seen: Observation, space: ResolvedSpace, way: Way, dro
       advice: ['have that program accept the space'],
     }
   return { kind: 'native', place: nativePlace(drop) }
+}
+
+/** Before and behind the forward hook a packet does not say which way it takes, so a rule would accept more than one way. */
+const beyondForward = ({ from, to }: Way, { table, chain }: ForwardDrop): Remedy => {
+  const isBefore = chain.hook === 'prerouting'
+  const link = isBefore ? from : to
+  const match = link === undefined ? '' : ` ${isBefore ? 'iifname' : 'oifname'} ${quote(link)}`
+  return {
+    kind: 'none',
+    why: `natspace adds rules where packets are forwarded, and not at the hook ${chain.hook}`,
+    advice: [
+      `nft insert rule ${table.family} ${table.name} ${chain.name}${match} accept would let it pass, or a narrower rule`,
+    ],
+  }
 }
 
 /** Docker leaves one chain to others; elsewhere the place is in front of what drops, or at the end of the chain. */

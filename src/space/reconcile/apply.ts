@@ -8,6 +8,7 @@ import { NatspaceError } from '../errors.ts'
 import { refusedChange } from '../refused-change.ts'
 import { withFlushes } from './emptied-sets.ts'
 import type { Operation } from './operation.ts'
+import { isStopped, type Pause, type Work } from './work.ts'
 
 /**
  * Theory of operation. Operations are carried out in order; those that follow each other and change the firewall go in
@@ -81,16 +82,64 @@ export type Applied = { undo: Change[]; count: number }
  * Carries out all operations or none. Throws NatspaceError APPLY_FAILED (or KERNEL_FEATURE_MISSING, NOT_PERMITTED)
  * after everything was undone, or ROLLBACK_FAILED with what is left behind.
  */
-export const applyAll = (kernel: Kernel, operations: readonly Operation[]): Applied => {
+export function* applyAll(kernel: Kernel, operations: readonly Operation[]): Work<Applied> {
   const units = toUnits(operations)
-  const outcomes = kernel.change(units.map(unit => unit.change))
+  const outcomes: Outcome[] = []
+  const changes = units.map(unit => unit.change)
+  let reason: NatspaceError | undefined
+  try {
+    yield* changeInParts(kernel, changes, outcomes, { phase: 'making', mayEnd: true })
+  } catch (error) {
+    if (!isStopped(error)) throw error
+    reason = error
+  }
   const applied = {
     undo: undoOf(units, outcomes),
     count: outcomes.filter(outcome => outcome === 'done').length,
   }
   const failure = outcomes.find(outcome => outcome instanceof ChangeError)
-  if (failure instanceof ChangeError) throw rollBack(kernel, applied, refusedChange(failure, askerOf(kernel)))
+  if (failure instanceof ChangeError) reason = refusedChange(failure, askerOf(kernel))
+  if (reason !== undefined) throw yield* rollBack(kernel, applied, reason)
   return applied
+}
+
+/** Changes from one pause to the next, some milliseconds of work. */
+const partSize = 128
+
+/** Links that are deleted one after the other go together, as the kernel waits once for all of them; so many at most. */
+const mostTogether = 1024
+
+/**
+ * Carries out changes in order as `Kernel.change` does, with pauses. `outcomes` takes what becomes of each, and lacks those that
+ * were not tried; `offset` is how many of the phase are done already.
+ */
+function* changeInParts(
+  kernel: Kernel,
+  changes: readonly Change[],
+  outcomes: Outcome[],
+  { phase, mayEnd }: Pick<Pause, 'phase' | 'mayEnd'>,
+  offset = 0,
+): Work<void> {
+  for (let start = 0; start < changes.length; ) {
+    if (start > 0) yield { phase, done: offset + start, total: offset + changes.length, mayEnd }
+    const end = endOfPart(changes, start)
+    const part = kernel.change(start === 0 && end === changes.length ? changes : changes.slice(start, end))
+    for (const outcome of part) outcomes.push(outcome)
+    if (part.some(outcome => outcome instanceof ChangeError)) return
+    start = end
+  }
+}
+
+const endOfPart = (changes: readonly Change[], start: number): number => {
+  let end = Math.min(start + partSize, changes.length)
+  while (
+    end < changes.length &&
+    end - start < mostTogether &&
+    changes[end - 1]?.type === 'link.delete' &&
+    changes[end]?.type === 'link.delete'
+  )
+    end++
+  return end
 }
 
 /** Who tells what the kernel can do; of a kernel in memory, this machine's would tell nothing. */
@@ -103,8 +152,8 @@ const undoOf = (units: readonly Unit[], outcomes: readonly Outcome[]): Change[] 
     .flatMap(unit => unit.operations.toReversed().flatMap(operation => operation.undo))
 
 /** Takes back what was applied and returns the error to throw: `reason`, or one that says what could not be taken back. */
-export const rollBack = (kernel: Kernel, applied: Applied, reason: NatspaceError): NatspaceError => {
-  const problems = changeEach(kernel, applied.undo)
+export function* rollBack(kernel: Kernel, applied: Applied, reason: NatspaceError): Work<NatspaceError> {
+  const problems = yield* changeEach(kernel, applied.undo, 'undoing')
   if (problems.length === 0) return reason
   return new NatspaceError({
     code: 'ROLLBACK_FAILED',
@@ -118,16 +167,20 @@ export const rollBack = (kernel: Kernel, applied: Applied, reason: NatspaceError
 }
 
 /** Carries out each change, whatever became of the others; "already so" is success. */
-const changeEach = (kernel: Kernel, changes: readonly Change[]): ChangeError[] => {
+function* changeEach(
+  kernel: Kernel,
+  changes: readonly Change[],
+  phase: 'undoing' | 'removing',
+): Work<ChangeError[]> {
   const problems: ChangeError[] = []
   for (let start = 0; start < changes.length; ) {
-    const outcomes = kernel.change(changes.slice(start))
-    const failed = outcomes.findIndex(outcome => outcome instanceof ChangeError)
+    const outcomes: Outcome[] = []
+    yield* changeInParts(kernel, changes.slice(start), outcomes, { phase, mayEnd: false }, start)
     for (const outcome of outcomes)
       if (outcome instanceof ChangeError && !isGone(outcome)) problems.push(outcome)
+    // After a failure some later ones of the same send may be done all the same.
     const untried = outcomes.indexOf('not-tried')
-    if (failed < 0 || untried < 0) break
-    start += untried
+    start += untried < 0 ? outcomes.length : untried
   }
   return problems
 }
@@ -170,15 +223,16 @@ export type Removed = {
 }
 
 /** Carries out a removal as far as it goes. `sizes`: how many elements each set of our table has now, where that is known. */
-export const applyEach = (
+export function* applyEach(
   kernel: Kernel,
   operations: readonly Operation[],
   sizes: (set: string) => number = () => -1,
-): Removed => {
+): Work<Removed> {
   const units = toUnits(operations).map(unit => withoutNeedlessDeletions(unit, sizes))
-  const failures = changeEach(
+  const failures = yield* changeEach(
     kernel,
     units.map(unit => unit.change),
+    'removing',
   )
   const failed = new Set(failures.map(({ change }) => change))
   return {

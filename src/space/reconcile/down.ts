@@ -27,6 +27,7 @@ import { settleInterrupted } from './interrupted.ts'
 import { Observation } from './observation.ts'
 import type { Operation } from './operation.ts'
 import type { Context, DownResult, Warning } from './types.ts'
+import { doWork, doWorkWatched, eachOf, inOtherTerms, type Work } from './work.ts'
 
 /**
  * Theory of operation. `down` removes what the record of a space says and what is there; each resource removes only what
@@ -51,11 +52,11 @@ export type RemovalOptions = {
   thorough?: boolean
 }
 
-const prepare = (
+function* prepare(
   { kernel, paths }: Context,
   names: readonly string[],
   { resumed = [], thorough = false }: RemovalOptions = {},
-): Prepared => {
+): Work<Prepared> {
   const seen = new Observation(kernel)
   const planner = new Planner(seen)
   const bootId = currentBoot(kernel)
@@ -93,7 +94,9 @@ const prepare = (
     ...records.flatMap(record => spaceResources(paths, record, undefined, shared(record))),
     ...names.filter(name => bare.has(name)).map(name => bareNamespaceResource(name, paths.owner)),
   ])
-  const operations = resources.toReversed().flatMap(resource => resource.remove(seen, planner))
+  const operations = yield* eachOf(resources.toReversed(), { phase: 'planning', mayEnd: true }, resource =>
+    resource.remove(seen, planner),
+  )
   const turnsOff = operations.some(
     ({ change }) =>
       change.type === 'sysctl.set' && change.key === 'net.ipv4.ip_forward' && change.value === '0',
@@ -185,7 +188,7 @@ export const planDown = (
   context: Context,
   names: readonly string[],
   options: RemovalOptions = {},
-): Operation[] => prepare(context, names, options).operations
+): Operation[] => doWork(prepare(context, names, options)).operations
 
 /**
  * Takes spaces down, from any state they are in; goes on after a failure and reports all of them. Names for which
@@ -202,7 +205,7 @@ export const down = async (
   const intents = Object.fromEntries(names.map((name): [string, Intent] => [name, { doing: 'down' }]))
   const others = Object.fromEntries(Object.entries(left).filter(([name]) => !(name in intents)))
   let written = remains
-  const result = removeSpaces(context, names, {
+  const work = removeSpaces(context, names, {
     resumed: interrupted,
     begin: () => {
       try {
@@ -213,21 +216,29 @@ export const down = async (
       }
     },
   })
+  const result = await doWorkWatched(work, context.onlooker)
   if (written) endWork(kernel, paths, result.problems.length === 0 ? others : { ...others, ...intents })
   return { ...result, warnings: [...warnings, ...result.warnings] }
 }
 
-/** As `down`, by whoever holds the lock. `begin` is called once, before the first change. */
-export const removeSpaces = (
+/**
+ * As `down`, by whoever holds the lock. `begin` is called once, before the first change; from then on it goes on to its end,
+ * as no half of a removal could be put back. Throws NatspaceError STOPPED before that.
+ */
+export function* removeSpaces(
   context: Context,
   names: readonly string[],
   { begin, ...options }: RemovalOptions & { begin?: () => void } = {},
-): DownResult => {
+): Work<DownResult> {
   const removed = new Set<string>()
   for (let attempt = 1; ; attempt++) {
-    const { operations, present, absent, warnings, sizes } = prepare(context, names, options)
+    const plan = prepare(context, names, options)
+    const { operations, present, absent, warnings, sizes } = yield* inOtherTerms(plan, pause => ({
+      ...pause,
+      mayEnd: attempt === 1,
+    }))
     if (attempt === 1 && operations.length > 0) begin?.()
-    const problems = removeAll(context, operations, sizes)
+    const problems = yield* removeAll(context, operations, sizes)
     for (const name of present) removed.add(name)
     if (attempt === attempts || !problems.some(lostRace))
       return {
@@ -244,23 +255,24 @@ export const removeSpaces = (
 const attempts = 5
 
 /** The records of what could not be removed stay, as without them it would not be found the next time. */
-const removeAll = (
+function* removeAll(
   { kernel }: Context,
   operations: readonly Operation[],
   sizes: Prepared['sizes'],
-): Removed['problems'] => {
-  const first = applyEach(
-    kernel,
-    operations.filter(operation => !isLate(operation)),
-    sizes,
-  )
+): Work<Removed['problems']> {
+  const early = operations.filter(operation => !isLate(operation))
+  const first = yield* inOtherTerms(applyEach(kernel, early, sizes), pause => ({
+    ...pause,
+    total: (pause.total ?? 0) + operations.length - early.length,
+  }))
   const isFree = ({ space }: Operation) =>
     space === undefined ? first.problems.length === 0 : !first.spaces.has(space)
-  const then = applyEach(
-    kernel,
-    operations.filter(operation => isLate(operation) && isFree(operation)),
-    sizes,
-  )
+  const late = operations.filter(operation => isLate(operation) && isFree(operation))
+  const then = yield* inOtherTerms(applyEach(kernel, late, sizes), pause => ({
+    ...pause,
+    done: early.length + pause.done,
+    total: early.length + late.length,
+  }))
   return [...first.problems, ...then.problems]
 }
 

@@ -6,6 +6,7 @@ import type { Drift } from './operation.ts'
 import { readOutside } from './outside.ts'
 import { peerDrift } from './policy.ts'
 import type { Context } from './types.ts'
+import { doWork, eachOf, type Work } from './work.ts'
 
 /** How one space differs from what was asked for. */
 export type Difference = {
@@ -25,10 +26,17 @@ export type Differences = {
 
 /** Compares spaces with what was asked for, as their records say. Changes nothing. Throws as an observation does. */
 export const differencesOf = (
+  context: Context,
+  seen: Observation,
+  records: readonly SpaceRecord[],
+): Differences => doWork(compare(context, seen, records))
+
+/** As `differencesOf`, with pauses. */
+export function* compare(
   { kernel, paths }: Context,
   seen: Observation,
   records: readonly SpaceRecord[],
-): Differences => {
+): Work<Differences> {
   const host = readHostRecord(kernel, paths) ?? newHostRecord('')
   const forwarded = forwardedOf(records.map(record => record.space))
   const shared = hostResources(paths, host, new Set(), forwarded)
@@ -37,24 +45,22 @@ export const differencesOf = (
     .flatMap(resource => resource.drift(seen))
   const outside = readOutside(seen)
   const peerNamed = (name: string) => readSpaceRecord(kernel, paths, name)?.space
-  const spaces = new Map(
-    records.map((record): [string, Difference] => {
-      const { space } = record
-      const peers = peersOf(space, peerNamed)
-      return [
-        space.name,
-        {
-          own: [
-            ...spaceResources(paths, record).flatMap(resource => resource.drift(seen)),
-            ...outside.mtuDrift(space),
-            ...peers.changed,
-          ],
-          lacking: [...outside.lacking(space), ...peers.gone],
-        },
-      ]
-    }),
-  )
-  return { shared, spaces }
+  const difference = (record: SpaceRecord): Difference => {
+    const { space } = record
+    const peers = peersOf(space, peerNamed)
+    return {
+      own: [
+        ...spaceResources(paths, record).flatMap(resource => resource.drift(seen)),
+        ...outside.mtuDrift(space),
+        ...peers.changed,
+      ],
+      lacking: [...outside.lacking(space), ...peers.gone],
+    }
+  }
+  const spaces = yield* eachOf(records, { phase: 'reading', mayEnd: true }, record => [
+    [record.space.name, difference(record)] as const,
+  ])
+  return { shared, spaces: new Map(spaces) }
 }
 
 /** Spaces that a space is connected to, and that have another address or cable by now, or are gone. */

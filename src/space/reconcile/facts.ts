@@ -1,6 +1,7 @@
-import { ipFamily, isLinkLocal } from '../../linux/net/ip.ts'
+import { ipFamily, isLinkLocal, isLoopback } from '../../linux/net/ip.ts'
+import { NetlinkError } from '../../linux/netlink/errors.ts'
 import type { Link } from '../../linux/rtnetlink/link.ts'
-import { routeProtocol, routeTable } from '../../linux/rtnetlink/route.ts'
+import { type Route, routeProtocol, routeTable, routeType } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import { spaceOfAlias } from '../marks.ts'
 import { localPrefix } from '../spec/cable6.ts'
@@ -72,19 +73,35 @@ const taken6 = (seen: Observation): Taken[] =>
           : `route dev ${quote(seen.linkName(undefined, outputIndex) ?? '?')}`,
     }))
 
-/** Whether a link that is not ours has an IPv6 address that others than its neighbours can use. */
-const hasIpv6 = (seen: Observation): boolean => links6(seen).length > 0
+/**
+ * Whether this host has an IPv6 address that others than its neighbours can use, and a link that leads to them. Where
+ * links are unnumbered the address is on the loopback.
+ */
+const hasIpv6 = (seen: Observation): boolean =>
+  links6(seen).length > 0 &&
+  [...seen.links(undefined).values()].some(
+    link => spaceOfAlias(link.alias) === undefined && hasGlobal6(seen, link),
+  )
 
-/** Links of the host, without the loopback and our cables, that have an IPv6 address beyond link-local. */
+const hasGlobal6 = (seen: Observation, { index }: Link): boolean =>
+  (seen.addresses(undefined).get(index) ?? []).some(
+    ({ family, address }) => family === 6 && !isLinkLocal(address) && !isLoopback(address),
+  )
+
+/**
+ * Links of the host, without the loopback and our cables, that lead further by IPv6 than to their neighbours: with an
+ * address beyond link-local, or with a route.
+ */
 export const links6 = (seen: Observation): Link[] =>
   [...seen.links(undefined).values()].filter(
     link =>
       !link.loopback &&
       spaceOfAlias(link.alias) === undefined &&
-      (seen.addresses(undefined).get(link.index) ?? []).some(
-        ({ family, address }) => family === 6 && !isLinkLocal(address),
-      ),
+      (hasGlobal6(seen, link) || seen.routesBy(undefined, link.index).some(leadsFurther6)),
   )
+
+const leadsFurther6 = ({ family, type, destination }: Route): boolean =>
+  family === 6 && type === routeType.unicast && !/^(fe80|ff00):/.test(destination)
 
 /** A prefix of this host that no route of somebody else overlaps. */
 const prefix6 = (seen: Observation): string => {
@@ -110,8 +127,37 @@ const mtuOf = (seen: Observation, uplink: string | undefined): number | undefine
   return name === undefined ? undefined : seen.link(undefined, name)?.mtu
 }
 
-/** The link by which packets to the outside leave: that of the default route with the lowest metric. */
+/**
+ * Addresses far outside (of a root server of DNS) that have no route of their own on any host. Nothing is sent there: the
+ * kernel is asked which way it would take, as rules of policy routing, halves of a default route (as VPNs have them) and
+ * routes with several next hops decide more than the main table tells.
+ */
+const farAway = ['193.0.14.129', '2001:7fd::1'] as const
+
+const uplinks = new WeakMap<Observation, string | undefined>()
+
+/** The link by which packets to the outside leave, of IPv4 where that leads there, else of IPv6. */
 export const defaultUplink = (seen: Observation): string | undefined => {
+  if (!uplinks.has(seen))
+    uplinks.set(seen, wayTo(seen, farAway[0]) ?? mainUplink(seen) ?? wayTo(seen, farAway[1]))
+  return uplinks.get(seen)
+}
+
+const wayTo = (seen: Observation, destination: string): string | undefined => {
+  try {
+    const { type, outputIndex } = seen.kernel.lookUpRoute(undefined, { destination })
+    const name = type === routeType.unicast ? seen.linkName(undefined, outputIndex) : undefined
+    const link = name === undefined ? undefined : seen.link(undefined, name)
+    return link === undefined || link.loopback || spaceOfAlias(link.alias) !== undefined ? undefined : name
+  } catch (error) {
+    // There is no way.
+    if (error instanceof NetlinkError) return undefined
+    throw error
+  }
+}
+
+/** That of the default route with the lowest metric; it may lead nowhere at the moment. */
+const mainUplink = (seen: Observation): string | undefined => {
   const defaults = seen
     .routes(undefined)
     .filter(route => route.table === routeTable.main && route.destination === '0.0.0.0/0')
@@ -144,10 +190,32 @@ export const checkSources = (seen: Observation, specs: readonly SpaceSpec[]): vo
     }
 }
 
-/** Refuses an uplink that does not exist. Throws NatspaceError NO_SUCH_UPLINK (exit 2). */
+/** Of these the ports hand on what comes; packets leave by the whole. Those of a VRF keep their addresses and routes. */
+const wholes: ReadonlySet<string | undefined> = new Set(['bridge', 'bond', 'team', 'openvswitch', 'hsr'])
+
+/** Packets never leave by the port of a bridge. Throws NatspaceError BAD_UPLINK (exit 2). */
+const refusePort = (seen: Observation, space: string, port: Link): void => {
+  const name = seen.linkName(undefined, port.master)
+  const whole = name === undefined ? undefined : seen.link(undefined, name)
+  if (whole === undefined || !wholes.has(whole.kind)) return
+  throw new NatspaceError({
+    code: 'BAD_UPLINK',
+    exit: 2,
+    what: `cannot use ${quote(port.name)} as the uplink of ${space}`,
+    why: `it is a port of the ${whole.kind} ${quote(whole.name)}, by which packets leave`,
+    fix: [`--uplink ${quote(whole.name)}, or leave it out: then any way out is used`],
+  })
+}
+
+/** Refuses an uplink that does not exist, or that nothing leaves by. Throws NatspaceError NO_SUCH_UPLINK, BAD_UPLINK (exit 2). */
 export const checkUplinks = (seen: Observation, specs: readonly SpaceSpec[]): void => {
   for (const { name, uplink } of specs) {
-    if (uplink === undefined || seen.link(undefined, uplink) !== undefined) continue
+    if (uplink === undefined) continue
+    const link = seen.link(undefined, uplink)
+    if (link !== undefined) {
+      refusePort(seen, name, link)
+      continue
+    }
     const links = [...seen.links(undefined).values()].filter(
       link => !link.loopback && spaceOfAlias(link.alias) === undefined,
     )

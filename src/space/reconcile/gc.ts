@@ -10,6 +10,7 @@ import type { Operation } from './operation.ts'
 import { planSettle } from './settle.ts'
 import { strayOf } from './stray.ts'
 import type { Context, Warning } from './types.ts'
+import { doWorkWatched, inOtherTerms, type Work } from './work.ts'
 
 /**
  * Theory of operation. `gc` brings the host to what the records say: first what a command that died at work had begun is
@@ -29,7 +30,7 @@ export const gc = async (context: Context, options: { lockPatience?: number } = 
   using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
   const { operations, warnings, left } = await settleInterrupted(context)
   for (let attempt = 1; ; attempt++) {
-    const round = sweep(context, left)
+    const round = await doWorkWatched(sweep(context, left), context.onlooker)
     operations.push(...round.operations)
     if (attempt < attempts && round.problems.some(lostRace)) continue
     return { operations, problems: round.problems, warnings: [...warnings, ...round.warnings] }
@@ -39,15 +40,16 @@ export const gc = async (context: Context, options: { lockPatience?: number } = 
 /** Somebody may change the ruleset between looking and removing; then both are done anew. */
 const attempts = 5
 
-const sweep = (context: Context, left: Left): GcResult => {
+function* sweep(context: Context, left: Left): Work<GcResult> {
   const { kernel, paths } = context
   const { spaces, operations, warnings } = strayOf(context, new Observation(kernel), beforeOf(left))
-  const { problems } = applyEach(kernel, operations)
+  const { problems } = yield* applyEach(kernel, operations)
   // What is removed halfway may bear no mark any more; the journal knows of it.
   const intents = Object.fromEntries(spaces.map((name): [string, Intent] => [name, { doing: 'down' }]))
   if (spaces.length > 0) beginWork(kernel, paths, intents, left)
   // With no space left this removes what all of them shared.
-  const removal = removeSpaces(context, spaces, { thorough: true })
+  const work = removeSpaces(context, spaces, { thorough: true })
+  const removal = yield* inOtherTerms(work, pause => ({ ...pause, mayEnd: false }))
   if (spaces.length > 0) endWork(kernel, paths, removal.problems.length > 0 ? { ...left, ...intents } : left)
   return {
     operations: [...operations, ...removal.operations],

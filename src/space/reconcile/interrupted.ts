@@ -2,6 +2,7 @@ import type { Left } from '../state/journal.ts'
 import { readJournal } from '../state/journal.ts'
 import type { Operation } from './operation.ts'
 import type { Context, Warning } from './types.ts'
+import { doWorkWatched } from './work.ts'
 
 /** What was found of a command that died at work, and what became of it. */
 export type Settled = {
@@ -30,5 +31,5 @@ export const settleInterrupted = async (
     return { interrupted: [], remains: false, left: {}, warnings: [], operations: [] }
   // Hardly anybody needs it.
   const { settle } = await import('./settle.ts')
-  return settle(context, journal, except)
+  return doWorkWatched(settle(context, journal, except), context.onlooker)
 }

@@ -57,6 +57,15 @@ const fault = (context: Context, ...publishes: ReturnType<typeof publish>[]): Pr
 const leads8080 = rule([match(tcp('dport'), 8080), local, dnat('ip', target)], 'docker container')
 
 describe('a port that somebody else publishes', () => {
+  test('is found at the far end of a long range too', async () => {
+    const { kernel, context } = newHost()
+    withRules(kernel, natChain('nat', 'pre', leads8080))
+    const { code, why } = await fault(context, publish({ first: 1024, last: 65_535 }))
+    expect(code).toBe('PORT_TAKEN')
+    expect(why).toContain('leads 192.168.1.32:8080/tcp to 172.17.0.2:80 already')
+    await up(context, [spec('web', { publish: [publish({ first: 1024, last: 8079 }), publish({ first: 8081, last: 60_000 })] })])
+  })
+
   test('is refused with the name of who does, and nothing changes', async () => {
     const { kernel, context } = newHost()
     withRules(kernel, natChain('netavark', 'NETAVARK-HOSTPORT-DNAT', leads8080))

@@ -1,12 +1,13 @@
 import { isLoopback } from '../../linux/net/ip.ts'
 import type { Table } from '../../linux/nftables/index.ts'
+import { transitHooks } from '../firewall/at-hook.ts'
 import { forwardVerdicts } from '../firewall/blocked.ts'
 import { flowsOf } from '../firewall/flows.ts'
-import { forwardTables } from '../firewall/forward-drops.ts'
+import { transitTables } from '../firewall/forward-drops.ts'
 import { type LegacyFilter, legacyCause, legacyFilter, legacyOwner } from '../firewall/legacy.ts'
 import { legacyDrop } from '../firewall/legacy-table.ts'
 import { spaceOfAlias } from '../marks.ts'
-import { formatPublish } from '../spec/publish.ts'
+import { boundAddress, formatPublish } from '../spec/publish.ts'
 import type { Publish, ResolvedSpace } from '../spec/types.ts'
 import { defaultUplink } from './facts.ts'
 import type { Observation } from './observation.ts'
@@ -15,8 +16,8 @@ import type { Blockade, PublishedStatus, Reach } from './types.ts'
 /**
  * Theory of operation. Who reaches a published port follows from the address of the host that it is published on: that of
  * the loopback is for this host alone, that of a cable for spaces too, any other for the LAN as well. What comes from the
- * LAN and from other spaces is forwarded, so every forward chain of others is asked what it does with such a packet and
- * with the answer to it; this host's own connections meet none of them. Whether a program listens inside is not looked at.
+ * LAN and from other spaces is forwarded, so every chain of others that forwarded packets meet is asked what it does with
+ * such a packet and with the answer to it; this host's own connections meet none of them. Whether a program listens inside is not looked at.
  */
 
 type Group = 'lan' | 'spaces'
@@ -59,7 +60,7 @@ const factsOf = (seen: Observation): Facts => {
   }
   return {
     addresses,
-    tables: forwardTables(seen),
+    tables: transitTables(seen),
     legacy: ([4, 6] as const).flatMap(family => legacyFilter(seen, family) ?? []),
     uplink: defaultUplink(seen),
     cables,
@@ -67,7 +68,8 @@ const factsOf = (seen: Observation): Facts => {
 }
 
 /** Who can name the address, whatever firewalls say; [] where the host does not have it. */
-const groupsOf = ({ addresses }: Facts, { hostAddress }: Publish): ('host' | Group)[] => {
+const groupsOf = ({ addresses }: Facts, publish: Publish): ('host' | Group)[] => {
+  const hostAddress = boundAddress(publish)
   if (hostAddress === undefined) return ['host', 'lan', 'spaces']
   if (isLoopback(hostAddress)) return ['host']
   const kind = addresses.get(hostAddress)
@@ -122,7 +124,7 @@ const stops = (
     published: [{ protocol, hostPort: hostPort.first, port: port.first }],
   }).filter(({ kind }) => kind === 'published' || kind === 'published-reply')
   return [
-    ...forwardVerdicts({ generation: 0, tables }, flows)
+    ...forwardVerdicts({ generation: 0, tables }, flows, {}, transitHooks)
       .filter(({ verdict, stopsOtherwise }) => verdict !== 'unknown' || stopsOtherwise)
       .map(({ by, text, owner }) => ({
         chain: `${by.family} ${by.table} ${by.chain}`,

@@ -13,6 +13,7 @@ import { Observation } from './observation.ts'
 import type { Operation } from './operation.ts'
 import type { Context, Warning } from './types.ts'
 import { bringBack, planBack } from './up.ts'
+import { isStopped, type Work } from './work.ts'
 
 /**
  * Theory of operation. What the journal says was under way is taken back or completed (see journal.ts for which and
@@ -24,7 +25,7 @@ import { bringBack, planBack } from './up.ts'
  * tried alone; then to what its record says, which is the change that was under way; and if that fails too, it stays in the
  * journal, and everybody else can go on. `down` of a space always works: it removes what it was and what it was to be.
  */
-export const settle = (context: Context, journal: JournalFile, except: readonly string[]): Settled => {
+export function* settle(context: Context, journal: JournalFile, except: readonly string[]): Work<Settled> {
   const { kernel, paths } = context
   const { going, changing } = partsOf(journal, except)
   const operations: Operation[] = []
@@ -34,7 +35,7 @@ export const settle = (context: Context, journal: JournalFile, except: readonly 
   const isNow = journal.bootId === currentBoot(kernel)
 
   if (going.length > 0) {
-    const removal = removeSpaces(context, going, { resumed: going })
+    const removal = yield* removeSpaces(context, going, { resumed: going })
     operations.push(...removal.operations)
     for (const name of removal.removed)
       evidence.push(
@@ -47,22 +48,22 @@ export const settle = (context: Context, journal: JournalFile, except: readonly 
   if (!isNow) restoreRecords(context, changing)
   else if (changing.size > 0) {
     try {
-      operations.push(...bringBack(context, spacesOf(changing)))
+      operations.push(...(yield* bringBack(context, spacesOf(changing))))
       for (const name of changing.keys()) evidence.push(`${name}: as it was before`)
     } catch (error) {
-      if (!(error instanceof NatspaceError)) throw error
+      if (!(error instanceof NatspaceError) || isStopped(error)) throw error
       // One of them stands in the way; which one shows when each is tried alone.
-      for (const [name, before] of changing) settleAlone(name, before)
+      for (const [name, before] of changing) yield* settleAlone(name, before)
     }
   }
-  const others = exceptions(context, journal, except, operations)
+  const others = yield* exceptions(context, journal, except, operations)
   const remains = Object.keys({ ...left, ...others }).length > 0
   if (Object.keys(left).length > 0) beginWork(kernel, paths, { ...left, ...others })
   else if (!remains) endWork(kernel, paths)
   if (evidence.length > 0) warnings.unshift(settled(journal, evidence))
   return { interrupted: Object.keys(journal.intents), remains, left, warnings, operations }
 
-  function settleAlone(name: string, before: SpaceRecord): void {
+  function* settleAlone(name: string, before: SpaceRecord): Work<void> {
     const intended = readSpaceRecord(kernel, paths, name)?.space
     const ways: [ResolvedSpace | undefined, string][] = [
       [before.space, 'as it was before'],
@@ -72,11 +73,11 @@ export const settle = (context: Context, journal: JournalFile, except: readonly 
     for (const [space, text] of ways) {
       if (space === undefined) continue
       try {
-        operations.push(...bringBack(context, new Map([[name, space]])))
+        operations.push(...(yield* bringBack(context, new Map([[name, space]]))))
         evidence.push(`${name}: ${text}`)
         return
       } catch (error) {
-        if (!(error instanceof NatspaceError)) throw error
+        if (!(error instanceof NatspaceError) || isStopped(error)) throw error
         reason ??= error
       }
     }
@@ -125,12 +126,12 @@ const restoreRecords = ({ kernel, paths }: Context, records: ReadonlyMap<string,
  * Spaces that are about to be taken down: what their record says is left to that, and here goes what they were before,
  * where that is something else. Returns what must stay written of them until then.
  */
-const exceptions = (
+function* exceptions(
   { kernel, paths }: Context,
   { intents }: JournalFile,
   except: readonly string[],
   operations: Operation[],
-): Record<string, Intent> => {
+): Work<Record<string, Intent>> {
   const kept = Object.entries(intents).filter(([name]) => except.includes(name))
   for (const [, intent] of kept) {
     if (intent.doing !== 'up' || intent.before === undefined) continue
@@ -141,7 +142,7 @@ const exceptions = (
       .toReversed()
       .flatMap(resource => resource.remove(seen, planner))
     // What is still in the way is found again by whoever removes the rest.
-    applyEach(kernel, removal)
+    yield* applyEach(kernel, removal)
     operations.push(...removal)
   }
   return Object.fromEntries(kept)

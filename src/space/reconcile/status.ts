@@ -5,7 +5,7 @@ import { formatPublish } from '../spec/publish.ts'
 import type { Attachment, ResolvedSpace } from '../spec/types.ts'
 import { readSpaceRecord, recordedNames, type SpaceRecord } from '../state/records.ts'
 import { readWatchNotes } from '../state/watch-notes.ts'
-import { differencesOf } from './drift.ts'
+import { compare } from './drift.ts'
 import { defaultUplink } from './facts.ts'
 import { Observation } from './observation.ts'
 import { once } from './once.ts'
@@ -13,6 +13,7 @@ import type { Drift } from './operation.ts'
 import { policyOf, refusedBy } from './policy.ts'
 import { reachReader } from './reach.ts'
 import type { Context, PublishedStatus, SpaceStatus } from './types.ts'
+import { doWork, doWorkWatched, eachOf, type Work } from './work.ts'
 
 /** One route as `ip route` prints it. */
 const routeText = (route: Route, device: string): string =>
@@ -86,25 +87,34 @@ const withoutPath = ({ namespacePath: _, ...attachment }: Attachment): Omit<Atta
  * What is observed of the named spaces (default: of all), and how it differs from what was asked for. Changes nothing.
  * Throws NatspaceError NOT_FOUND for a name without a record.
  */
-export const status = ({ kernel, paths }: Context, names?: readonly string[]): SpaceStatus[] => {
+export const status = (context: Context, names?: readonly string[]): SpaceStatus[] =>
+  doWork(readStatus(context, names))
+
+/** As `status`, while somebody looks on. Throws NatspaceError STOPPED too. */
+export const statusWatched = (context: Context, names?: readonly string[]): Promise<SpaceStatus[]> =>
+  doWorkWatched(readStatus(context, names), context.onlooker)
+
+function* readStatus({ kernel, paths }: Context, names?: readonly string[]): Work<SpaceStatus[]> {
   const seen = new Observation(kernel)
   const known = recordedNames(kernel, paths)
+  // By way of the observation, which compares the texts afterwards.
+  const files = { readFile: (path: string) => seen.file(path) }
   const records = (names ?? known).map((name): SpaceRecord => {
-    const record = readSpaceRecord(kernel, paths, name)
+    const record = readSpaceRecord(files, paths, name)
     if (record !== undefined) return record
     throw notFound(name, known)
   })
   if (records.length === 0) return []
-  const { shared, spaces } = differencesOf({ kernel, paths }, seen, records)
+  const { shared, spaces } = yield* compare({ kernel, paths }, seen, records)
   const anyUplink = defaultUplink(seen)
   const reachOf = reachReader(seen)
   const notes = once(() => readWatchNotes(kernel, paths))
-  return records.map(record => {
+  return yield* eachOf(records, { phase: 'describing', mayEnd: true }, record => {
     const { own = [], lacking = [] } = spaces.get(record.space.name) ?? {}
     const drift = [...shared, ...own, ...lacking]
     const noted = drift.length === 0 ? undefined : notes().get(record.space.name)
     const status = statusOf(seen, record.space, anyUplink, reachOf(record.space), drift)
-    return noted === undefined ? status : { ...status, noted }
+    return [noted === undefined ? status : { ...status, noted }]
   })
 }
 

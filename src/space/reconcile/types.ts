@@ -4,9 +4,10 @@ import type { Attachment, HostAccess, Publish, ResolvedSpace, Tuning } from '../
 import type { StatePaths } from '../state/records.ts'
 import type { WatchNote } from '../state/watch-notes.ts'
 import type { Drift, Operation } from './operation.ts'
+import type { Onlooker } from './work.ts'
 
-/** What every action works on: the kernel and the folder in which intent is kept. */
-export type Context = { kernel: Kernel; paths: StatePaths }
+/** What every action works on: the kernel and the folder in which intent is kept; and who looks on while it takes long. */
+export type Context = { kernel: Kernel; paths: StatePaths; onlooker?: Onlooker }
 
 /** desired − observed, as data. */
 export type Plan = {

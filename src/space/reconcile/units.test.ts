@@ -3,6 +3,7 @@ import type { Change } from '../../linux/change.ts'
 import { FakeKernel } from '../../linux/fake.ts'
 import { applyAll, toUnits } from './apply.ts'
 import type { Operation } from './operation.ts'
+import { doWork } from './work.ts'
 
 const operation = (change: Change): Operation => ({ change, undo: [], step: 'publish', space: 'web' })
 const deletion = (where: string | undefined, address: string): Operation =>
@@ -35,6 +36,6 @@ test('and are carried out', () => {
       original: { source: '10.0.0.9', destination, protocol: 17, sourcePort: 1, destinationPort: 2 },
     })
   for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) flowTo(address)
-  applyAll(kernel, [deletion(undefined, '10.0.0.1'), deletion(undefined, '10.0.0.2')])
+  doWork(applyAll(kernel, [deletion(undefined, '10.0.0.1'), deletion(undefined, '10.0.0.2')]))
   expect(kernel.flows(undefined).map(({ original }) => original.destination)).toEqual(['10.0.0.3'])
 })

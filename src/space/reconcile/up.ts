@@ -44,6 +44,7 @@ import type { Drift, Operation } from './operation.ts'
 import { checkListened } from './port-listened.ts'
 import { checkPublishedByOthers } from './port-published.ts'
 import type { Context, Plan, PlanOptions, UpResult } from './types.ts'
+import { doWork, doWorkWatched, eachOf, isStopped, type Work } from './work.ts'
 
 /**
  * Theory of operation. The specs are resolved against what the host has (pool, names, uplinks), which gives the desired
@@ -63,12 +64,12 @@ type Prepared = Plan & {
 /** `known`: what was chosen for the spaces, where that is not what their records say. */
 type PrepareOptions = PlanOptions & { known?: ReadonlyMap<string, ResolvedSpace> }
 
-const prepare = (
+function* prepare(
   context: Context,
   specs: readonly SpaceSpec[],
   options: PrepareOptions,
   seen = new Observation(context.kernel),
-): Prepared => {
+): Work<Prepared> {
   const { kernel, paths } = context
   const planner = new Planner(seen)
   const bootId = currentBoot(kernel)
@@ -129,7 +130,12 @@ const prepare = (
   )
   return {
     spaces,
-    operations: [...rebuilding, ...resources.flatMap(resource => resource.add(seen, planner))],
+    operations: [
+      ...rebuilding,
+      ...(yield* eachOf(resources, { phase: 'planning', mayEnd: true }, resource =>
+        resource.add(seen, planner),
+      )),
+    ],
     warnings: spaces
       .filter(({ behind, publish }) => behind === undefined || publish.length > 0)
       .flatMap(space => foreignForwardWarnings(seen, space)),
@@ -235,13 +241,13 @@ const checkPublished = (spaces: readonly ResolvedSpace[]): void => {
 
 /** Computes what `up` would do, and changes nothing. Throws NatspaceError as `up` would. */
 export const planUp = (context: Context, specs: readonly SpaceSpec[], options: PlanOptions = {}): Plan => {
-  const { spaces, operations, marks, warnings } = prepare(context, specs, options)
+  const { spaces, operations, marks, warnings } = doWork(prepare(context, specs, options))
   return { spaces, operations: [...operations, ...marks], warnings }
 }
 
 /** What would give spaces back what they had; `known` as they were. Changes nothing. Throws NatspaceError as `up` would. */
 export const planBack = (context: Context, known: ReadonlyMap<string, ResolvedSpace>): Operation[] =>
-  prepare(context, [...known.values()].map(specOf), { known, keepsPeers: true }).operations
+  doWork(prepare(context, [...known.values()].map(specOf), { known, keepsPeers: true })).operations
 
 /**
  * Brings spaces up: all of them as their specs say, or everything as it was before. Does nothing at all when all is
@@ -264,19 +270,22 @@ export const upAsChosen = async (
 ): Promise<UpResult> => {
   using _lock = await takeLock(context.kernel, context.paths, options.lockPatience)
   const { left, warnings } = await settleInterrupted(context)
-  const { plan, changes } = repeatedly(() => attemptUp(context, choose, options, left))
+  const work = repeatedly(() => attemptUp(context, choose, options, left))
+  const { plan, changes } = await doWorkWatched(work, context.onlooker)
   return { plan: { ...plan, warnings: [...warnings, ...plan.warnings] }, changes }
 }
 
 /** Gives spaces back what they had, by whoever holds the lock and the journal. Throws NatspaceError as `up` does. */
-export const bringBack = (context: Context, known: ReadonlyMap<string, ResolvedSpace>): Operation[] =>
-  repeatedly(() => attemptUp(context, () => [...known.values()].map(specOf), { known, keepsPeers: true }))
-    .plan.operations
+export function* bringBack(context: Context, known: ReadonlyMap<string, ResolvedSpace>): Work<Operation[]> {
+  const specs = [...known.values()].map(specOf)
+  const { plan } = yield* repeatedly(() => attemptUp(context, () => specs, { known, keepsPeers: true }))
+  return plan.operations
+}
 
-const repeatedly = (action: () => UpResult): UpResult => {
+function* repeatedly(action: () => Work<UpResult>): Work<UpResult> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return action()
+      return yield* action()
     } catch (error) {
       if (attempt === attempts || !lostRace(error)) throw error
     }
@@ -287,23 +296,23 @@ const repeatedly = (action: () => UpResult): UpResult => {
 const attempts = 5
 
 /** With `left`, what is under way is written down, beside what is left of others; without it, it stands there already. */
-const attemptUp = (
+function* attemptUp(
   context: Context,
   choose: (seen: Observation) => readonly SpaceSpec[],
   options: PrepareOptions,
   left?: Left,
-): UpResult => {
+): Work<UpResult> {
   const seen = new Observation(context.kernel)
-  const { resources, records, marks, ...plan } = prepare(context, choose(seen), options, seen)
-  if (plan.operations.length === 0) return { plan, changes: applyAll(context.kernel, marks).count }
-  if (left === undefined) return { plan, changes: carryOut(context, plan, resources).count }
+  const { resources, records, marks, ...plan } = yield* prepare(context, choose(seen), options, seen)
+  if (plan.operations.length === 0) return { plan, changes: (yield* applyAll(context.kernel, marks)).count }
+  if (left === undefined) return { plan, changes: (yield* carryOut(context, plan, resources)).count }
   const { kernel, paths } = context
   const intents = Object.fromEntries(plan.spaces.map(({ name }) => [name, intentOf(records.get(name))]))
   const others = Object.fromEntries(Object.entries(left).filter(([name]) => !(name in intents)))
   beginWork(kernel, paths, intents, others)
   let applied: Applied
   try {
-    applied = carryOut(context, plan, resources)
+    applied = yield* carryOut(context, plan, resources)
   } catch (error) {
     // What could not be taken back is tried again by the next command.
     if (error instanceof NatspaceError && error.code !== 'ROLLBACK_FAILED') endWork(kernel, paths, others)
@@ -314,10 +323,10 @@ const attemptUp = (
   try {
     endWork(kernel, paths, others)
     isEnded = true
-    marked = applyAll(kernel, marks).count
+    marked = (yield* applyAll(kernel, marks)).count
   } catch (error) {
     // The next command would take it back, whatever was said here.
-    const reason = rollBack(kernel, applied, error as NatspaceError)
+    const reason = yield* rollBack(kernel, applied, error as NatspaceError)
     if (reason === error && !isEnded) endWork(kernel, paths, others)
     throw reason
   }
@@ -330,19 +339,18 @@ const intentOf = (before: SpaceRecord | undefined): Intent => ({
 })
 
 /** Carries out a plan and looks whether it worked. Throws NatspaceError when it did not, and all was undone. */
-const carryOut = (context: Context, { operations }: Plan, resources: readonly Resource[]): Applied => {
-  const applied = applyAll(context.kernel, operations)
+function* carryOut(context: Context, { operations }: Plan, resources: readonly Resource[]): Work<Applied> {
+  const applied = yield* applyAll(context.kernel, operations)
   let drift: Drift[]
   try {
     const seen = new Observation(context.kernel)
     const known = firewallIsKnown(context.kernel, operations)
-    drift = resources
-      .filter(({ phase }) => !known || !firewallPhases.has(phase))
-      .flatMap(resource => resource.drift(seen))
+    const unknown = resources.filter(({ phase }) => !known || !firewallPhases.has(phase))
+    drift = yield* eachOf(unknown, { phase: 'checking', mayEnd: true }, resource => resource.drift(seen))
   } catch (cause) {
-    throw rollBack(context.kernel, applied, cannotVerify(cause))
+    throw yield* rollBack(context.kernel, applied, isStopped(cause) ? cause : cannotVerify(cause))
   }
-  if (drift.length > 0) throw rollBack(context.kernel, applied, notAsDesired(drift))
+  if (drift.length > 0) throw yield* rollBack(context.kernel, applied, notAsDesired(drift))
   return applied
 }
 

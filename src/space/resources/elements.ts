@@ -5,7 +5,7 @@ import type { Drift } from '../reconcile/operation.ts'
 import { elementCommands, firewallOperation } from '../ruleset/commands.ts'
 import { keyText, type Membership, membershipsOf } from '../ruleset/elements.ts'
 import { dataText, seenElements, seenGeneration, seenTable } from '../ruleset/seen-table.ts'
-import { formatPublish } from '../spec/publish.ts'
+import { boundAddress, formatPublish, isPublishedIn } from '../spec/publish.ts'
 import { findPublishClash, type PublishedBy } from '../spec/publish-clash.ts'
 import type { Taken } from '../spec/taken.ts'
 import type { PortRange, Publish, ResolvedSpace } from '../spec/types.ts'
@@ -206,9 +206,12 @@ const claims = (seen: Observation): Publish[] =>
       const [protocol, ports] = key.slice(-2)
       const hostPort = portsOf(ports)
       const rest = { protocol: String(protocol) as Publish['protocol'], hostPort, port: hostPort }
-      return key.length > 2 ? { ...rest, hostAddress: String(key[0]) } : rest
+      return key.length > 2 ? { ...rest, hostAddress: addressOf(key[0]) } : rest
     }),
   )
+
+/** 0.0.0.0 or :: where it is all addresses of a family. */
+const addressOf = (field: KeyField | undefined): string => String(field).replace(/\/0$/, '')
 
 const portsOf = (field: KeyField | undefined): PortRange =>
   typeof field === 'object' && 'first' in field
@@ -216,16 +219,21 @@ const portsOf = (field: KeyField | undefined): PortRange =>
     : { first: Number(field), last: Number(field) }
 
 /** The inside address that a claimed port leads to, as one of the maps has it. */
-const targetOf = (seen: Observation, { protocol, hostAddress, hostPort }: Publish): string | undefined => {
+const targetOf = (seen: Observation, publish: Publish): string | undefined => {
+  const { protocol, hostPort } = publish
+  const hostAddress = boundAddress(publish)
   const at = hostAddress === undefined ? '' : '_at'
   const before: KeyField[] = hostAddress === undefined ? [protocol] : [hostAddress, protocol]
   const ranges = hostPort.first === hostPort.last ? [hostPort.first] : [{ ...hostPort }, hostPort.first]
-  for (const map of ['publish4', 'publish6'])
+  for (const family of [4, 6] as const) {
+    if (!isPublishedIn(family, publish)) continue
+    const map = `publish${family}`
     for (const ports of ranges) {
       const name = typeof ports === 'object' ? `${map}_range${at}` : `${map}${at}`
       const data = seenElements(seen, name).get(keyText([...before, ports]))?.data
       if (Array.isArray(data)) return String(data[0])
     }
+  }
   return undefined
 }
 

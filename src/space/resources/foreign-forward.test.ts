@@ -506,6 +506,7 @@ describe('iptables-legacy', () => {
     const rules = [...lines]
     if (installed)
       host.kernel.addProgram('iptables-legacy', ([, , verb, chain, ...words]) => {
+        if (verb === '-t') return '-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT\n'
         if (verb === '-S') return `${rules.join('\n')}\n`
         const isInsert = verb === '-I'
         const line = `-A ${chain} ${words.slice(isInsert ? 1 : 0).join(' ')}`

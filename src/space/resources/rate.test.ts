@@ -7,6 +7,7 @@ import { NatspaceError } from '../errors.ts'
 import { type Applied, applyAll, rollBack } from '../reconcile/apply.ts'
 import { Observation } from '../reconcile/observation.ts'
 import type { Operation } from '../reconcile/operation.ts'
+import { doWork } from '../reconcile/work.ts'
 import { RATE } from '../spec/rate.ts'
 import { faultOf } from '../spec/test-support.ts'
 import { shellOf } from '../text/shell.ts'
@@ -58,7 +59,7 @@ const driftOf = (kernel: FakeKernel, space: RatedSpace, previous?: RatedSpace) =
     .map(({ expected, found }) => `${expected}: ${found}`)
 
 const bring = (kernel: FakeKernel, space: RatedSpace, previous?: RatedSpace) => {
-  const applied = applyAll(kernel, operationsOf(kernel, space, previous))
+  const applied = doWork(applyAll(kernel, operationsOf(kernel, space, previous)))
   expect(driftOf(kernel, space, previous)).toEqual([])
   expect(operationsOf(kernel, space, previous)).toEqual([])
   return applied
@@ -67,7 +68,7 @@ const bring = (kernel: FakeKernel, space: RatedSpace, previous?: RatedSpace) => 
 /** Carries out the undo of what was applied. */
 const takeBack = (kernel: FakeKernel, applied: Applied) => {
   const reason = new NatspaceError({ code: 'APPLY_FAILED', exit: 1, what: 'cannot', why: 'a test' })
-  expect(rollBack(kernel, applied, reason)).toBe(reason)
+  expect(doWork(rollBack(kernel, applied, reason))).toBe(reason)
 }
 
 const foreign = (handle: number, bucket: Partial<TokenBucket> = {}): Change => ({
@@ -230,7 +231,7 @@ describe('taking the limits away', () => {
       'tc qdisc delete dev veth1 root handle 6e73:',
       'tc -n myspace qdisc delete dev veth2 root handle 6e73:',
     ])
-    const applied = applyAll(kernel, operations)
+    const applied = doWork(applyAll(kernel, operations))
     expect(kernel.snapshot()).toEqual(plain)
     takeBack(kernel, applied)
     expect(kernel.snapshot()).toEqual(limited)

@@ -3,6 +3,7 @@ import { type Route, routeTable } from '../../linux/rtnetlink/route.ts'
 import { NatspaceError } from '../errors.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import { type InnerAddress, innerAddresses, isRouted, wholeLength } from '../spec/endpoints.ts'
+import { boundAddress, isPublishedIn } from '../spec/publish.ts'
 import type { ResolvedSpace, SpaceRoute } from '../spec/types.ts'
 import type { StepName } from '../steps.ts'
 import type { Planner, Resource } from './resource.ts'
@@ -233,7 +234,7 @@ const hostRouteResource = (space: ResolvedSpace, { family, address }: InnerAddre
  */
 export const loopbackRouteResources = (space: ResolvedSpace): Resource[] => {
   const { hostInterface, ipv6, publish } = space
-  const publishes = publish.some(({ hostAddress }) => hostAddress === undefined || hostAddress === '::1')
+  const publishes = publish.some(item => isPublishedIn(6, item) && (boundAddress(item) ?? '::1') === '::1')
   if (ipv6 === undefined || !publishes) return []
   return [
     ownRouteResource(space, {

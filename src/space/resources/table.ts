@@ -1,10 +1,5 @@
-import {
-  compile,
-  type Instruction,
-  rememberedPayload,
-  ruleMessage,
-  type Table,
-} from '../../linux/nftables/index.ts'
+import { type Instruction, rememberedPayload, ruleMessage, type Table } from '../../linux/nftables/index.ts'
+import { compiler } from '../../linux/nftables/late.ts'
 import {
   constantMembers,
   deleteTable,
@@ -16,7 +11,8 @@ import { keyText } from '../ruleset/elements.ts'
 import { isEcho } from '../ruleset/rule-echo.ts'
 import { sameRule } from '../ruleset/same-rule.ts'
 import { seenGeneration, seenTable } from '../ruleset/seen-table.ts'
-import { chainDefinitions, setDefinitions } from '../ruleset/table.ts'
+import { setDefinitions } from '../ruleset/table.ts'
+import { tableOutline } from '../ruleset/table-outline.ts'
 import type { Resource } from './resource.ts'
 
 /**
@@ -73,21 +69,20 @@ const difference = (table: Table): string | undefined => {
     if (!elements.some(({ key }) => keyText(key) === keyText(element.key)))
       return `set ${set} lacks ${keyText(element.key)}`
   }
-  for (const { name, base, rules } of chainDefinitions) {
+  for (const { name, base, rules } of tableOutline) {
     const chain = table.chains.find(item => item.name === name)
     if (chain === undefined) return `no chain ${name}`
     const isPlaced =
       chain.hook === base?.hook &&
       (base === undefined || (chain.priority === base.priority && chain.policy === 'accept'))
     if (!isPlaced) return `chain ${name} has another hook, priority or policy`
-    if (chain.rules.length !== rules.length)
-      return `chain ${name} has ${chain.rules.length} rules, not ${rules.length}`
+    if (chain.rules.length !== rules) return `chain ${name} has ${chain.rules.length} rules, not ${rules}`
     const index = chain.rules.findIndex(
       (rule, at) => !isEcho(name, at, rule) && !sameRule(expectedRules(name)[at] ?? [], rule.instructions),
     )
     if (index >= 0) return `rule ${index + 1} of chain ${name} is another`
   }
-  const extra = table.chains.find(chain => !chainDefinitions.some(({ name }) => name === chain.name))
+  const extra = table.chains.find(chain => !tableOutline.some(({ name }) => name === chain.name))
   return extra === undefined ? undefined : `a chain ${extra.name} that natspace did not make`
 }
 
@@ -102,7 +97,7 @@ const expectedRules = (chain: string): Instruction[][] => {
       const payload = rememberedPayload(command)
       const instructions =
         payload === undefined
-          ? compile(command.rule, 'inet')
+          ? compiler().compile(command.rule, 'inet')
           : (ruleMessage.decode(payload, 0, payload.length).attributes.expressions ?? [])
       const rules = expected.get(command.chain)
       if (rules) rules.push(instructions)

@@ -30,6 +30,7 @@ import {
   tcpOption,
   th,
 } from '../../linux/nftables/index.ts'
+import { sourcePorts } from '../spec/source-ports.ts'
 
 /** A chain and its rules; one without a hook is only jumped to. */
 export type ChainDefinition = {
@@ -104,7 +105,7 @@ const publishRules = (map: MapNamed): Rule[] =>
  * Ports that a translation chooses as sources lie where the host's own programs get theirs, and are chosen at random:
  * a space that could choose might take one that answers for somebody else (CVE-2021-3773).
  */
-const chosenAtRandom = { ports: { first: 32768, last: 60999 }, fullyRandom: true }
+const chosenAtRandom = { ports: { ...sourcePorts }, fullyRandom: true }
 
 const withPorts = ['tcp', 'udp', 'sctp']
 

@@ -3,16 +3,19 @@ import {
   canonicalKey,
   type NamedSet,
   type NftCommand,
+  type Rule,
   rememberEncoded,
   type SetElement,
 } from '../../linux/nftables/index.ts'
 import { tableName } from '../marks.ts'
 import type { Operation } from '../reconcile/operation.ts'
 import type { StepName } from '../steps.ts'
+import type { ChainDefinition } from './chains.ts'
 import type { Membership } from './elements.ts'
 import { namedSets } from './named-sets.ts'
 import { chainDefinitions, setDefinitions } from './table.ts'
 import { tableBytes } from './table-bytes.ts'
+import { tableOutline } from './table-outline.ts'
 
 /** The table as commands that make it, and elements as commands that add or delete them. */
 
@@ -23,7 +26,7 @@ let ready: NftCommand[] | undefined
 /** The commands that make the whole table, with those elements only that it always has. Their messages are known beforehand (table-bytes.ts). */
 export const tableCommands = (): NftCommand[] => {
   if (ready === undefined) {
-    ready = plainTableCommands()
+    ready = outlinedCommands()
     if (littleEndian) rememberEncoded(ready, new Uint8Array(Buffer.from(tableBytes, 'base64')))
   }
   return ready
@@ -31,20 +34,43 @@ export const tableCommands = (): NftCommand[] => {
 
 /** The same, to be compiled: for whoever makes the bytes. */
 export const plainTableCommands = (): NftCommand[] => [
-  { type: 'table.add', ...where },
-  ...[...namedSets.values()].map((set): NftCommand => ({ type: 'set.add', ...where, set })),
-  ...elementCommands('element.add', constantMembers()),
-  ...chainDefinitions.map(
-    ({ name, base }): NftCommand => ({
-      type: 'chain.add',
-      ...where,
-      chain: base === undefined ? { name } : { name, ...base, policy: 'accept' },
-    }),
-  ),
-  ...chainDefinitions.flatMap(({ name, rules }) =>
+  ...setCommands(),
+  ...chainDefinitions().map(chainCommand),
+  ...chainDefinitions().flatMap(({ name, rules }) =>
     rules.map((rule): NftCommand => ({ type: 'rule.add', ...where, chain: name, rule })),
   ),
 ]
+
+const setCommands = (): NftCommand[] => [
+  { type: 'table.add', ...where },
+  ...[...namedSets.values()].map((set): NftCommand => ({ type: 'set.add', ...where, set })),
+  ...elementCommands('element.add', constantMembers()),
+]
+
+const chainCommand = ({ name, base }: Pick<ChainDefinition, 'name' | 'base'>): NftCommand => ({
+  type: 'chain.add',
+  ...where,
+  chain: base === undefined ? { name } : { name, ...base, policy: 'accept' },
+})
+
+/** As plainTableCommands, but each rule is written down when somebody looks at it: whoever sends its bytes does not. */
+const outlinedCommands = (): NftCommand[] => [
+  ...setCommands(),
+  ...tableOutline.map(chainCommand),
+  ...tableOutline.flatMap(({ name, rules }) =>
+    Array.from({ length: rules }, (_, index) => laterRule(name, index)),
+  ),
+]
+
+const laterRule = (chain: string, index: number): NftCommand => ({
+  type: 'rule.add',
+  ...where,
+  chain,
+  get rule() {
+    const definition = chainDefinitions().find(({ name }) => name === chain)
+    return definition?.rules[index] as Rule
+  },
+})
 
 /** The elements that are part of the table itself. */
 export const constantMembers = (): Pick<Membership, 'set' | 'element'>[] =>

@@ -74,6 +74,16 @@ test('an address of the host decides the family', () => {
   ])
 })
 
+test('every address of one family is published, and claimed, in that family alone', () => {
+  const both = space({ ipv6, ...published('0.0.0.0:8080:80', '[::]:9000-9001') })
+  expect(texts(both).slice(-4)).toEqual([
+    'claimed4 | 0.0.0.0/0 . tcp . 8080',
+    'publish4 | tcp . 8080 | 10.200.0.2 . 80',
+    'claimed6 | ::/0 . tcp . 9000-9001',
+    'publish6_range | tcp . 9000-9001 | fd00::2',
+  ])
+})
+
 test('a shifted range is one element a port', () => {
   expect(texts(space(published('70-71:80-81'))).slice(-3)).toEqual([
     'claimed | tcp . 70-71',

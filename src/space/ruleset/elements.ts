@@ -1,6 +1,7 @@
 import { firstAddress, lastAddress, prefixContains } from '../../linux/net/prefix.ts'
 import { canonicalKey, type KeyField, type NamedSet, type SetElement } from '../../linux/nftables/index.ts'
 import { innerAddresses, isRouted } from '../spec/endpoints.ts'
+import { boundAddress, isPublishedIn } from '../spec/publish.ts'
 import type { Publish, ResolvedSpace } from '../spec/types.ts'
 import type { StepName } from '../steps.ts'
 import { egressKeys } from './egress-boxes.ts'
@@ -125,24 +126,28 @@ const comingBackOf = ({ hostInterface, address, ipv6, behind }: ResolvedSpace): 
   ]
 }
 
+/** All addresses of a family, as one interval: what is published by one family alone leaves the other free. */
+export const wholeFamily = {
+  4: { first: '0.0.0.0', last: '255.255.255.255' },
+  6: { first: '::', last: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+} as const
+
 /** The port cannot be the source of a translation. */
 const claimOf = ({ protocol, hostAddress, hostPort }: Publish): Membership =>
   hostAddress === undefined
     ? member('publish', 'claimed', [protocol, { ...hostPort }])
     : member('publish', `claimed${hostAddress.includes(':') ? 6 : 4}`, [
-        hostAddress,
+        boundAddress({ hostAddress }) ?? { ...wholeFamily[hostAddress.includes(':') ? 6 : 4] },
         protocol,
         { ...hostPort },
       ])
 
 /** Without an address of the host a port is published by every family that the space has. */
 const publishOf = (space: ResolvedSpace, publish: Publish): Membership[] => [
-  ...(publish.hostAddress?.includes(':') || space.address === ''
-    ? []
-    : publishIn('publish4', space.address, publish)),
-  ...(space.ipv6 === undefined || (publish.hostAddress !== undefined && !publish.hostAddress.includes(':'))
-    ? []
-    : publishIn('publish6', space.ipv6.address, publish)),
+  ...(space.address !== '' && isPublishedIn(4, publish) ? publishIn('publish4', space.address, publish) : []),
+  ...(space.ipv6 !== undefined && isPublishedIn(6, publish)
+    ? publishIn('publish6', space.ipv6.address, publish)
+    : []),
 ]
 
 /**
@@ -150,7 +155,8 @@ const publishOf = (space: ResolvedSpace, publish: Publish): Membership[] => [
  * that gives only the address; a range that is shifted has no such form and becomes one element a port.
  */
 const publishIn = (map: string, address: string, publish: Publish): Membership[] => {
-  const { protocol, hostAddress, hostPort, port } = publish
+  const { protocol, hostPort, port } = publish
+  const hostAddress = boundAddress(publish)
   const at = hostAddress === undefined ? '' : '_at'
   const before: KeyField[] = hostAddress === undefined ? [protocol] : [hostAddress, protocol]
   const isRange = hostPort.last > hostPort.first
@@ -162,10 +168,15 @@ const publishIn = (map: string, address: string, publish: Publish): Membership[]
 }
 
 /** A text that tells elements of one set apart. */
-export const keyText = (key: readonly KeyField[]): string =>
-  key
-    .map(field => {
-      if (typeof field !== 'object') return String(field)
-      return 'beginning' in field ? `${field.beginning}*` : `${field.first}-${field.last}`
-    })
-    .join(' . ')
+export const keyText = (key: readonly KeyField[]): string => {
+  const [first, ...rest] = key
+  if (first === undefined) return ''
+  let text = fieldText(first)
+  for (const field of rest) text += ` . ${fieldText(field)}`
+  return text
+}
+
+const fieldText = (field: KeyField): string => {
+  if (typeof field !== 'object') return String(field)
+  return 'beginning' in field ? `${field.beginning}*` : `${field.first}-${field.last}`
+}

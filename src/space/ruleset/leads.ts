@@ -1,4 +1,5 @@
 import type { PortRange } from '../../linux/net/port.ts'
+import { boundAddress, isPublishedIn } from '../spec/publish.ts'
 import type { Publish, ResolvedSpace, Transport } from '../spec/types.ts'
 
 /**
@@ -22,25 +23,22 @@ export type Lead = {
 /** Where the published ports of a space lead, in the families that it has. */
 export const leadsOf = ({ address, ipv6, publish }: ResolvedSpace): Lead[] =>
   publish.flatMap(item => [
-    ...(address !== '' && isIn(4, item) ? [leadOf(item, 4, address)] : []),
-    ...(ipv6 !== undefined && isIn(6, item) ? [leadOf(item, 6, ipv6.address)] : []),
+    ...(address !== '' && isPublishedIn(4, item) ? [leadOf(item, 4, address)] : []),
+    ...(ipv6 !== undefined && isPublishedIn(6, item) ? [leadOf(item, 6, ipv6.address)] : []),
   ])
 
-const isIn = (family: Lead['family'], { hostAddress }: Publish): boolean =>
-  hostAddress === undefined || hostAddress.includes(':') === (family === 6)
-
-const leadOf = (
-  { protocol, hostAddress, hostPort, port }: Publish,
-  family: Lead['family'],
-  target: string,
-): Lead => ({
-  family,
-  protocol,
-  ...(hostAddress === undefined ? {} : { hostAddress }),
-  hostPort,
-  target,
-  shift: port.first - hostPort.first,
-})
+const leadOf = (publish: Publish, family: Lead['family'], target: string): Lead => {
+  const { protocol, hostPort, port } = publish
+  const hostAddress = boundAddress(publish)
+  return {
+    family,
+    protocol,
+    ...(hostAddress === undefined ? {} : { hostAddress }),
+    hostPort,
+    target,
+    shift: port.first - hostPort.first,
+  }
+}
 
 /**
  * What of `some` does not lead to the same place in `others`. Ports that do so on some addresses of the host only are

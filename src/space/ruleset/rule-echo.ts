@@ -1,7 +1,7 @@
 import { littleEndian } from '../../linux/netlink/writer.ts'
 import type { RuleState } from '../../linux/nftables/index.ts'
-import { chainDefinitions } from './table.ts'
 import { tableEcho } from './table-echo.ts'
+import { tableOutline } from './table-outline.ts'
 
 /**
  * Theory of operation. Whether the rules of the table are ours is asked by every command, and to decode and compare them
@@ -22,7 +22,7 @@ const echoesOf = (chain: string): readonly Uint8Array[] => {
       at = from + all.readUInt16LE(at)
       return all.subarray(from, at)
     }
-    echoes = new Map(chainDefinitions.map(({ name, rules }) => [name, rules.map(next)]))
+    echoes = new Map(tableOutline.map(({ name, rules }) => [name, Array.from({ length: rules }, next)]))
   }
   return echoes.get(chain) ?? []
 }

@@ -1,4 +1,7 @@
-import { chainDefinitions as chains } from './chains.ts'
+import * as loaded from './chains.ts'
+
+// Bun has `require` in every module; under Node it is only parsed.
+declare const require: (name: string) => unknown
 
 /**
  * Theory of operation. All spaces share one table with a constant number of rules. A space is a member of sets, by the
@@ -101,8 +104,20 @@ export const setDefinitions: readonly SetDefinition[] = [
   { name: 'publish6_range_at', key: ['ipv6_addr', ...port], data: ['ipv6_addr'], interval: true },
 ]
 
-/** The chains, those that are only jumped to first: a rule can name only what is there. */
-export const chainDefinitions = chains(name => {
-  const { data } = setDefinitions.find(item => item.name === name) as SetDefinition
-  return { name, ...(data === undefined ? {} : { data }) }
-})
+let chains: readonly loaded.ChainDefinition[] | undefined
+
+/**
+ * The chains, those that are only jumped to first: a rule can name only what is there. To write down a hundred rules takes
+ * a millisecond, and most runs need no more of them than table-outline.ts and table-bytes.ts say; so both the rules and the
+ * file that they are in wait until they are asked for (in the executable; see late.ts of nftables).
+ */
+export const chainDefinitions = (): readonly loaded.ChainDefinition[] => {
+  chains ??= definitions().chainDefinitions(name => {
+    const { data } = setDefinitions.find(item => item.name === name) as SetDefinition
+    return { name, ...(data === undefined ? {} : { data }) }
+  })
+  return chains
+}
+
+const definitions = (): typeof loaded =>
+  process.versions.bun === undefined ? loaded : (require('./chains') as typeof loaded)

@@ -3,7 +3,7 @@
  * address, a prefix or `any`; IPv6 with a port stands in brackets.
  */
 
-import { isMulticast } from '../../linux/net/ip.ts'
+import { canonicalIp, isMulticast, unmappedIp } from '../../linux/net/ip.ts'
 import { formatPortRange, parsePortRange } from '../../linux/net/port.ts'
 import { networkOf, parsePrefix } from '../../linux/net/prefix.ts'
 import { badValue, type Site } from './fault.ts'
@@ -66,5 +66,8 @@ function splitPort(text: string): { destination: string; ports?: string } {
 
 function networkNamed(text: string): string | undefined {
   if (text.includes('/')) return parsePrefix(text) === undefined ? undefined : networkOf(text)
-  return networkOf(`${text}/${text.includes(':') ? 128 : 32}`)
+  const canonical = canonicalIp(text)
+  if (canonical === undefined) return undefined
+  const address = unmappedIp(canonical)
+  return `${address}/${address.includes(':') ? 128 : 32}`
 }

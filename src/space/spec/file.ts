@@ -6,15 +6,13 @@
  * the value at fault by its path, and only then is the path looked up in the document.
  */
 
-import * as v from 'valibot'
 import { NatspaceError } from '../errors.ts'
-import { badValue, type Site, type SiteOf } from './fault.ts'
-import { badFile, type Path, parseSource, type Source } from './file-source.ts'
+import type { SiteOf } from './fault.ts'
+import { badFile, parseSource, type Source } from './file-source.ts'
 import { findPublishClash } from './publish-clash.ts'
 import { printable } from './quote.ts'
-import { SPACE_KEYS, spaceSchema } from './schema.ts'
-import { suggest } from './suggest.ts'
-import type { RawSpec, SpaceSpec } from './types.ts'
+import { checkShape, unknownKey } from './shape.ts'
+import type { SpaceSpec } from './types.ts'
 import { duplicatePort, parseName, validateSpec } from './validate.ts'
 
 /** Faults told in one go; the search ends with the next. */
@@ -52,7 +50,7 @@ function spacesOf(source: Source): Record<string, unknown> {
   const root = source.values
   if (!isRecord(root)) throw badFile(source.place([]), 'it has no key spaces')
   for (const key of Object.keys(root)) {
-    if (key !== 'spaces' && key !== '$schema') throw unknownKey([key], ['spaces'], source)
+    if (key !== 'spaces' && key !== '$schema') throw unknownKey([key], ['spaces'], source.place)
   }
   if (root.spaces === undefined) throw badFile(source.place([]), 'it has no key spaces')
   if (!isRecord(root.spaces)) throw badFile(source.place(['spaces']), 'spaces must map names to spaces')
@@ -72,61 +70,8 @@ function parseSpace(name: string, value: unknown, source: Source): SpaceSpec {
     }
   }
   parseName(name, siteOf(['name']))
-  return validateSpec(name, checkShape(value ?? {}, base, source), siteOf)
+  return validateSpec(name, checkShape(value ?? {}, base, source.place), siteOf)
 }
-
-/** Types and keys only: for a value of the right type and wrong content, validate.ts has the better message. */
-function checkShape(value: unknown, base: Path, source: Source): RawSpec {
-  if (!isRecord(value)) throw badType(base, 'Object', value, source) // valibot takes a list for an object
-  const result = v.safeParse(spaceSchema, value)
-  if (result.success) return result.output
-  for (const issue of result.issues) {
-    if (issue.kind !== 'schema') continue
-    const path = (issue.path ?? []).map(item => item.key as string | number)
-    if (issue.expected === 'never') throw unknownKey([...base, ...path], SPACE_KEYS, source)
-    throw badType([...base, ...path], issue.expected ?? '', issue.input, source)
-  }
-  return value as RawSpec
-}
-
-function unknownKey(path: Path, known: readonly string[], source: Source): NatspaceError {
-  const key = String(path.at(-1))
-  const near = suggest(key, known)
-  return badValue({
-    code: 'UNKNOWN_KEY',
-    site: { field: 'key', place: source.place(path, true) },
-    value: key,
-    why:
-      near === undefined
-        ? `the keys here are ${known.join(', ')}`
-        : `there is no such key; did you mean ${near}?`,
-    fix: [near === undefined ? 'remove it, or move it to where it belongs' : `write ${near}`],
-  })
-}
-
-const EXPECTED: Record<string, string> = {
-  Array: 'a list, such as ["8080:80"]',
-  Object: 'keys and values',
-  string: 'text',
-  number: 'a number',
-  boolean: 'true or false',
-  '(string | number)': 'text or a number',
-}
-
-function badType(path: Path, expected: string, input: unknown, source: Source): NatspaceError {
-  const wanted = EXPECTED[expected] ?? expected
-  const field = String(path.findLast(step => typeof step === 'string'))
-  const site: Site = { field, place: source.place(path) }
-  return badValue({
-    code: 'BAD_TYPE',
-    site,
-    value: input === null ? '' : isScalar(input) ? String(input) : Array.isArray(input) ? '[...]' : '{...}',
-    why: input === null ? 'it has no value' : `it must be ${wanted}`,
-    fix: [input === null ? `give ${wanted}, or remove the line` : `write ${wanted}`],
-  })
-}
-
-const isScalar = (value: unknown): boolean => typeof value !== 'object'
 
 function refuseClash(specs: readonly SpaceSpec[], source: Source): void {
   const published = specs.flatMap(spec =>

@@ -1,6 +1,6 @@
 /** A published port that a program of the host listens on already: publishing it would take its packets away. */
 
-import { isMulticast, isUnspecified } from '../../linux/net/ip.ts'
+import { isMulticast, isUnspecified, unmappedIp } from '../../linux/net/ip.ts'
 import type { Listener } from '../../linux/socket-diag/listener.ts'
 import type { Publish } from './types.ts'
 
@@ -49,8 +49,7 @@ const servedBy = ({ address, v6Only }: Listener): Place[] => {
 
 const broadcast = '255.255.255.255'
 
-/** An IPv4 address that is written as one of IPv6 (::ffff:192.0.2.1) means packets of IPv4. */
 const placeOf = (text: string): Place => {
-  const address = text.replace(/^::ffff:(?=[\d.]+$)(?=.*\.)/, '')
+  const address = unmappedIp(text)
   return { family: address.includes(':') ? 6 : 4, address: isUnspecified(address) ? undefined : address }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { NatspaceError } from '../errors.ts'
-import { formatPublish, PUBLISH_PATTERN, parsePublish } from './publish.ts'
+import { boundAddress, formatPublish, isPublishedIn, PUBLISH_PATTERN, parsePublish } from './publish.ts'
 import { anyPublish, faultOf, hostileText } from './test-support.ts'
 
 const one = (port: number) => ({ first: port, last: port })
@@ -28,8 +28,27 @@ describe('parsePublish', () => {
     expect(parsePublish('[FD00::1]:80:8080').hostAddress).toBe('fd00::1')
   })
 
-  test('0.0.0.0 is every address, as if left out', () => {
-    expect(parsePublish('0.0.0.0:80')).toEqual(parsePublish('80'))
+  test('0.0.0.0 and :: are every address of one family; left out it is every address', () => {
+    const families = (text: string) =>
+      ([4, 6] as const).filter(item => isPublishedIn(item, parsePublish(text)))
+    expect(['0.0.0.0:80', '[::]:80', '80', '192.0.2.1:80', '[::1]:80'].map(families)).toEqual([
+      [4],
+      [6],
+      [4, 6],
+      [4],
+      [6],
+    ])
+    expect(['0.0.0.0:80', '[::]:80', '80'].map(text => boundAddress(parsePublish(text)))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+    expect(boundAddress(parsePublish('192.0.2.1:80'))).toBe('192.0.2.1')
+  })
+
+  test('an IPv4 address that is written as one of IPv6 is that of IPv4', () => {
+    expect(parsePublish('[::ffff:192.0.2.1]:80')).toEqual(parsePublish('192.0.2.1:80'))
+    expect(parsePublish('[::ffff:0:0]:80')).toEqual(parsePublish('0.0.0.0:80'))
   })
 
   test.each([

@@ -3,7 +3,7 @@
  * side, as in `docker run -p`; without a second part the inner ports equal the host's.
  */
 
-import { canonicalIp, isMulticast, isUnspecified } from '../../linux/net/ip.ts'
+import { canonicalIp, isMulticast, isUnspecified, unmappedIp } from '../../linux/net/ip.ts'
 import { formatPortRange, type PortRange, parsePortRange, portCount } from '../../linux/net/port.ts'
 import { badValue, type Site } from './fault.ts'
 import { quote } from './quote.ts'
@@ -33,16 +33,22 @@ export function parsePublish(text: string, site: Site = { field: 'publish' }): P
     throw refuse(`the ranges differ in length: ${portCount(hostPort)} and ${portCount(port)} ports`)
   }
   if (host === undefined) return { protocol, hostPort, port }
-  const hostAddress = canonicalIp(host)
-  if (hostAddress === undefined) throw refuse(`${quote(host)} is not an IP address`)
+  const canonical = canonicalIp(host)
+  if (canonical === undefined) throw refuse(`${quote(host)} is not an IP address`)
+  const hostAddress = unmappedIp(canonical)
   if (isMulticast(hostAddress) || hostAddress === '255.255.255.255') {
     throw refuse(`${hostAddress} is not the address of one host`)
   }
-  // 0.0.0.0 is how other tools write "every address", which we write by leaving it out.
-  return isUnspecified(hostAddress) && !hostAddress.includes(':')
-    ? { protocol, hostPort, port }
-    : { protocol, hostAddress, hostPort, port }
+  return { protocol, hostAddress, hostPort, port }
 }
+
+/** The one address of the host that connections must be for; undefined where it is any: 0.0.0.0 and :: are no addresses. */
+export const boundAddress = ({ hostAddress }: Pick<Publish, 'hostAddress'>): string | undefined =>
+  hostAddress === undefined || isUnspecified(hostAddress) ? undefined : hostAddress
+
+/** Whether a port is published by a family: by both without an address, by IPv4 alone with 0.0.0.0, by IPv6 with ::. */
+export const isPublishedIn = (family: 4 | 6, { hostAddress }: Pick<Publish, 'hostAddress'>): boolean =>
+  hostAddress === undefined || hostAddress.includes(':') === (family === 6)
 
 /** Canonical, shortest text: no inner ports if they equal the host's, no `/tcp`. The inverse of `parsePublish`. */
 export function formatPublish(publish: Publish): string {

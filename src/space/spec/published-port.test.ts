@@ -15,7 +15,7 @@ describe('a published port is named', () => {
     expect(matches('8080:80', '8080:80', '8081:80')).toEqual(['8080:80'])
     expect(matches('8080:80/tcp', '8080:80')).toEqual(['8080:80'])
     expect(matches('8080:8080', '8080')).toEqual(['8080'])
-    expect(matches('0.0.0.0:8080', '8080')).toEqual(['8080'])
+    expect(matches('0.0.0.0:8080', '0.0.0.0:8080', '[::]:8080')).toEqual(['0.0.0.0:8080'])
     expect(matches('9000-9010', '9000-9010/udp', '9000-9010')).toEqual(['9000-9010'])
     expect(matches('[0::1]:53/udp', '[::1]:53/udp')).toEqual(['[::1]:53/udp'])
   })

@@ -1,6 +1,6 @@
 /** Checks of what a space may reach, and as whom: the values of a spec that became rules rather than a cable. */
 
-import { canonicalIp, isLoopback, isMulticast, isUnspecified } from '../../linux/net/ip.ts'
+import { canonicalIp, isLoopback, isMulticast, isUnspecified, unmappedIp } from '../../linux/net/ip.ts'
 import { isNamespaceName } from '../../linux/net/namespace-name.ts'
 import { formatEgress, parseEgress } from './egress.ts'
 import { badValue, type Site, type SiteOf } from './fault.ts'
@@ -51,8 +51,9 @@ export function parseSource(values: readonly string[], siteOf: SiteOf): Source {
         why,
         fix: ['write an address of this host, one of IPv4 and one of IPv6 at most'],
       })
-    const address = canonicalIp(value)
-    if (address === undefined) throw refuse('it is not an IP address')
+    const canonical = canonicalIp(value)
+    if (canonical === undefined) throw refuse('it is not an IP address')
+    const address = unmappedIp(canonical)
     if (isLoopback(address) || isMulticast(address) || isUnspecified(address))
       throw refuse('no packet can leave this host with it')
     const family = address.includes(':') ? 'ipv6' : 'ipv4'

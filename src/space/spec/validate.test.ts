@@ -75,6 +75,8 @@ describe('refused', () => {
     ['BAD_INTERFACE_NAME', { uplink: 'eth0:1' }],
     ['BAD_INTERFACE_NAME', { uplink: 'lo' }],
     ['BAD_UPLINK', { uplink: 'veth1', hostInterface: 'veth1' }],
+    ['BAD_PUBLISH', { publish: ['1-65535'] }],
+    ['BAD_PUBLISH', { publish: ['30000-40000/udp', '40001-61000/udp', '53/udp'] }],
     ['BAD_UPLINK', { uplink: 'eth0', internal: true }],
     ['BAD_PORT', { publish: [0] }],
     ['BAD_PORT', { publish: [65536] }],

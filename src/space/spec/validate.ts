@@ -5,12 +5,14 @@
  */
 
 import { isCreatableInterfaceName, isKernelInterfaceName } from '../../linux/net/interface-name.ts'
-import { canonicalIp, isMulticast, isUnspecified } from '../../linux/net/ip.ts'
+import { canonicalIp, isMulticast, isUnspecified, unmappedIp } from '../../linux/net/ip.ts'
 import { isNamespaceName, MAX_NAMESPACE_NAME } from '../../linux/net/namespace-name.ts'
+import { portCount } from '../../linux/net/port.ts'
 import { badValue, fieldSite, type Site, type SiteOf } from './fault.ts'
 import { formatPublish, parsePublish } from './publish.ts'
 import { findPublishClash } from './publish-clash.ts'
 import { quote } from './quote.ts'
+import { exhaustedTransport, sourcePorts } from './source-ports.ts'
 import type { Publish, RawSpec, SpaceSpec } from './types.ts'
 import { checkPair, parseAddress, parseGateway } from './validate-address.ts'
 import {
@@ -126,7 +128,26 @@ function parsePublishes(name: string, raw: readonly (string | number)[], siteOf:
   })
   const clash = findPublishClash(entries)
   if (clash !== undefined) throw duplicatePort(clash.earlier, clash.later)
+  checkSourcePorts(entries)
   return entries.map(entry => entry.publish)
+}
+
+/** A port that is published is never the source of a connection that leaves: some must be left over. */
+function checkSourcePorts(entries: readonly { publish: Publish; site: Site }[]): void {
+  const protocol = exhaustedTransport(entries.map(({ publish }) => publish))
+  if (protocol === undefined) return
+  const { first, last } = sourcePorts
+  const widest = entries
+    .filter(({ publish }) => publish.protocol === protocol && publish.hostPort.last >= first)
+    .toSorted((one, other) => portCount(other.publish.hostPort) - portCount(one.publish.hostPort))[0]
+  if (widest === undefined) return
+  throw badValue({
+    code: 'BAD_PUBLISH',
+    site: widest.site,
+    value: formatPublish(widest.publish),
+    why: `it leaves no port of ${first}-${last}, by which connections of ${protocol} leave this host`,
+    fix: [`leave out most of ${first}-${last}`, 'or publish on one address of the host: HOSTIP:PORT-END'],
+  })
 }
 
 /** The error for two ranges that want the same port, at the site of the later one: DUPLICATE_PORT. */
@@ -146,7 +167,7 @@ export function duplicatePort(
 
 function parseDns(text: string, site: Site): string {
   const address = canonicalIp(text)
-  if (address !== undefined && !isUnspecified(address) && !isMulticast(address)) return address
+  if (address !== undefined && !isUnspecified(address) && !isMulticast(address)) return unmappedIp(address)
   throw badValue({
     code: 'BAD_DNS',
     site,

@@ -5,6 +5,7 @@ import { macOf } from '../mac.ts'
 import { aliasOf } from '../marks.ts'
 import { elementCommands } from '../ruleset/commands.ts'
 import { membershipsOf } from '../ruleset/elements.ts'
+import { boundAddress, isPublishedIn } from '../spec/publish.ts'
 import type { Publish, ResolvedSpace } from '../spec/types.ts'
 import type { StepName } from '../steps.ts'
 import { programs } from './iptables-rule.ts'
@@ -209,10 +210,10 @@ const ownRoutes = ({ internal, connect, gateway, ipv6 }: ResolvedSpace): [string
 
 /** What the rules of each family need to know of a space. */
 const familiesOf = ({ address, network, ipv6 }: ResolvedSpace) => [
-  { family: 4, program: programs[4], address, network },
+  { family: 4 as const, program: programs[4], address, network },
   ...(ipv6 === undefined
     ? []
-    : [{ family: 6, program: programs[6], address: ipv6.address, network: ipv6.network }]),
+    : [{ family: 6 as const, program: programs[6], address: ipv6.address, network: ipv6.network }]),
 ]
 
 const elements = (space: ResolvedSpace, step: 'guard' | 'masquerade' | 'publish'): string[] => {
@@ -237,13 +238,15 @@ const acceptRules = (space: ResolvedSpace): string[] => {
 }
 
 /** One rule for each family in which the port is published. */
-const dnatRules = (space: ResolvedSpace, { protocol, hostAddress, hostPort, port }: Publish): string[] => {
+const dnatRules = (space: ResolvedSpace, publish: Publish): string[] => {
+  const { protocol, hostPort, port } = publish
+  const hostAddress = boundAddress(publish)
   const range = (ports: { first: number; last: number }, between: string) =>
     ports.first === ports.last ? `${ports.first}` : `${ports.first}${between}${ports.last}`
   const destination =
     hostAddress === undefined ? ['-m', 'addrtype', '--dst-type', 'LOCAL'] : ['-d', hostAddress]
   return familiesOf(space)
-    .filter(({ family }) => hostAddress === undefined || hostAddress.includes(':') === (family === 6))
+    .filter(({ family }) => isPublishedIn(family, publish))
     .map(({ program, family, address }) =>
       shellCommand(
         ...[program, '-t', 'nat', '-A', 'PREROUTING', '-p', protocol, ...destination],

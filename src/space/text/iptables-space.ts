@@ -1,4 +1,5 @@
 import type { IpFamily } from '../../linux/net/ip.ts'
+import { boundAddress, isPublishedIn } from '../spec/publish.ts'
 import type { Egress, Publish, ResolvedSpace } from '../spec/types.ts'
 import { firstRule, type IptablesItem, refuse, rule } from './iptables-rule.ts'
 import { neighbourDiscovery, redirect, shared } from './iptables-shared.ts'
@@ -170,14 +171,11 @@ const inbound = ({ family, space, cable, address }: Side): IptablesItem[] => {
 
 /** No two spaces publish the same port, so the order of the rules does not matter. */
 const publish = ({ family, space, address }: Side): IptablesItem[] =>
-  space.publish
-    .filter(({ hostAddress }) => hostAddress === undefined || hostAddress.includes(':') === (family === 6))
-    .flatMap(item => translations(address, item))
+  space.publish.filter(item => isPublishedIn(family, item)).flatMap(item => translations(address, item))
 
-const translations = (
-  address: string,
-  { protocol, hostAddress, hostPort, port }: Publish,
-): IptablesItem[] => {
+const translations = (address: string, item: Publish): IptablesItem[] => {
+  const { protocol, hostPort, port } = item
+  const hostAddress = boundAddress(item)
   const lead = (dport: string, target: string) =>
     rule(
       ...(['nat', shared.publish] as const),

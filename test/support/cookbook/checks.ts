@@ -7,6 +7,16 @@ export const checks: { readonly [title: string]: string } = {
     hear leak 'iifname eth0 ip daddr 203.0.113.80'
     hear plain 'iifname eth0 icmp type echo-request'
     is "$(inside vpn timeout 5 busybox wget -qO- http://203.0.113.80/cgi-bin/whoami)" 'you are 198.51.100.2'
+    hear asked 'iifname wg0 ip saddr 198.51.100.2 ip daddr 198.51.100.1 udp dport 53'
+    hear elsewhere 'iifname eth0 udp dport 53'
+    natspace exec vpn -- busybox nslookup example.org || true
+    [ "$(heard asked)" -gt 0 ]
+    is "$(heard elsewhere)" 0
+    # Nor is a resolver of this host asked, whatever it would do with the question.
+    busybox httpd -p 53 -h /run/www
+    gateway=$(ip -n vpn route show default | sed 's/.*via \\([0-9.]*\\).*/\\1/')
+    nc -z -w 5 $gateway 53
+    refused inside vpn nc -z -w 1 $gateway 53
     # Without the tunnel a route leads there all the same, and this host itself uses it.
     ip link del wg0
     refused inside vpn nc -z -w 1 203.0.113.80 80
@@ -233,6 +243,12 @@ export const checks: { readonly [title: string]: string } = {
  */
 export const spoilt: readonly { title: string; words: string; by: string }[] = [
   { title: 'A program that leaves by the VPN or not at all', words: '--uplink wg0 ', by: '' },
+  { title: 'A program that leaves by the VPN or not at all', words: ' --host none', by: '' },
+  {
+    title: 'A program that leaves by the VPN or not at all',
+    words: '--dns 198.51.100.1',
+    by: '--dns 192.0.2.1',
+  },
   { title: 'A port for this host alone', words: '127.0.0.1:8080:80', by: '8080:80' },
   { title: 'An AI agent with an allow-list', words: '--egress 192.0.2.1:80/tcp', by: '' },
   { title: 'An AI agent with an allow-list', words: ' --host none', by: '' },

@@ -8,6 +8,7 @@ import {
 } from '../../../linux/nftables/evaluate/index.ts'
 import { interfaceSysctl } from '../../../linux/sysctl.ts'
 import { placeOf } from '../../../space/firewall/places.ts'
+import { boundAddress } from '../../../space/spec/publish.ts'
 import { predictInbound } from '../../predict/predict.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, nothing, resultOf, together } from '../finding.ts'
@@ -60,11 +61,11 @@ type Port = { protocol: Inbound['protocol']; port: number }
 const hostAddress = (facts: Facts): string | undefined => {
   const { destination, uplink, seen } = facts
   const link = uplink === undefined ? undefined : seen.link(undefined, uplink)
-  const published = facts.subject.space?.publish.find(
-    ({ hostAddress: at }) => at !== undefined && !isLoopback(at),
-  )
+  const published = facts.subject.space?.publish
+    .map(boundAddress)
+    .find(at => at !== undefined && !isLoopback(at))
   return (
-    published?.hostAddress ??
+    published ??
     facts.addressesOf(undefined, link).find(({ family }) => family === destination.family)?.address
   )
 }

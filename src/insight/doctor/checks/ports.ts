@@ -2,7 +2,7 @@ import { isLoopback } from '../../../linux/net/ip.ts'
 import { PROTOCOL_NUMBER } from '../../../linux/net/protocol.ts'
 import type { Listener } from '../../../linux/socket-diag/listener.ts'
 import { publishedByOthers } from '../../../space/firewall/published-by-others.ts'
-import { formatPublish } from '../../../space/spec/publish.ts'
+import { boundAddress, formatPublish, isPublishedIn } from '../../../space/spec/publish.ts'
 import type { Publish } from '../../../space/spec/types.ts'
 import type { Facts } from '../facts.ts'
 import { type CheckResult, type Finding, noFix, resultOf, together } from '../finding.ts'
@@ -22,7 +22,8 @@ export const checkPorts = (facts: Facts, inbound: Inbound | undefined): CheckRes
 
 /** What can be said of a published port whether its program runs or not. */
 const checkPublished = (facts: Facts, publish: Publish): CheckResult => {
-  const { protocol, hostPort, hostAddress } = publish
+  const { protocol, hostPort } = publish
+  const hostAddress = boundAddress(publish)
   const text = formatPublish(publish)
   const addresses = facts
     .links(undefined)
@@ -68,8 +69,11 @@ const inUse = (facts: Facts, text: string, { address, port, inode }: Listener): 
   }
 }
 
-const stolen = (facts: Facts, { protocol, hostPort, hostAddress }: Publish): Finding | undefined => {
+const stolen = (facts: Facts, publish: Publish): Finding | undefined => {
+  const { protocol, hostPort } = publish
   const { destination, uplink } = facts
+  if (!isPublishedIn(destination.family, publish)) return undefined
+  const hostAddress = boundAddress(publish)
   const other = publishedByOthers(facts.ruleset(undefined), {
     family: destination.family,
     protocol,

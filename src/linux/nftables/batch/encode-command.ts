@@ -1,8 +1,8 @@
 import { type Request, request } from '../../netlink/connection.ts'
 import { NLM_F } from '../../netlink/message.ts'
-import { compile } from '../compile/compile.ts'
 import type { Family } from '../family.ts'
 import { hookNumber } from '../hook.ts'
+import { compiler } from '../late.ts'
 import { chainMessage } from '../messages/chain.ts'
 import { type ElementAttributes, elementsMessage } from '../messages/element.ts'
 import { headerOf, type MessageName, messageTypes } from '../messages/header.ts'
@@ -120,7 +120,7 @@ const encodeRule = (
       ...(command.type === 'rule.replace' ? { handle: command.handle } : {}),
       ...('position' in command && command.position !== undefined ? { position: command.position } : {}),
       ...(rule.comment === undefined ? {} : { userdata: commentUserdata(rule.comment) }),
-      expressions: compile(rule, family),
+      expressions: compiler().compile(rule, family),
     },
   })
 }

@@ -1,9 +1,9 @@
 import { parsePrefix } from '../../net/prefix.ts'
 import { EncodeError } from '../../netlink/codec.ts'
-import { verdictData } from '../compile/compile.ts'
 import { registersFor } from '../compile/program.ts'
 import { bytesInteger, integerBytes, type Scalar } from '../datatypes/datatype.ts'
 import type { Data } from '../expressions/data.ts'
+import { compiler } from '../late.ts'
 import { type ElementAttributes, elementFlags } from '../messages/element.ts'
 import { commentType, elementFlagsType, numberEntry, textEntry, writeUserdata } from '../userdata.ts'
 import type { KeyField, SetElement, VerdictValue } from './element.ts'
@@ -166,4 +166,6 @@ const attributesOf = (element: SetElement, data: readonly Field[], open = false)
 }
 
 const dataOf = (value: KeyField[] | VerdictValue, fields: readonly Field[]): Data =>
-  Array.isArray(value) ? { value: joinFields(fields, value.map(single)) } : { verdict: verdictData(value) }
+  Array.isArray(value)
+    ? { value: joinFields(fields, value.map(single)) }
+    : { verdict: compiler().verdictData(value) }

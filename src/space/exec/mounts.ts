@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { bindMount, mountFileSystem, privateMounts, unmount } from '../../linux/sys/namespace.ts'
-import type { Resolver } from '../../space/resolver/resolver.ts'
+import type { Resolver } from '../resolver/resolver.ts'
 import { mountKeepingBelow } from './keep-mounts.ts'
 import { coverResolverDaemons } from './resolver-daemons.ts'
 

@@ -1,6 +1,6 @@
 import { readStateFile } from '../../linux/state-file.ts'
-import type { SpaceFacts } from '../../space/resolver/resolver.ts'
-import type { ResolvedSpace } from '../../space/spec/types.ts'
+import type { SpaceFacts } from '../resolver/resolver.ts'
+import type { ResolvedSpace } from '../spec/types.ts'
 
 /**
  * What the record of a space says that matters to its resolvers; undefined when natspace has none. Read without the

@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs'
+
+/** The text of a file of this host; undefined where it is not there, or a link that leads nowhere. */
+export const hostFile = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // What is asked of it has other sources.
+    return undefined
+  }
+}
