@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { budgets, isMet, type Measures } from './lib/budgets.ts'
 import { compare, type Row } from './lib/comparison.ts'
+import { peakOf } from './lib/compiler.ts'
 import { interleave, type Task } from './lib/interleave.ts'
 import { describeMachine } from './lib/machine.ts'
 import type { BenchOptions } from './lib/options.ts'
@@ -63,7 +64,24 @@ const tasksOf = (place: Place): Task[] => {
   ]
 }
 
-type Measured = { readonly count: number; readonly add: Row[]; readonly del: Row[] }
+type Measured = {
+  readonly count: number
+  readonly add: Row[]
+  readonly del: Row[]
+  /** MiB, by the attachers' names; nothing where it cannot be measured. */
+  readonly peaks: Readonly<Record<string, number | undefined>>
+}
+
+/** The most memory of any of the processes of an ADD. */
+const peakOfAdd = (place: Place): number | undefined => {
+  const { attacher, host } = place
+  const container = containerOf(place, 5000)
+  names('add', [container])
+  const peak = host.run(() => peakOf(() => attacher.request('ADD', container)))
+  host.run(() => attacher.request('DEL', container))
+  names('delete', [container])
+  return peak
+}
 
 const measure = (count: number, { program, warmUps, rounds, progress }: BenchOptions): Measured => {
   using own = new SubHost('bench-own')
@@ -98,6 +116,7 @@ const measure = (count: number, { program, warmUps, rounds, progress }: BenchOpt
       populate(place, count, number => progress(`${place.attacher.name}: container ${number} of ${count}`)),
     )
   try {
+    const peaks = Object.fromEntries(places.map(place => [place.attacher.name, peakOfAdd(place)]))
     const times = interleave(places.flatMap(tasksOf), { warmUps, rounds }, (round, of) =>
       progress(`${count} attachments: round ${round} of ${of}`),
     )
@@ -110,7 +129,7 @@ const measure = (count: number, { program, warmUps, rounds, progress }: BenchOpt
           against: name === 'reference' ? `natspace ${command}` : undefined,
         })),
       )
-    return { count, add: rowsOf('ADD'), del: rowsOf('DEL') }
+    return { count, add: rowsOf('ADD'), del: rowsOf('DEL'), peaks }
   } finally {
     // What they made vanishes with the hosts.
     names('delete', populated)
@@ -127,6 +146,15 @@ const measuresOf = (measured: readonly Measured[]): Measures => {
   const row = budgeted(measured)
   return row === undefined ? {} : { 'cni add': row.median }
 }
+
+const memoryTable = (measured: readonly Measured[]): Table => ({
+  title: 'The most memory of any process of an ADD, MiB',
+  head: ['', ...measured.map(({ count }) => `${count} there already`)],
+  rows: (measured[0]?.add ?? []).map(({ name, what }) => [
+    what,
+    ...measured.map(({ peaks }) => peaks[name.replace(' ADD', '')]?.toFixed(1) ?? ''),
+  ]),
+})
 
 const budgetTable = (measured: readonly Measured[]): Table[] => {
   const row = budgeted(measured)
@@ -166,6 +194,7 @@ export async function cni(options: BenchOptions): Promise<Report> {
         timesTable(titleOf('ADD', count), 'natspace / it', add),
         timesTable(titleOf('DEL', count), 'natspace / it', del),
       ]),
+      ...(measured.length === 0 ? [] : [memoryTable(measured)]),
       ...budgetTable(measured),
     ],
     missing: [own, referenceAttacher].flatMap(({ name, missing }) => {

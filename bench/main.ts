@@ -15,6 +15,7 @@ import { BenchFailure } from './lib/process.ts'
 import { asText, type Report } from './lib/report.ts'
 import { isInside, makeHost1, runInside } from './lib/sandbox.ts'
 import { podman } from './podman.ts'
+import { profile } from './profile.ts'
 import { repair } from './repair.ts'
 import { scale } from './scale.ts'
 import { throughput } from './throughput.ts'
@@ -22,6 +23,7 @@ import { throughput } from './throughput.ts'
 /** Every benchmark is a file of its own beside this one; all run, in this order, when none is named. */
 const sections: Readonly<Record<string, Section>> = {
   cold: { run: cold, warmUps: 3, rounds: 20 },
+  profile: { run: profile, warmUps: 3, rounds: 20 },
   scale: { run: scale, warmUps: 1, rounds: 20 },
   cni: { run: cni, warmUps: 2, rounds: 10 },
   podman: { run: podman, warmUps: 2, rounds: 20 },

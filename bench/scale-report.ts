@@ -37,7 +37,7 @@ export type Measured = {
   readonly peers: Map<string, Growing>
 }
 
-type Limits = { readonly program: string; readonly patience: number; readonly mostListed: number }
+type Limits = { readonly program: string; readonly patience: number; readonly mostByShell: number }
 
 const spelled = (count: number): string => count.toLocaleString('en-US')
 
@@ -252,7 +252,7 @@ const method = (measured: Measured, patience: number): string[] => {
 export function report(
   measured: Measured,
   counts: readonly number[],
-  { program, patience, mostListed }: Limits,
+  { program, patience, mostByShell }: Limits,
 ): Report {
   const most = Math.max(...counts)
   const series = Object.entries(measured).filter(([name]) => name !== 'peers') as [string, Growing][]
@@ -277,8 +277,10 @@ export function report(
           ? []
           : [`${what}, beyond ${spelled(limit.count)} spaces: ${limit.why}`]
       }),
-      ...(most > mostListed
-        ? [`reading by iproute2, beyond ${spelled(mostListed)} spaces: it starts processes for each of them`]
+      ...(most > mostByShell
+        ? [
+            `all at once, and reading, by iproute2 beyond ${spelled(mostByShell)} spaces: it starts a process in each, with a copy of the mounts of all, and would take minutes`,
+          ]
         : []),
     ],
     measures: measuresOf(measured),

@@ -1,7 +1,7 @@
 // `npm run build [-- --force]`: dist/ui, the page, dist/natspace, the command, and dist/lib, the library.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { bunPath } from './lib/bun-path.mjs'
 import { Failure, isMain, main, root, run, say } from './lib/run.mjs'
 import { setup } from './setup.mjs'
@@ -80,11 +80,11 @@ function buildLibrary() {
   return run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])
 }
 
-/** A digest of files and folders that a product is made from; tests are none of them. */
+/** A digest of files and folders that a product is made from, wherever the checkout lies; tests are none of them. */
 function digestOf(inputs) {
   const hash = createHash('sha256')
   const files = inputs.map(input => join(root, input)).flatMap(path => filesIn(path))
-  for (const file of [...new Set(files)].sort()) hash.update(file).update(readFileSync(file))
+  for (const file of [...new Set(files)].sort()) hash.update(relative(root, file)).update(readFileSync(file))
   return hash.digest('hex')
 }
 

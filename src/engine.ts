@@ -39,6 +39,7 @@ export type {
   Warning,
 } from './space/reconcile/types.ts'
 export { planUp, up } from './space/reconcile/up.ts'
+export type { Onlooker, Phase, Progress } from './space/reconcile/work.ts'
 export { parseSpecFile } from './space/spec/file.ts'
 export type { PublishedPort } from './space/spec/published-port.ts'
 export type { Publish, RawSpec, ResolvedSpace, SpaceSpec } from './space/spec/types.ts'

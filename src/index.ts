@@ -39,6 +39,7 @@ export type {
   SpaceStatus,
   Warning,
 } from './space/reconcile/types.ts'
+export type { Phase, Progress } from './space/reconcile/work.ts'
 export type { RawSpec } from './space/spec/types.ts'
 export type { WatchEvent, WatchReport } from './space/watch/report.ts'
 export { version } from './version.ts'

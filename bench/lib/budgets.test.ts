@@ -5,7 +5,13 @@ import type { Report } from './report.ts'
 const names = Object.keys(budgets) as BudgetName[]
 const sections = names.map(name => budgets[name].section)
 
-const machine = { processor: 'a processor', cores: 2, kernel: 'Linux 6.18', versions: { natspace: '0.1.0' } }
+const machine = {
+  processor: 'a processor',
+  cores: 2,
+  memory: 8,
+  kernel: 'Linux 6.18',
+  versions: { natspace: '0.1.0' },
+}
 const reportOf = (name: string, measures: Report['measures'] = {}): Report => ({
   name,
   title: name,

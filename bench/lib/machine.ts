@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism, release } from 'node:os'
+import { availableParallelism, release, totalmem } from 'node:os'
 import { ask, findProgram } from './process.ts'
 
 /** What the figures were measured on. `versions` holds name and version of each program that took part. */
 export type Machine = {
   readonly processor: string
   readonly cores: number
+  /** In GiB, rounded. */
+  readonly memory: number
   readonly kernel: string
   readonly versions: Readonly<Record<string, string>>
 }
@@ -15,6 +17,7 @@ export const describeMachine = (versions: Readonly<Record<string, string>>): Mac
   processor:
     /^(?:model name|Model)\s*: (.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? process.arch,
   cores: availableParallelism(),
+  memory: Math.round(totalmem() / 2 ** 30),
   kernel: `Linux ${release()}`,
   versions,
 })

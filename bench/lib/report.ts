@@ -45,9 +45,9 @@ export function timesTable(title: string, ratioTitle: string, rows: readonly Row
   return { title, head: pick(head), rows: cells.map(pick) }
 }
 
-const describe = ({ processor, cores, kernel, versions }: Machine): string =>
+const describe = ({ processor, cores, memory, kernel, versions }: Machine): string =>
   [
-    `${processor}, ${cores} cores`,
+    `${processor}, ${cores} cores, ${memory} GiB`,
     kernel,
     ...Object.entries(versions).map(([name, version]) => `${name} ${version}`),
   ].join('; ')

@@ -31,6 +31,7 @@ export const overview = async (style: Style): Promise<string[]> => {
       '4  privilege is missing',
       '5  another natspace was at work for too long',
       '6  the kernel lacks a feature',
+      '130  stopped by Ctrl-C, and nothing is half done (129: SIGHUP, 143: SIGTERM)',
     ].map(line => `  ${line}`),
     '',
     heading('Environment', style),

@@ -49,7 +49,10 @@ class CommandOnlooker implements Onlooker {
     this.#line?.show(this.#looked, now)
     const ending = await noteSignals()
     if (ending === undefined) return undefined
-    this.#isEnding = true
+    if (!this.#isEnding) {
+      this.#isEnding = true
+      this.#line?.show({ ...this.#looked, isEnding: true }, now)
+    }
     return stopped(`stopped by ${ending.signal}`, undone, { exit: ending.status })
   }
 

@@ -120,13 +120,21 @@ describe('the line', () => {
     line.erase()
   })
   test('is only for a person at a terminal', () => {
-    const output = { json: false, quiet: false }
-    // Tests run without a terminal, and the rest decides before that is looked at.
-    for (const environment of [{}, { TERM: '' }, { TERM: 'dumb' }, { TERM: 'xterm', CI: 'true' }])
-      expect(openProgressLine({ output, environment })).toBeUndefined()
-    for (const other of [{ json: true }, { quiet: true }])
-      expect(
-        openProgressLine({ output: { ...output, ...other }, environment: { TERM: 'xterm' } }),
-      ).toBeUndefined()
+    const isOpened = (environment: Record<string, string>, options = {}, isAtTerminal = true) => {
+      const output = { json: false, quiet: false, ...options }
+      return openProgressLine({ output, environment }, () => isAtTerminal) !== undefined
+    }
+    expect(isOpened({ TERM: 'xterm' })).toBe(true)
+    expect(isOpened({ TERM: 'xterm', NO_COLOR: '1', CI: '' })).toBe(true)
+    expect(isOpened({ TERM: 'xterm' }, {}, false)).toBe(false)
+    const others: Record<string, string>[] = [
+      {},
+      { TERM: '' },
+      { TERM: 'dumb' },
+      { TERM: 'xterm', CI: 'true' },
+    ]
+    for (const environment of others) expect(isOpened(environment)).toBe(false)
+    for (const options of [{ json: true }, { quiet: true }])
+      expect(isOpened({ TERM: 'xterm' }, options)).toBe(false)
   })
 })

@@ -115,16 +115,18 @@ const errorScreen: Screen = {
   write: text => processSink.err(text),
 }
 
-/** The line, where somebody would see it; not for a program that reads JSON, nor for whoever wants it quiet. */
-export const openProgressLine = ({
-  output,
-  environment,
-}: {
+type Audience = {
   output: Pick<Output, 'json' | 'quiet'>
   environment: Readonly<Record<string, string | undefined>>
-}): ProgressLine | undefined => {
+}
+
+/** The line, where somebody would see it; not for a program that reads JSON, nor for whoever wants it quiet. */
+export const openProgressLine = (
+  { output, environment }: Audience,
+  isAtTerminal: () => boolean = () => isTerminal(2),
+): ProgressLine | undefined => {
   const { TERM, CI } = environment
   const isWanted =
     !output.json && !output.quiet && !CI && TERM !== undefined && TERM !== '' && TERM !== 'dumb'
-  return isWanted && isTerminal(2) ? new ProgressLine(errorScreen) : undefined
+  return isWanted && isAtTerminal() ? new ProgressLine(errorScreen) : undefined
 }

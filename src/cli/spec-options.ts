@@ -14,6 +14,16 @@ export const specOptions = {
     placeholder: 'G/LEN',
     help: 'address of the host end with the length of the subnet',
   },
+  address6: {
+    kind: 'value',
+    placeholder: 'A',
+    help: 'IPv6 address inside the space, which then has IPv6 for certain',
+  },
+  gateway6: {
+    kind: 'value',
+    placeholder: 'G/LEN',
+    help: 'address of the host end by IPv6 with the length of the subnet',
+  },
   hostInterface: { kind: 'value', placeholder: 'IF', help: 'name of the host end (default: veth-NAME)' },
   interface: { kind: 'value', placeholder: 'IF', help: 'name of the inner end (default: eth0)' },
   uplink: {
@@ -77,6 +87,8 @@ export const specOptions = {
 const perSpace = [
   'address',
   'gateway',
+  'address6',
+  'gateway6',
   'hostInterface',
   'interface',
   'uplink',

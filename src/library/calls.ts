@@ -1,6 +1,6 @@
 import { down as downSpaces } from '../space/reconcile/down.ts'
 import { gc as collect, type GcResult } from '../space/reconcile/gc.ts'
-import { status as statusOf } from '../space/reconcile/status.ts'
+import { statusWatched } from '../space/reconcile/status.ts'
 import type { DownResult, Plan, SpaceStatus } from '../space/reconcile/types.ts'
 import { planUp, up as upSpaces } from '../space/reconcile/up.ts'
 import { recordedNames } from '../space/state/records.ts'
@@ -71,7 +71,7 @@ export const status = async (
   surroundings: Surroundings = {},
 ): Promise<SpaceStatus[]> => {
   const checked = names === undefined ? undefined : checkedNames(names)
-  return await withContext(surroundings, context => statusOf(context, checked))
+  return await withContext(surroundings, context => statusWatched(context, checked))
 }
 
 /** Removes what is left of spaces that nobody knows any more. Equivalent to: `natspace gc` */

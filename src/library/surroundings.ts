@@ -4,6 +4,7 @@ import { NatspaceError } from '../space/errors.ts'
 import { kernelFailure } from '../space/kernel-failure.ts'
 import { requireCapabilities } from '../space/privilege.ts'
 import type { Context } from '../space/reconcile/types.ts'
+import type { Progress } from '../space/reconcile/work.ts'
 import { checkedPaths, checkedTime } from './arguments.ts'
 
 /** What a call works on. */
@@ -14,18 +15,38 @@ export type Surroundings = {
   lockPatience?: number
   /** Another kernel, such as the one in memory (natspace/testing). Default: the real one, opened for the call. */
   kernel?: Kernel
+  /**
+   * Told up to ten times a second how far a call has come that takes long (`up`, `upAll`, `down`, `gc`, `status`), and never of
+   * one that takes less than a tenth of a second; meanwhile this process has its turn for other things. What it throws stops
+   * the call, which throws NatspaceError STOPPED with that as its cause: `up` has then taken back all it had begun, `down`
+   * and `gc` go on to their end once they have begun.
+   */
+  onProgress?: (progress: Progress) => void
 }
+
+const onlookerOf = ({ onProgress }: Surroundings): Pick<Context, 'onlooker'> => {
+  if (onProgress === undefined) return {}
+  const look = async (progress: Progress) => {
+    onProgress(progress)
+    await giveTurn()
+    return undefined
+  }
+  return { onlooker: { look } }
+}
+
+const giveTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 /** Runs a call that only looks, with its kernel, which is closed afterwards where the call has opened it. */
 export const withContext = async <T>(
-  { state, kernel }: Surroundings,
+  surroundings: Surroundings,
   section: (context: Context) => T | Promise<T>,
 ): Promise<T> => {
-  const paths = checkedPaths(state)
-  if (kernel !== undefined) return section({ kernel, paths })
+  const { state, kernel } = surroundings
+  const context = { paths: checkedPaths(state), ...onlookerOf(surroundings) }
+  if (kernel !== undefined) return section({ ...context, kernel })
   try {
     using own = new LinuxKernel()
-    return await section({ kernel: own, paths })
+    return await section({ ...context, kernel: own })
   } catch (error) {
     throw refusalOf(error)
   }

@@ -31,6 +31,15 @@ let resolver: Socket
 let cloud: Socket
 let cloudResolver: Socket
 
+/** Where other clouds have such a service, and the same by a translator of IPv6 to IPv4. */
+const otherClouds = {
+  4: ['169.254.170.2', '100.100.100.200', '192.0.0.192', '168.63.129.16'],
+  6: [
+    ...['fd00:ec2::23', 'fd20:ce::254', 'fd00:42::42', 'fd00:c1::a9fe:a9fe', 'fd00:100::100:200'],
+    ...['fd00:a9fe:a9fe::1', '64:ff9b::a9fe:a9fe'],
+  ],
+}
+
 beforeAll(() => {
   stage = new Stage()
   spaces = {
@@ -44,7 +53,7 @@ beforeAll(() => {
   resolver = stage.tcp(host, '::', 53)
   const host2 = machine('host2')
   for (const { metadata } of Object.values(addresses)) must(host2, `ip address add ${metadata} dev lo`)
-  must(host2, 'ip address add 100.100.100.200 dev lo')
+  for (const address of Object.values(otherClouds).flat()) must(host2, `ip address add ${address} dev lo`)
   must(host2, 'ip route add 10.200.0.0/16 via 192.168.1.32')
   cloud = stage.tcp(host2, '::', 80)
   cloudResolver = stage.tcp(host2, '::', 53)
@@ -94,6 +103,12 @@ describe.each(families)('IPv%d', family => {
     expect(connects('dns', metadata, 53, cloudResolver)).toBe(true)
     expect(connects('dns', host2, 80, cloud)).toBe(true)
     withoutRules({ to_metadata: /refuse/ }, () => expect(connects('dns', metadata, 80, cloud)).toBe(true))
+  })
+
+  test('S22: so are those of other clouds', () => {
+    const reached = () => otherClouds[family].filter(address => connects('dns', address, 80, cloud))
+    expect(reached()).toEqual([])
+    withoutRules({ to_metadata: /refuse/ }, () => expect(reached()).toEqual(otherClouds[family]))
   })
 
   test('S22: --metadata opens it', () => {

@@ -5,7 +5,7 @@ import { echo, tcp, tcpFlag, udp } from '../support/attack/frame.ts'
 import { arrival, certainArrival, heard } from '../support/attack/probe.ts'
 import { withoutRules, withRules } from '../support/attack/rules.ts'
 import { addresses, connects, families, machine, must, type Space, Stage } from '../support/attack/stage.ts'
-import { patience, type Wire } from '../support/attack/wire.ts'
+import { patience, Wire } from '../support/attack/wire.ts'
 import { requireSandbox } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
@@ -178,6 +178,20 @@ describe.each(families)('IPv%d', family => {
     withRules(rules, () => expect(connects(attackHost, of.host, 8080, own)).toBe(true))
     expect(connects(attackHost, of.host, 8080, server)).toBe(true)
   })
+})
+
+test('S1: nor by IPv6, which the kernel sees to', () => {
+  const service = stage.udp(machine('host'), '::1', 7001)
+  const send =
+    (source: string, destination: string, from: Wire, mac: string) => (text: string, sourcePort: number) =>
+      from.send(mac, udp({ source, destination, sourcePort, port: 7001 }, text))
+  for (const source of [addresses[6].attacker, '::1', web.address[6]]) {
+    expect(heard(send(source, '::1', attacker, host), service)).toBeUndefined()
+    expect(heard(send(source, '::1', cable, web.hostMac), service)).toBeUndefined()
+  }
+  // It is there: a frame of the loopback itself is heard.
+  using loopback = new Wire(machine('host'), 'lo')
+  expect(heard(send('::1', '::1', loopback, '00:00:00:00:00:00'), service, patience.comes)).toBe('::1')
 })
 
 test('S1: a neighbour does not reach the loopback of the host', () => {

@@ -26,6 +26,9 @@ serve() { # NAMESPACE PORT
   started="$started $!"
   ip netns exec $1 timeout 50 nc -4 -lk $2 >/dev/null 2>&1 &
   started="$started $!"
+  for attempt in $(seq 500); do
+    test $(ip netns exec $1 ss -Hltn "sport = :$2" | wc -l) -ge 2 && break; sleep 0.02
+  done
 }
 tool() { # N FIREWALL
   ip link add br-$1 type bridge
@@ -94,7 +97,6 @@ quiet() {
 }
 ours() { # what natspace's own space gets: out, in, and asked by a machine on the bridge of the tool 1
   serve myspace 80
-  sleep 0.1
   try out4 myspace ping -c1 -W0.5 192.168.1.15
   try out6 myspace ping -c1 -W0.5 2001:db8::15
   try in4 host2 nc -z -w1 192.168.1.32 8080
@@ -255,7 +257,7 @@ describe('a chain of others that forwarded packets meet before or behind the hoo
         printf '%s\\n' 'table inet admin {' '${chain.replace(' {', " {' '").replaceAll('; ', "' '")}' '}' '}' | nft -f -
         natspace up myspace --uplink eth0 -p 8080:80 --fix-firewall 2>&1
         natspace status myspace --json | tr ',' '\\n' | grep -c 'inet admin' || true
-        serve host2 7000; serve myspace 80; sleep 0.3
+        serve host2 7000; serve myspace 80
         ip netns exec myspace nc -z -w1 192.168.1.15 7000 && ip netns exec host2 nc -z -w1 192.168.1.32 8080 && echo REACHED || echo STOPPED
         natspace down -q myspace
         nft list table inet admin | grep -c natspace || true`)
@@ -294,4 +296,139 @@ END
       ' published 8080:80 from this host, the LAN and other spaces\nREACHED\n',
     )
   })
+})
+
+/**
+ * What these programs write for one network of theirs: libvirt 9 by iptables, Incus 6 by nft, Tailscale 1.6x by iptables.
+ */
+const programs = {
+  libvirt: {
+    link: 'virbr0',
+    rules: `
+      iptables-restore --noflush <<'END'
+*filter
+:LIBVIRT_FWI - [0:0]
+:LIBVIRT_FWO - [0:0]
+:LIBVIRT_FWX - [0:0]
+:LIBVIRT_INP - [0:0]
+:LIBVIRT_OUT - [0:0]
+-A INPUT -j LIBVIRT_INP
+-A FORWARD -j LIBVIRT_FWX
+-A FORWARD -j LIBVIRT_FWI
+-A FORWARD -j LIBVIRT_FWO
+-A OUTPUT -j LIBVIRT_OUT
+-A LIBVIRT_FWI -d 10.7.0.0/24 -o virbr0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A LIBVIRT_FWI -o virbr0 -j REJECT --reject-with icmp-port-unreachable
+-A LIBVIRT_FWO -s 10.7.0.0/24 -i virbr0 -j ACCEPT
+-A LIBVIRT_FWO -i virbr0 -j REJECT --reject-with icmp-port-unreachable
+-A LIBVIRT_FWX -i virbr0 -o virbr0 -j ACCEPT
+-A LIBVIRT_INP -i virbr0 -p udp -m udp --dport 53 -j ACCEPT
+-A LIBVIRT_INP -i virbr0 -p tcp -m tcp --dport 53 -j ACCEPT
+-A LIBVIRT_OUT -o virbr0 -p udp -m udp --dport 68 -j ACCEPT
+COMMIT
+*nat
+:LIBVIRT_PRT - [0:0]
+-A POSTROUTING -j LIBVIRT_PRT
+-A LIBVIRT_PRT -s 10.7.0.0/24 -d 224.0.0.0/24 -j RETURN
+-A LIBVIRT_PRT -s 10.7.0.0/24 ! -d 10.7.0.0/24 -p tcp -j MASQUERADE --to-ports 1024-65535
+-A LIBVIRT_PRT -s 10.7.0.0/24 ! -d 10.7.0.0/24 -p udp -j MASQUERADE --to-ports 1024-65535
+-A LIBVIRT_PRT -s 10.7.0.0/24 ! -d 10.7.0.0/24 -j MASQUERADE
+COMMIT
+END`,
+    // It lets nobody begin a connection to its machines.
+    entered: '',
+  },
+  Incus: {
+    link: 'incusbr0',
+    rules: `
+      nft -f - <<'END'
+table inet incus {
+  chain pstrt.incusbr0 {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 10.7.0.0/24 ip daddr != 10.7.0.0/24 masquerade
+  }
+  chain fwd.incusbr0 {
+    type filter hook forward priority filter; policy accept;
+    ip version 4 oifname "incusbr0" accept
+    ip version 4 iifname "incusbr0" accept
+  }
+  chain in.incusbr0 {
+    type filter hook input priority filter; policy accept;
+    iifname "incusbr0" tcp dport 53 accept
+    iifname "incusbr0" udp dport 53 accept
+    iifname "incusbr0" udp dport 67 accept
+  }
+  chain out.incusbr0 {
+    type filter hook output priority filter; policy accept;
+    oifname "incusbr0" tcp sport 53 accept
+    oifname "incusbr0" udp sport 53 accept
+  }
+}
+END`,
+    entered: ' entered',
+  },
+  Tailscale: {
+    link: 'tailscale0',
+    rules: `
+      iptables-restore --noflush <<'END'
+*filter
+:ts-forward - [0:0]
+:ts-input - [0:0]
+-A INPUT -j ts-input
+-A FORWARD -j ts-forward
+-A ts-forward -i tailscale0 -j MARK --set-xmark 0x40000/0xff0000
+-A ts-forward -m mark --mark 0x40000/0xff0000 -j ACCEPT
+-A ts-forward -s 100.64.0.0/10 -o tailscale0 -j DROP
+-A ts-forward -o tailscale0 -j ACCEPT
+-A ts-input -s 100.64.0.0/10 ! -i tailscale0 -j DROP
+-A ts-input -i tailscale0 -j ACCEPT
+COMMIT
+*nat
+:ts-postrouting - [0:0]
+-A POSTROUTING -j ts-postrouting
+-A ts-postrouting -m mark --mark 0x40000/0xff0000 -j MASQUERADE
+COMMIT
+END
+      ip rule add pref 5210 fwmark 0x80000/0xff0000 lookup main
+      ip rule add pref 5230 fwmark 0x80000/0xff0000 lookup default
+      ip rule add pref 5270 lookup 52
+      ip route add 10.7.0.0/24 dev tailscale0 table 52`,
+    entered: ' entered',
+  },
+} as const
+
+describe('beside the rules of', () => {
+  for (const [name, { link, rules, entered }] of Object.entries(programs))
+    test(`${name}: nothing is in the way of a space, theirs go on, and are as they were`, () => {
+      const output = lines(`
+        ${forward}
+        ip link add ${link} type bridge; ip address add 10.7.0.1/24 dev ${link}; ip link set ${link} up
+        ip netns add vm; ip link add port type veth peer name eth0 netns vm; ip link set port master ${link} up
+        ip -n vm address add 10.7.0.2/24 dev eth0; ip -n vm link set eth0 up; ip -n vm route add default via 10.7.0.1
+        ${rules}
+        theirs() { out=$(ip netns exec vm ping -c1 -W2 192.168.1.15 >/dev/null && echo out || echo shut); echo "theirs $out"; }
+        serve vm 80
+        theirs
+        quiet >/run/before
+        natspace up -q myspace -p 8080:80 2>&1
+        serve myspace 80
+        printf ours
+        try out myspace ping -c1 -W2 192.168.1.15
+        try in host2 nc -z -w2 192.168.1.32 8080
+        try asked vm nc -z -w2 10.7.0.1 8080
+        try entered myspace nc -z -w2 10.7.0.2 80
+        natspace status -q myspace >/run/status && echo ' healthy' || cat /run/status
+        theirs
+        natspace down -q myspace
+        quiet >/run/after
+        diff /run/before /run/after && echo EQUAL
+        theirs`)
+      expect(output).toEqual([
+        'theirs out',
+        `ours out in asked${entered} healthy`,
+        'theirs out',
+        'EQUAL',
+        'theirs out',
+      ])
+    })
 })

@@ -117,6 +117,86 @@ describe('--ipv6', () => {
   })
 })
 
+describe('--gateway6 and --address6', () => {
+  const fixed = '--gateway6 fd00:45::2/64 --address6 fd00:45::3'
+
+  test('the space has these addresses, on a host without IPv6 too, and is reached by them', () => {
+    const probes = everyProbe([
+      { to: '::1', port: 8080, again: true },
+      { to: 'fd00:45::3', port: 80, again: true },
+      { where: 'web', to: 'fd00:45::2', port: 8080, again: true },
+      { where: 'other', to: '<other-gateway6>', port: 8080, again: true },
+    ])
+    const { output, names, reports } = reachOnNewHost(
+      `
+      snapshot >/run/before
+      ${web} ${fixed}
+      ip -n web -6 -o address show dev eth0 scope global | sed 's/.*inet6 \\([^ ]*\\).*/\\1/'
+      ip -6 -o address show dev veth-web scope global | sed 's/.*inet6 \\([^ ]*\\).*/\\1/'
+      natspace up -q other --gateway 10.9.2.1/24 --address 10.9.2.2 --ipv6 on
+      names web other
+      reach all
+      natspace status >/run/status && echo healthy
+      natspace down -q --all; snapshot >/run/after; cmp /run/before /run/after && echo EQUAL`,
+      { all: { servers: everyServer('web', 80), probes } },
+    )
+    expect(output.trim().split('\n').slice(-4)).toEqual([
+      'fd00:45::3/64',
+      'fd00:45::2/64',
+      'healthy',
+      'EQUAL',
+    ])
+    expect(peersOf(probes, reports.all.answers)).toEqual(
+      expected([
+        '::1: fd00:45::2',
+        'fd00:45::3: fd00:45::2',
+        'fd00:45::2: fd00:45::2',
+        `<other-gateway6>: ${names.get('other6')}`,
+      ]),
+    )
+  })
+
+  test('stay when nothing more is said, go when others are asked for, and belong to nobody else', () => {
+    const output = expectOnNewHost(`
+      has() { ip -n web -6 -br address show dev eth0 scope global | sed 's/.* UP *//; s/ *$//'; }
+      refused() { natspace up "$@" 2>&1 | sed -n 's/^natspace: cannot use //Ip; s/^ *code: //p'; }
+      ip address add 2001:db8::32/64 dev eth0 nodad
+      natspace up -q web ${fixed}; has
+      natspace up -q web; has
+      natspace up web ${fixed} | tail -1
+      refused other --gateway6 fd00:45::9/120
+      refused other --address6 2001:db8::99
+      refused other --gateway6 fd00:46::1/64 --ipv6 off
+      natspace plan other --gateway6 fd00:46::1/64 --as shell | grep -o 'address add fd00:46::[^ ]*' | sort -u
+      natspace export web --as spec 2>/dev/null | grep -o 'address6.*\\|gateway6.*' || natspace export web | grep -o 'address6.*\\|gateway6.*'
+      natspace up -q web --address6 fd00:45::7; has
+      natspace up -q web --gateway6 fd00:47::1/126; has
+      ip -n web -6 route show default | sed 's/ dev.*//'
+      natspace up -q web --ipv6 off; natspace up -q web; has | sed 's/fd[0-9a-f:]*::ac8/PREFIX::ac8/'
+      natspace status >/run/status && echo healthy`)
+    expect(output.trim().split('\n')).toEqual([
+      'fd00:45::3/64',
+      'fd00:45::3/64',
+      'web is already up; nothing to do',
+      "gateway6 'fd00:45::9/120': its network fd00:45::/120 overlaps fd00:45::/64 (route dev 'veth-web')",
+      'OVERLAP',
+      "address6 '2001:db8::99': its network 2001:db8::98/126 overlaps 2001:db8::/64 (route dev 'eth0')",
+      'OVERLAP',
+      "--gateway6 'fd00:46::1/64': the space is to have no IPv6",
+      'CONFLICTING_VALUES',
+      'address add fd00:46::1/64',
+      'address add fd00:46::2/64',
+      'address6: "fd00:45::3"',
+      'gateway6: "fd00:45::2/64"',
+      'fd00:45::7/64',
+      'fd00:47::2/126',
+      'default via fd00:47::1',
+      'PREFIX::ac8:2/126',
+      'healthy',
+    ])
+  })
+})
+
 /** Counts connections that begin, by who says it, and which size of segments is said. */
 const sizes = ['1240', '1260', '1440', '1460'] as const
 const countRules = (said: string): string =>

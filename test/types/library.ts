@@ -73,6 +73,32 @@ export const readChanges = async (signal: AbortSignal): Promise<string[]> => {
 }
 holds<Equal<natspace.WatchReport['type'], 'snapshot' | 'event' | 'lost' | 'end'>>()
 
+// So are flows and packets.
+export const readFlows = async (signal: AbortSignal): Promise<string[]> => {
+  const words: string[] = []
+  for await (const report of space.flows({ signal, filter: 'tcp', from: 'any', timeout: 500 })) {
+    holds<Equal<typeof report, natspace.FlowReport>>()
+    if (report.type === 'event') words.push(report.story.end.reason, `${report.flow}`)
+    else if (report.type === 'lost') holds<Equal<typeof report.place, 'inside' | 'host'>>()
+    // @ts-expect-error only an event has a story
+    else words.push(report.story)
+  }
+  for await (const report of space.packets({ signal, filter: 'icmp', snapLength: 96 })) {
+    holds<Equal<typeof report, natspace.PacketReport>>()
+    if (report.type !== 'event') continue
+    holds<Equal<typeof report.bytes, Uint8Array<ArrayBufferLike>>>()
+    holds<Equal<typeof report.nanoseconds, bigint>>()
+    words.push(report.summary, report.point.name, ...report.same.map(({ relation }) => relation))
+  }
+  return words
+}
+// @ts-expect-error a filter is a text
+space.flows({ filter: 7 })
+natspace.status('web')
+natspace.status(['web', 'db'])
+space.exec('ip', ['route'], { mounts: false })
+space.spawn('ip', ['route'], { stdio: 'inherit', mounts: false })
+
 // Errors have their facts as fields.
 export const factsOf = (error: unknown): string[] => {
   if (error instanceof natspace.NatspaceError) {

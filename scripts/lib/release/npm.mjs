@@ -41,6 +41,16 @@ const bundleKoffi = (modules, processors, store) => {
   for (const name of natives) copy(packageFolder(name, store), join(modules, name))
 }
 
+/** What package.json says in the package: what it needs is in it, and the executables are packages beside it. */
+export const packedManifest = processors => {
+  const { scripts, devDependencies, allowScripts, ...kept } = manifest
+  return {
+    ...kept,
+    bundleDependencies: Object.keys(manifest.dependencies),
+    optionalDependencies: Object.fromEntries(processors.map(name => [platformName(name), manifest.version])),
+  }
+}
+
 /**
  * Lays out the main package in FOLDER, packs it into OUT, and returns the path of the .tgz. What it needs at run time is in
  * it, so that it can be installed from this file alone; `processors`: those that the library shall run on; `store`: where
@@ -50,13 +60,8 @@ export const makeMainPackage = ({ folder, out, processors, store }) => {
   for (const name of ['bin', 'dist/lib', 'LICENSE', 'README.md', 'CHANGELOG.md'])
     copy(join(root, name), join(folder, name))
   copy(join(root, 'docs'), join(folder, 'docs'), path => !isPicture(path))
-  const { scripts, devDependencies, allowScripts, ...kept } = manifest
   const libraries = Object.keys(manifest.dependencies)
-  writeJson(join(folder, 'package.json'), {
-    ...kept,
-    bundleDependencies: libraries,
-    optionalDependencies: Object.fromEntries(processors.map(name => [platformName(name), manifest.version])),
-  })
+  writeJson(join(folder, 'package.json'), packedManifest(processors))
   const modules = join(folder, 'node_modules')
   for (const name of libraries.filter(name => name !== 'koffi'))
     copy(join(root, 'node_modules', name), join(modules, name))

@@ -89,6 +89,7 @@ export const downCommand = defineCommand({
   usage: ['NAME...', '--all', '-f FILE'],
   about: [
     'Removes what natspace made and nothing else, from whatever state it is in. A namespace that was there before stays. With the last space the table, the forwarding switch and the state folder are as they were before the first.',
+    'Ctrl-C before the first change leaves everything as it is; after it the removal goes on to its end, and then the exit status is 130. What takes longer than a second tells on a terminal how far it is.',
     'A name for which nothing is there is no error.',
   ],
   options: downOptions,

@@ -71,6 +71,7 @@ export const upCommand = defineCommand({
   usage: ['NAME [OPTION]...', '-f FILE [NAME]...'],
   about: [
     'Creates the namespace, the cable, the addresses, the route and the translation that are missing, and nothing else: on a space that is right already it changes nothing. When a step fails, all steps before it are undone.',
+    'Ctrl-C takes back all that was begun, of one space or of thousands; nothing is left (exit status 130). What takes longer than a second tells on a terminal how far it is.',
     'Without options the space gets a small network of its own that overlaps no route of this host. Ports that are published before and not named now are closed: the options say the whole of what should be.',
   ],
   options: specOptions,

@@ -74,7 +74,10 @@ export class FakeNetfilter {
           (family === undefined || message.header.family === familyNumber(family)) &&
           (name === undefined || message.attributes.name === name),
       )
-      .flatMap(table => readTable(table, only === 'chains' ? 'chains' : (elements ?? true)) ?? [])
+      .flatMap(
+        table =>
+          readTable(table, only === 'chains' ? 'chains' : elements === 'counted' || (elements ?? true)) ?? [],
+      )
     return { generation: this.#generation, tables: structuredClone(tables) }
   }
 }

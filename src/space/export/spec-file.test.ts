@@ -54,6 +54,8 @@ const anySpec: fc.Arbitrary<SpaceSpec> = fc
     interface: maybe(fc.constantFrom('veth2', 'eth0')),
     uplink: maybe(fc.constantFrom('eth0', 'wlan0.100', 'off', 'a"b', "it's", '#x', '&a', '*', 'br-lan@x')),
     dns: maybe(fc.constantFrom([], ['1.1.1.1', '2606:4700::1111'])),
+    address6: maybe(fc.constant('fd00:45::3')),
+    gateway6: maybe(fc.constantFrom('fd00:45::2/64', 'fd00:45::2/126')),
     source: maybe(fc.constantFrom({ ipv4: '192.0.2.5' }, { ipv4: '192.0.2.5', ipv6: '2001:db8::5' })),
     mtu: maybe(fc.constantFrom(1280, 9000)),
     rate: maybe(fc.constantFrom({ up: 1_000_000 }, { down: 8_000 }, { up: 8_000, down: 2_500_000_000 })),
@@ -78,7 +80,8 @@ const anySpec: fc.Arbitrary<SpaceSpec> = fc
     const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
     const spec = { ...plainSpec, ...cable, ...given } as SpaceSpec
     const needs6 = spec.source?.ipv6 !== undefined || spec.publish.some(item => item.hostAddress === '::1')
-    return spec.ipv6 === 'off' && needs6 ? { ...spec, ipv6: 'on' as const } : spec
+    const asks6 = spec.address6 !== undefined || spec.gateway6 !== undefined
+    return asks6 || (spec.ipv6 === 'off' && needs6) ? { ...spec, ipv6: 'on' as const } : spec
   })
 
 test('what is read back is what was written', async () => {

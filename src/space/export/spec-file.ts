@@ -31,6 +31,8 @@ const entriesOf = (spec: SpaceSpec): Entry[] => {
   return [
     ...text('address', spec.address),
     ...text('gateway', spec.gateway),
+    ...text('address6', spec.address6),
+    ...text('gateway6', spec.gateway6),
     ...text('hostInterface', spec.hostInterface),
     ...text('interface', spec.interface),
     ...text('uplink', spec.uplink),

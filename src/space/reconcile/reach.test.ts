@@ -162,7 +162,7 @@ test('nothing more is read where nothing is published', async () => {
     return read(where, filter)
   }
   status(context, ['a'])
-  expect(filters).toEqual([{ family: 'inet', table: 'natspace' }])
+  expect(filters).toEqual([{ family: 'inet', table: 'natspace', elements: 'counted' }])
   status(context)
   expect(filters.slice(1)).toMatchObject([
     { family: 'inet', table: 'natspace' },

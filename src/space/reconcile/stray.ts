@@ -4,7 +4,7 @@ import { isMarked } from '../resources/namespace.ts'
 import { orphanOf } from '../resources/orphan.ts'
 import { elementCommands, firewallOperation } from '../ruleset/commands.ts'
 import { keyText, type Membership, membershipsOf } from '../ruleset/elements.ts'
-import { seenElements, seenGeneration, seenTable } from '../ruleset/seen-table.ts'
+import { seenElements, seenGeneration, wholeTable } from '../ruleset/seen-table.ts'
 import { setDefinitions } from '../ruleset/table.ts'
 import { quote } from '../spec/quote.ts'
 import { isTemporary } from '../state/lock.ts'
@@ -175,7 +175,7 @@ const strayElements = (
   records: readonly SpaceRecord[],
   untouched: ReadonlySet<string>,
 ): Operation[] => {
-  const table = seenTable(seen)
+  const table = wholeTable(seen)
   if (table === undefined) return []
   const wanted = new Set(
     records

@@ -176,7 +176,10 @@ const sameCable = (one: ResolvedSpace, other: ResolvedSpace): boolean =>
   one.ipv6?.subnet === other.ipv6?.subnet &&
   JSON.stringify(one.further) === JSON.stringify(other.further) &&
   // IPv6 can be added to a cable, but turning it off takes more along than could be put back.
-  (other.ipv6 === undefined || one.ipv6?.address === other.ipv6.address)
+  (other.ipv6 === undefined ||
+    (one.ipv6?.address === other.ipv6.address &&
+      one.ipv6.gateway === other.ipv6.gateway &&
+      one.ipv6.prefixLength === other.ipv6.prefixLength))
 
 /** What has to be noted about the host before it is changed; kept as it is once noted in this boot. */
 const hostRecord = (

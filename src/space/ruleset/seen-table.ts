@@ -5,11 +5,16 @@ import { keyText } from './elements.ts'
 
 /** Our table as it was observed, with its elements by set and key. */
 
-const filter = { family: 'inet', table: tableName } as const
+const whole = { family: 'inet', table: tableName } as const
+// Most of the sets are empty, and to ask each takes as long as all the rest. None of ours has an element for everything else.
+const filter = { ...whole, elements: 'counted' } as const
 const indexes = new WeakMap<Table, Map<string, Map<string, SetElement>>>()
 
 /** The table, or undefined when there is none. */
 export const seenTable = (seen: Observation): Table | undefined => seen.ruleset(filter).tables[0]
+
+/** The same with what the kernel does not count: an element that somebody gave a set of ours for everything else. */
+export const wholeTable = (seen: Observation): Table | undefined => seen.ruleset(whole).tables[0]
 
 /** The generation at which it was read: a batch built on it must find the same. */
 export const seenGeneration = (seen: Observation): number => seen.ruleset(filter).generation

@@ -49,8 +49,19 @@ const metadataServices4 = [
   { first: '169.254.0.0', last: '169.254.255.255' },
   '100.100.100.200',
   '192.0.0.192',
+  '168.63.129.16',
 ]
-const metadataServices6 = ['fd00:ec2::23', 'fd00:ec2::254', 'fd20:ce::254', 'fd00:42::42']
+const metadataServices6 = [
+  'fd00:ec2::23',
+  'fd00:ec2::254',
+  'fd20:ce::254',
+  'fd00:42::42',
+  'fd00:c1::a9fe:a9fe',
+  'fd00:100::100:200',
+  'fd00:a9fe:a9fe::1',
+  // The link-local range by way of a translator (RFC 6052, section 2.1).
+  { first: '64:ff9b::a9fe:0', last: '64:ff9b::a9fe:ffff' },
+]
 
 /** The sets and maps. */
 export const setDefinitions: readonly SetDefinition[] = [

@@ -9,6 +9,7 @@ import { networkOf, parsePrefix } from '../../linux/net/prefix.ts'
 import type { NatspaceError } from '../errors.ts'
 import { cable6 } from './cable6.ts'
 import { badValue } from './fault.ts'
+import { askedCable6, asksForCable6, checkCables6, isBesideIpv4, prefixOf } from './fixed-cable6.ts'
 import { checkAddresses6, claimFurther, isIpv6Alone, overlapError, routedCable6 } from './named-addresses.ts'
 import { DEFAULT_INNER_INTERFACE, hostInterfaceName, namespacePath } from './names.ts'
 import { createPool, type Pool } from './pool.ts'
@@ -115,6 +116,16 @@ export function resolveSpecs(specs: readonly SpaceSpec[], facts: ResolveManyFact
       ...(spec.tuning === undefined ? {} : { tuning: spec.tuning }),
     }
   })
+  checkCables6(
+    resolved.flatMap((space, index) => {
+      const spec = specs[index]
+      return spec === undefined || !asksForCable6(spec)
+        ? []
+        : [{ spec, space, previous: previousOf(spec)?.ipv6 }]
+    }),
+    facts.taken6 ?? (() => []),
+    facts.prefix6,
+  )
   const together = new Map(resolved.map(space => [space.name, peerOf(space)]))
   for (const [index, space] of resolved.entries())
     space.connect = (specs[index]?.connect ?? []).map(name => {
@@ -144,9 +155,12 @@ function chooseIpv6(
   facts: ResolveManyFacts,
 ): Cable6 | undefined {
   if (spec.cable6 !== undefined) return routedCable6(spec.cable6)
+  const asked = askedCable6(spec, previous?.ipv6)
+  if (asked !== undefined) return asked
   const wanted =
     spec.ipv6 === 'on' ||
     (spec.ipv6 === 'auto' && mtu >= LEAST_MTU_OF_IPV6 && (facts.hasIpv6 || previous?.ipv6 !== undefined))
+  if (wanted && previous?.ipv6 !== undefined && !isBesideIpv4(previous)) return previous.ipv6
   if (wanted) return cable6(previous?.ipv6 === undefined ? facts.prefix6() : prefixOf(previous.ipv6), cable)
   const published = spec.publish.find(({ hostAddress }) => hostAddress?.includes(':'))
   if (published === undefined && spec.source?.ipv6 === undefined) return undefined
@@ -158,8 +172,6 @@ function chooseIpv6(
     fix: ['give the space IPv6 all the same: --ipv6 on'],
   })
 }
-
-const prefixOf = ({ address }: Cable6): string => networkOf(`${address}/48`) ?? ''
 
 const noSuchPeer = (space: string, name: string): NatspaceError =>
   badValue({

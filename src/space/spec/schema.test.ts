@@ -46,6 +46,8 @@ describe('schema and validation agree', () => {
         mtu: 68,
       },
     ],
+    [{ gateway6: 'fd00:45::2/64', address6: 'fd00:45::3' }],
+    [{ gateway6: 'FD00:45:0:0::1/127', address6: 'fd00:45::' }],
     [{ gateway: '10.0.0.1/8', mtu: 65535, internal: true, fixFirewall: false }],
   ])('both take %j', raw => {
     expect(() => validateSpec('web', raw)).not.toThrow()
@@ -58,6 +60,11 @@ describe('schema and validation agree', () => {
     { gateway: '192.168.45.2' },
     { gateway: '192.168.45.2/32' },
     { gateway: '192.168.45.2/7' },
+    { gateway6: 'fd00:45::2' },
+    { gateway6: 'fd00:45::2/128' },
+    { gateway6: 'fd00:45::2/47' },
+    { address6: '10.0.0.1' },
+    { address6: 'fd00::3/64' },
     { hostInterface: 'x y' },
     { publish: ['80/icmp'] },
     { publish: [0] },

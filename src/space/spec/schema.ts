@@ -18,6 +18,9 @@ const IPV4_PATTERN = new RegExp(`^${IPV4}$`)
 const GATEWAY_PATTERN = new RegExp(`^${IPV4}/([89]|[12][0-9]|3[01])$`)
 /** Necessary, not sufficient: the groups of IPv6 are counted by the parser. */
 const IP_PATTERN = new RegExp(`^(${IPV4}|(?=.*:)[0-9a-fA-F:]*(${IPV4})?)$`)
+const IPV6 = '(?=.*:)[0-9a-fA-F:]+'
+const IPV6_PATTERN = new RegExp(`^${IPV6}$`)
+const GATEWAY6_PATTERN = new RegExp(`^${IPV6}/(4[89]|[5-9][0-9]|1[01][0-9]|12[0-7])$`)
 /** What dev_valid_name() of the kernel allows, as far as ASCII goes. */
 const LINK_PATTERN = /^[^/:\s]{1,15}$/
 
@@ -41,6 +44,20 @@ export const spaceSchema = v.pipe(
         GATEWAY_PATTERN,
         'Host end of the cable with its prefix length. Default: the /30 around the address, or a free /30 of 10.200.0.0/16 and on.',
         ['192.168.45.2/24'],
+      ),
+    ),
+    address6: v.optional(
+      text(
+        IPV6_PATTERN,
+        'IPv6 address inside the space, which then has IPv6 for certain. Default: chosen with the gateway.',
+        ['fd00:45::3'],
+      ),
+    ),
+    gateway6: v.optional(
+      text(
+        GATEWAY6_PATTERN,
+        'Host end of the cable by IPv6 with its prefix length. Default: the /126 around the address, or addresses of a network of this host beside those of IPv4.',
+        ['fd00:45::2/64'],
       ),
     ),
     hostInterface: v.optional(

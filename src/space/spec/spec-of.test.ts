@@ -31,6 +31,13 @@ const anySpec: fc.Arbitrary<SpaceSpec> = fc
       { gateway: '192.168.45.2/24', address: '192.168.45.3' },
       { address: '10.9.0.2' },
     ),
+    cable6: fc.constantFrom<Pick<SpaceSpec, 'gateway6' | 'address6'>>(
+      {},
+      {},
+      { gateway6: 'fd00:45::2/64' },
+      { gateway6: 'fd00:45::2/64', address6: 'fd00:45::9' },
+      { address6: 'fd00:45::6' },
+    ),
     rest: fc.record({
       hostInterface: maybe(fc.constantFrom('veth1', 'veth-web')),
       interface: maybe(fc.constantFrom('veth2', 'eth0')),
@@ -49,7 +56,10 @@ const anySpec: fc.Arbitrary<SpaceSpec> = fc
     metadata: fc.boolean(),
     fixFirewall: fc.boolean(),
   })
-  .map(({ cable, rest, ...given }) => ({ ...plainSpec, name: 'web', ...cable, ...without(rest), ...given }))
+  .map(({ cable, cable6, rest, ...given }) => ({
+    ...{ ...plainSpec, name: 'web', ...cable, ...cable6, ...without(rest), ...given },
+    ...(Object.keys(cable6).length === 0 ? {} : { ipv6: 'on' as const }),
+  }))
 
 const facts = (hasIpv6: boolean, mtu: number) => ({
   ...plainFacts,

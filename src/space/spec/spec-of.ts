@@ -1,5 +1,6 @@
 /** The inverse of resolving: what would have to be asked for to get exactly this space. */
 
+import { isBesideIpv4 } from './fixed-cable6.ts'
 import type { Behind, Cable6, Endpoint, ResolvedSpace, SpaceSpec } from './types.ts'
 
 /**
@@ -15,6 +16,9 @@ export const specOf = (space: ResolvedSpace): SpaceSpec => ({
   interface: space.interface,
   ...(space.uplink === undefined ? {} : { uplink: space.uplink }),
   ...(space.source === undefined ? {} : { source: space.source }),
+  ...(space.ipv6 === undefined || space.behind !== undefined || isBesideIpv4(space)
+    ? {}
+    : { address6: space.ipv6.address, gateway6: `${space.ipv6.gateway}/${space.ipv6.prefixLength}` }),
   ipv6: space.ipv6 === undefined ? 'off' : 'on',
   publish: space.publish,
   ...(space.dns === undefined ? {} : { dns: space.dns }),

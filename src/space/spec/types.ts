@@ -97,6 +97,10 @@ export type SpaceSpec = {
   address?: string
   /** Host end of the cable with its prefix length, `192.168.45.2/24`. */
   gateway?: string
+  /** IPv6 address inside the space; with it or the next one the space has IPv6 for certain. */
+  address6?: string
+  /** Host end of IPv6 with its prefix length, `fd00:45::2/64`. */
+  gateway6?: string
   /** Name of the host end of the veth pair. */
   hostInterface?: string
   /** Name of the inner end of the veth pair. */
@@ -226,6 +230,8 @@ export type Peer = { name: string; hostInterface: string; address: string; addre
 export type RawSpec = {
   address?: string | undefined
   gateway?: string | undefined
+  address6?: string | undefined
+  gateway6?: string | undefined
   hostInterface?: string | undefined
   interface?: string | undefined
   uplink?: string | undefined

@@ -15,6 +15,7 @@ import { quote } from './quote.ts'
 import { exhaustedTransport, sourcePorts } from './source-ports.ts'
 import type { Publish, RawSpec, SpaceSpec } from './types.ts'
 import { checkPair, parseAddress, parseGateway } from './validate-address.ts'
+import { checkPair6, parseAddress6, parseGateway6 } from './validate-address6.ts'
 import {
   checkIpv6,
   checkOutside,
@@ -47,11 +48,13 @@ export function validateSpec(name: string, raw: RawSpec, siteOf: SiteOf = fieldS
     name: parseName(name, siteOf(['name'])),
     ...given('address', parseAddress),
     ...given('gateway', parseGateway),
+    ...given('address6', parseAddress6),
+    ...given('gateway6', parseGateway6),
     ...given('hostInterface', parseOwnInterface),
     ...given('interface', parseOwnInterface),
     ...given('uplink', parseUplink),
     ...given('source', (values, _site) => parseSource([values].flat(), siteOf)),
-    ipv6: parseIpv6(raw.ipv6 ?? 'auto', siteOf(['ipv6'])),
+    ipv6: withAddresses6(parseIpv6(raw.ipv6 ?? 'auto', siteOf(['ipv6'])), raw),
     publish: parsePublishes(name, raw.publish ?? [], siteOf),
     ...given('dns', values => values.map((value, i) => parseDns(value, siteOf(['dns', i])))),
     ...given('mtu', parseMtu),
@@ -64,11 +67,16 @@ export function validateSpec(name: string, raw: RawSpec, siteOf: SiteOf = fieldS
     fixFirewall: raw.fixFirewall ?? false,
   }
   checkPair(spec, siteOf)
+  checkPair6(spec, siteOf)
   checkUplink(spec, siteOf)
   checkOutside(spec, siteOf)
   checkIpv6(spec, siteOf)
   return spec
 }
+
+/** Whoever names addresses of IPv6 wants it, whether this host has it or not. */
+const withAddresses6 = (ipv6: SpaceSpec['ipv6'], { address6, gateway6 }: RawSpec): SpaceSpec['ipv6'] =>
+  ipv6 === 'auto' && (address6 ?? gateway6 ?? undefined) !== undefined ? 'on' : ipv6
 
 /** The name itself if it may name a space. Throws NatspaceError BAD_NAME. */
 export function parseName(name: string, site: Site = { field: 'name' }): string {

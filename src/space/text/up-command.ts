@@ -1,4 +1,5 @@
 import { formatEgress } from '../spec/egress.ts'
+import { isBesideIpv4 } from '../spec/fixed-cable6.ts'
 import { formatPublish } from '../spec/publish.ts'
 import { formatRate } from '../spec/rate.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
@@ -15,7 +16,16 @@ export const upCommandOf = (space: ResolvedSpace): string =>
     ...(space.dns ?? []).flatMap(address => ['--dns', address]),
     ...(space.mtuFollows || space.mtu === 1500 ? [] : ['--mtu', `${space.mtu}`]),
     ...Object.values(space.source ?? {}).flatMap(address => ['--source', address]),
-    ...(space.ipv6 === undefined ? ['--ipv6', 'off'] : ['--ipv6', 'on']),
+    ...(space.ipv6 === undefined
+      ? ['--ipv6', 'off']
+      : isBesideIpv4(space)
+        ? ['--ipv6', 'on']
+        : [
+            '--gateway6',
+            `${space.ipv6.gateway}/${space.ipv6.prefixLength}`,
+            '--address6',
+            space.ipv6.address,
+          ]),
     ...(space.rate?.up === undefined ? [] : ['--rate-up', formatRate(space.rate.up)]),
     ...(space.rate?.down === undefined ? [] : ['--rate-down', formatRate(space.rate.down)]),
     ...space.connect.flatMap(peer => ['--connect', peer.name]),

@@ -36,6 +36,8 @@ export const setMessage = message('NFT_SET', nfgenmsg, {
   userdata: [13, bytes, 'NFTA_SET_USERDATA'],
   expression: [17, statefulExpression, 'NFTA_SET_EXPR'],
   expressions: [18, list(statefulExpression), 'NFTA_SET_EXPRESSIONS'],
+  /** How many elements there are, `*` not among them; told since Linux 6.16. */
+  count: [20, be32, 'NFTA_SET_COUNT'],
 })
 export type SetMessage = MessageOf<typeof setMessage>
 

@@ -12,7 +12,7 @@ import { flowtableMessage } from '../messages/flowtable.ts'
 import { headerOf, type MessageName, messageTypes } from '../messages/header.ts'
 import { objectMessage } from '../messages/object.ts'
 import { listedRuleMessage, ruleMessage } from '../messages/rule.ts'
-import { setMessage } from '../messages/set.ts'
+import { type SetMessage, setMessage } from '../messages/set.ts'
 import { tableMessage } from '../messages/table.ts'
 import { decodeElements } from '../sets/decode-elements.ts'
 import { isAddressList } from './address-list.ts'
@@ -30,8 +30,11 @@ export type RulesetFilter = {
   family?: Family
   /** Only this table; needs a family. */
   table?: string
-  /** false: leave the sets empty; 'without-addresses': leave lists of addresses empty, which can be very long. */
-  elements?: boolean | 'without-addresses'
+  /**
+   * false: leave the sets empty; 'without-addresses': leave lists of addresses empty, which can be very long; 'counted': do not
+   * ask for the elements of a set of which the kernel says that it has none, though it may have one for everything else (`*`).
+   */
+  elements?: boolean | 'without-addresses' | 'counted'
   /** 'chains': tables and their chains, without rules, sets and all else. */
   only?: 'chains'
 }
@@ -85,8 +88,12 @@ const readOnce = (connection: Connection, filter: RulesetFilter): Table[] | unde
     ))
       tableOf(message, message.attributes.table)?.chains.push(toChain(message))
     if (filter.only === 'chains') return tables
-    for (const message of dump(get('NFT_MSG_GETSET', setMessage, { header, attributes: only }), setMessage))
-      tableOf(message, message.attributes.table)?.sets.push(toSet(message))
+    const empty = new Set<SetState>()
+    for (const message of dump(get('NFT_MSG_GETSET', setMessage, { header, attributes: only }), setMessage)) {
+      const set = toSet(message)
+      if (saysItIsEmpty(message, set)) empty.add(set)
+      tableOf(message, message.attributes.table)?.sets.push(set)
+    }
     for (const message of dump(
       get('NFT_MSG_GETOBJ', objectMessage, { header, attributes: only }),
       objectMessage,
@@ -112,7 +119,7 @@ const readOnce = (connection: Connection, filter: RulesetFilter): Table[] | unde
     if (filter.elements !== false)
       for (const table of tables)
         for (const set of table.sets)
-          if (filter.elements !== 'without-addresses' || !isAddressList(set))
+          if (!isLeftOut(set, filter, empty))
             set.elements = readElements(connection, table.family, table.name, set)
     return tables
   } catch (error) {
@@ -120,6 +127,13 @@ const readOnce = (connection: Connection, filter: RulesetFilter): Table[] | unde
     throw error
   }
 }
+
+/** A tree of intervals counts both ends of each, and halves the sum: an interval without an end makes it too small. */
+const saysItIsEmpty = ({ attributes }: SetMessage, { flags, key }: SetState): boolean =>
+  attributes.count === 0 && (!flags?.interval || key.length > 1)
+
+const isLeftOut = (set: SetState, { elements }: RulesetFilter, empty: ReadonlySet<SetState>): boolean =>
+  (elements === 'without-addresses' && isAddressList(set)) || (elements === 'counted' && empty.has(set))
 
 const readTables = (connection: Connection, { family, table: name }: RulesetFilter): Table[] => {
   const header = headerOf(family)
