@@ -22,16 +22,16 @@ import { throughput } from './throughput.ts'
 
 /** Every benchmark is a file of its own beside this one; all run, in this order, when none is named. */
 const sections: Readonly<Record<string, Section>> = {
-  cold: { run: cold, warmUps: 3, rounds: 20 },
+  cold: { run: cold, warmUps: 3, rounds: 30 },
   profile: { run: profile, warmUps: 3, rounds: 20 },
   scale: { run: scale, warmUps: 1, rounds: 20 },
   cni: { run: cni, warmUps: 2, rounds: 10 },
   podman: { run: podman, warmUps: 2, rounds: 20 },
   footprint: { run: footprint, warmUps: 0, rounds: 1 },
   connections: { run: connections, warmUps: 3, rounds: 20 },
-  throughput: { run: throughput, warmUps: 2, rounds: 15 },
-  capture: { run: capture, warmUps: 1, rounds: 5 },
-  follow: { run: follow, warmUps: 1, rounds: 6 },
+  throughput: { run: throughput, warmUps: 2, rounds: 20 },
+  capture: { run: capture, warmUps: 1, rounds: 6 },
+  follow: { run: follow, warmUps: 1, rounds: 8 },
   repair: { run: repair, warmUps: 3, rounds: 20 },
   cycles: { run: cycles, warmUps: 1, rounds: 40 },
 }

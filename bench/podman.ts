@@ -99,6 +99,9 @@ export async function podman({ program, warmUps, rounds, progress }: BenchOption
   const all = missingCommand(program) === undefined ? runners(program) : []
   const present = all.filter(({ missing }) => missing() === undefined)
   if (present.length > 0) preparePodman(program)
+  // The first of all makes folders of Podman's own.
+  present[0]?.start()
+  present[0]?.stop()
   const trials = new Map<string, Trial>()
   for (const runner of present) {
     progress(`podman: trial of ${runner.what}`)

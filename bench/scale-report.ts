@@ -236,6 +236,7 @@ const method = (measured: Measured, patience: number): string[] => {
     'those made by the tool itself would take up to hours, so namespaces, cables, addresses and routes are made from C, and the',
     'rules are those that the tool leaves for one space, as often as there are spaces, with names, addresses and ports of their',
     'own. Only the last is made by the tool, and timed. What the tool does not do itself (creating the namespace) is counted.',
+    'natspace’s turns come first, the peers’ behind them, in turn among themselves: these ratios are those of the medians.',
     'All at once: a spec file of so many spaces, from nothing, by one `natspace up -f`; against a C program that makes as many',
     'namespaces with a veth pair, addresses and a default route, one after another, and nothing else; and against `ip -batch`',
     'and `nft -f` with one `ip -n` for each namespace. Then the other commands with all of them there.',

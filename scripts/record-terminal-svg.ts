@@ -137,7 +137,7 @@ export const toSvg = ({ title, description, source, screen, inputs, rows, durati
 ${rules.join('\n')}
 </style>
 <rect class="paper" x=".5" y=".5" width="${Number(width) - 1}" height="${Number(height) - 1}" rx="8"/>
-<svg x="${margin}" y="${margin}" width="${inner.width}" height="${inner.height}">
+<svg aria-hidden="true" x="${margin}" y="${margin}" width="${inner.width}" height="${inner.height}">
 <g ${scroll.replace('style="', `style="${top}`)}>
 ${frames.join('\n')}
 ${typing.join('\n')}

@@ -9,8 +9,9 @@ import { ask, timed } from '../lib/process.ts'
 import { restore } from '../lib/sandbox.ts'
 import { cni } from './cni.ts'
 import type { Contender } from './contender.ts'
-import { addressesOf, firstPort, tableOf } from './many.ts'
+import { tableOf } from './many.ts'
 import { netavark } from './netavark.ts'
+import { type Rename, renamed, renamedInOneNetwork } from './rename.ts'
 import { batch, batchNext, floor, shell } from './shell.ts'
 
 type Face = Pick<Contender, 'name' | 'what' | 'missing' | 'versions'>
@@ -31,31 +32,6 @@ export const sweep = (): void => {
 }
 
 const forward = (): void => writeFileSync('/proc/sys/net/ipv4/ip_forward', '1')
-
-type Rename = (line: string, number: number) => string
-
-/** The names and addresses of the reference experiment's space become those of another. */
-const own: Rename = (line, number) => {
-  const { network, inner } = addressesOf(number)
-  return (
-    line
-      .replaceAll('192.168.45.0/24', network)
-      .replaceAll(/192\.168\.45\.3\b/g, inner)
-      .replaceAll(/\b8080\b/g, String(firstPort + number))
-      .replaceAll(/\b(?:veth1|myspace)\b/g, `m${number}`)
-      // A chain for each, named by a digest.
-      .replaceAll(
-        /\b(CNI-(?:[A-Z]+-)?[0-9a-f]{15})[0-9a-f]+/g,
-        (_, start: string) => `${start}${number.toString(16).padStart(6, '0')}`,
-      )
-  )
-}
-
-/** All containers of one network share its subnet and its chain. */
-const ofOneNetwork: Rename = (line, number) =>
-  /192\.168\.45\.3\b|\b8080\b/.test(line)
-    ? own(line.replaceAll('192.168.45.0/24', '10.250.0.0/16'), number)
-    : line
 
 const faceOf = ({ name, what, missing, versions }: Contender): Face => ({ name, what, missing, versions })
 
@@ -92,13 +68,13 @@ export const peers: readonly Peer[] = [
     },
     up: others => (others === 0 ? batch.up() : batchNext()),
   },
-  byIptables(shell, own),
-  byIptables(cni, own),
+  byIptables(shell, renamed),
+  byIptables(cni, renamed),
   {
-    ...byIptables(netavark, ofOneNetwork),
+    ...byIptables(netavark, renamedInOneNetwork),
     most: { count: bridgePorts, why: `its bridge has at most ${bridgePorts.toLocaleString('en-US')} ports` },
     among(others) {
-      const rules = byIptables(netavark, ofOneNetwork).among(others)
+      const rules = byIptables(netavark, renamedInOneNetwork).among(others)
       const ports = Array.from({ length: others }, (_, number) => `link set m${number} master veth1`)
       return () => {
         rules()

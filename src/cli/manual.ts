@@ -102,7 +102,9 @@ const commandPage = async (command: Command): Promise<string[]> => {
       ? []
       : section(
           'DESCRIPTION',
-          command.about.flatMap(paragraph => ['.PP', roff(paragraph)]),
+          command.about.flatMap((paragraph, index) =>
+            index === 0 ? [roff(paragraph)] : ['.PP', roff(paragraph)],
+          ),
         )),
     ...(Object.keys(command.options).length === 0 ? [] : section('OPTIONS', optionEntries(command.options))),
     ...section('OPTIONS OF EVERY COMMAND', optionEntries(generalOptions)),

@@ -85,7 +85,8 @@ export class Output {
   }
 }
 
-const usual = /^[\n\t\x20-\x7e]*$/
+// With the dashes and quotes of our own sentences: to set up the expression below takes a tenth of a millisecond.
+const usual = /^[\n\t\x20-\x7e\u2010-\u2027]*$/
 
 /** Text without any control but line ends, tabs, and the colours of style.ts. */
 const harmless = (text: string): string =>

@@ -16,8 +16,8 @@ export type Surroundings = {
   /** Another kernel, such as the one in memory (natspace/testing). Default: the real one, opened for the call. */
   kernel?: Kernel
   /**
-   * Told up to ten times a second how far a call has come that takes long (`up`, `upAll`, `down`, `gc`, `status`), and never of
-   * one that takes less than a tenth of a second; meanwhile this process has its turn for other things. What it throws stops
+   * Told up to five times a second how far a call has come that takes long (`up`, `upAll`, `down`, `gc`, `status`), and never of
+   * one that takes less than a fifth of a second; meanwhile this process has its turn for other things. What it throws stops
    * the call, which throws NatspaceError STOPPED with that as its cause: `up` has then taken back all it had begun, `down`
    * and `gc` go on to their end once they have begun.
    */

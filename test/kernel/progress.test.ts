@@ -1,15 +1,15 @@
 /** At a terminal: how far many spaces are, and Ctrl-C among them. The terminal is that of script(1). */
 import { afterAll, beforeAll, describe, expect } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ip, requireSandbox, run, tryRun } from '../support/sandbox.ts'
 import { requireTool } from '../support/tools.ts'
 
 requireSandbox()
-const test = requireTool('ip', 'nft', 'script', 'flock', 'stty')
+const test = requireTool('ip', 'nft', 'script', 'strace', 'stty')
 const executable = join(import.meta.dirname, '../../dist/natspace')
-const count = 400
+const count = 48
 const file = '/run/many-spaces.yaml'
 const environment = { ...process.env, TERM: 'xterm', CI: '', NO_COLOR: '1' }
 
@@ -48,25 +48,30 @@ afterAll(() => {
 })
 
 type Ended = { status: number | null; text: string }
+type OnText = (text: string, type: (keys: string) => void) => void
 
 /**
- * Runs a command while somebody else holds the lock for longer than a person is left without a word, so that it takes long
- * on the fastest machine too. `onText` is given all that it has printed, each time that there is more.
+ * Has strace(1) delay calls, so that a command takes longer than a person is left without a word, and some time in every
+ * part of its work, on the fastest machine too.
  */
-const runLong = async (
-  command: readonly string[],
-  {
-    onText,
-    pidOf,
-  }: {
-    onText?: (text: string, type: (keys: string) => void) => void
-    pidOf: (pid: number) => number | undefined
-  },
-): Promise<Ended> => {
-  mkdirSync('/run/natspace', { mode: 0o700, recursive: true })
-  const holder = spawn('flock', ['/run/natspace/lock', 'sh', '-c', 'echo held; read line'])
-  await new Promise(resolve => holder.stdout.once('data', resolve))
-  const [program = '', ...args] = command
+const slowly = (args: readonly string[]): string[] => {
+  const delays = ['flock:delay_enter=1100000', 'sendto:delay_enter=5000', 'umount2:delay_enter=5000']
+  const injected = delays.flatMap(delay => ['-e', `inject=${delay}`])
+  return [
+    'strace',
+    '-qq',
+    '-o',
+    '/dev/null',
+    '-e',
+    'trace=flock,sendto,umount2',
+    ...injected,
+    executable,
+    ...args,
+  ]
+}
+
+/** Runs a command; `onText` is given all that it has printed, each time that there is more, and types keys. */
+const runWatched = ([program = '', ...args]: readonly string[], onText?: OnText): Promise<Ended> => {
   const child = spawn(program, args, { env: environment })
   let text = ''
   const take = (data: Buffer) => {
@@ -75,39 +80,17 @@ const runLong = async (
   }
   child.stdout.on('data', take)
   child.stderr.on('data', take)
-  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
-  await until(() => heedsInterrupt(pidOf(child.pid ?? 0)))
-  const since = performance.now()
-  await until(() => performance.now() - since > 1100)
-  const freed = new Promise(resolve => holder.once('exit', resolve))
-  holder.stdin.end('\n')
-  await freed
-  return { status: await ended, text }
+  return new Promise(resolve => child.once('close', status => resolve({ status, text })))
 }
 
-const onPipes = (...args: string[]) => runLong([executable, ...args], { pidOf: pid => pid })
+const onPipes = (...args: string[]) => runWatched(slowly(args))
 
-/** At a terminal of so many columns; the command is the one child of script. */
+/** At a terminal of so many columns. */
 const atTerminal = (
   args: readonly string[],
-  {
-    columns = 80,
-    onText,
-  }: {
-    columns?: number
-    onText?: (text: string, type: (keys: string) => void) => void
-  } = {},
-) => {
-  const line = `stty cols ${columns}; exec ${executable} ${args.join(' ')}`
-  const pidOf = (script: number) => {
-    const child = readFileSync(`/proc/${script}/task/${script}/children`, 'utf8').trim()
-    return child === '' ? undefined : Number(child)
-  }
-  return runLong(['script', '-qec', line, '/dev/null'], {
-    pidOf,
-    ...(onText === undefined ? {} : { onText }),
-  })
-}
+  { columns = 80, onText }: { columns?: number; onText?: OnText } = {},
+) =>
+  runWatched(['script', '-qec', `stty cols ${columns}; exec ${slowly(args).join(' ')}`, '/dev/null'], onText)
 
 /** Each text that was shown and written over. */
 const shown = (text: string): string[] =>
@@ -182,17 +165,3 @@ describe('Ctrl-C in the middle of many', () => {
     expect(picture()).toEqual(before)
   }, 60_000)
 })
-
-/** Whether a process has a handler for SIGINT. */
-const heedsInterrupt = (pid: number | undefined): boolean => {
-  if (pid === undefined) return false
-  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0'
-  return (BigInt(`0x${caught}`) & 2n) !== 0n
-}
-
-const until = async (condition: () => boolean): Promise<void> => {
-  for (const end = performance.now() + 10_000; !condition(); ) {
-    if (performance.now() > end) throw new Error('waited in vain')
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
-}

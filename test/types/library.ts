@@ -102,7 +102,7 @@ space.spawn('ip', ['route'], { stdio: 'inherit', mounts: false })
 // Errors have their facts as fields.
 export const factsOf = (error: unknown): string[] => {
   if (error instanceof natspace.NatspaceError) {
-    holds<Equal<typeof error.exit, 1 | 2 | 3 | 4 | 5 | 6>>()
+    holds<Equal<typeof error.exit, natspace.ExitStatus>>()
     holds<Equal<typeof error.fix, string[]>>()
     return [error.code, error.what, error.why, ...error.evidence]
   }

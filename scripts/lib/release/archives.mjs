@@ -27,11 +27,13 @@ export const makeArchive = ({ name, time, folder, executable, shared, notices, o
 /** Debian's names of processors. */
 const debian = { x64: 'amd64', arm64: 'arm64' }
 
+const maintainer = 'natspace <natspace@localhost>'
+
 // GLIBC_2.17 is the newest version that the runtime's symbols ask for.
 const control = (name, kilobytes) => `Package: natspace
 Version: ${version}
 Architecture: ${debian[name]}
-Maintainer: natspace <natspace@localhost>
+Maintainer: ${maintainer}
 Installed-Size: ${kilobytes}
 Depends: libc6 (>= 2.17)
 Section: net
@@ -40,6 +42,14 @@ Description: connect network namespaces to the outside through NAT
  One command connects a Linux network namespace to the outside through NAT;
  others show it, say why a packet did not arrive, and undo it without a
  trace. It is a CNI plugin, too.
+`
+
+/** In the form of deb-changelog(5); `time`: seconds since 1970. */
+const debianChangelog = time => `natspace (${version}) unstable; urgency=medium
+
+  * CHANGELOG.md.gz tells what is new.
+
+ -- ${maintainer}  ${new Date(time * 1000).toUTCString().replace('GMT', '+0000')}
 `
 
 const compressed = file => must('gzip', ['-n', '-9', file])
@@ -52,9 +62,14 @@ export const makeDeb = ({ name, time, folder, executable, shared, notices, out }
   for (const file of filesBelow(manual)) compressed(join(manual, file))
   const documents = join(folder, 'usr/share/doc/natspace')
   copy(join(root, 'README.md'), join(documents, 'README.md'))
-  write(join(documents, 'copyright'), `${readFileSync(join(root, 'LICENSE'), 'utf8')}\n${notices}`)
-  copy(join(root, 'CHANGELOG.md'), join(documents, 'changelog'))
-  compressed(join(documents, 'changelog'))
+  write(
+    join(documents, 'copyright'),
+    `${readFileSync(join(root, 'LICENSE'), 'utf8')}\nWhat else is in the executable is in third-party-licenses.txt.\n`,
+  )
+  write(join(documents, 'third-party-licenses.txt'), notices)
+  copy(join(root, 'CHANGELOG.md'), join(documents, 'CHANGELOG.md'))
+  write(join(documents, 'changelog'), debianChangelog(time))
+  for (const file of ['CHANGELOG.md', 'changelog']) compressed(join(documents, file))
   const files = filesBelow(folder)
   const sizes = files.map(file => Math.ceil(statSync(join(folder, file)).size / 1024))
   const digests = files.map(

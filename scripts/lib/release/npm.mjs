@@ -88,6 +88,7 @@ export const layPlatformPackage = ({ name, executable, folder, notices }) => {
     os: ['linux'],
     cpu: [name],
     files: ['bin', 'third-party-licenses.txt'],
+    type: 'module',
     preferUnplugged: true,
   })
 }

@@ -6,7 +6,7 @@ import { doWork, doWorkWatched, eachOf, inOtherTerms, type Progress, stopped, ty
 function* slow(steps: number, mayEnd: (step: number) => boolean, log: string[]): Work<string> {
   try {
     for (let step = 0; step < steps; step++) {
-      const end = performance.now() + 101
+      const end = performance.now() + 201
       while (performance.now() < end);
       yield { phase: 'making', done: step, total: steps, mayEnd: mayEnd(step) }
       log.push(`did ${step}`)

@@ -41,7 +41,7 @@ export type Pause = Progress & {
 export type Work<T> = Generator<Pause, T, void>
 
 /** Milliseconds from one look at work to the next. */
-const lookEvery = 100
+const lookEvery = 200
 
 /** Does work in one go. */
 export const doWork = <T>(work: Work<T>): T => {

@@ -146,10 +146,17 @@ const sourceOf = (
 
 /** The ports that lead to an inside address. */
 const publishedTo = (seen: Observation, address: string, address6: string | undefined): Publish[] => {
-  const publishes = [address, address6].flatMap((target, index) =>
-    target === undefined ? [] : publishedIn(seen, index === 0 ? 'publish4' : 'publish6', target),
+  if (address6 === undefined) return publishedIn(seen, 'publish4', address)
+  const both = [publishedIn(seen, 'publish4', address), publishedIn(seen, 'publish6', address6)] as const
+  const texts = both.map(list => new Set(list.map(formatPublish)))
+  // What every address of the host publishes stands in the maps of both families; else it is every address of one.
+  const publishes = both.flatMap((list, index) =>
+    list.map(item =>
+      item.hostAddress !== undefined || texts[1 - index]?.has(formatPublish(item))
+        ? item
+        : { ...item, hostAddress: index === 0 ? '0.0.0.0' : '::' },
+    ),
   )
-  // What every address of the host publishes stands in the maps of both families.
   return [...new Map(publishes.map(publish => [formatPublish(publish), publish])).values()]
 }
 

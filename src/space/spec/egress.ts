@@ -17,6 +17,9 @@ const EXAMPLES =
 export const EGRESS_PATTERN =
   /^(any|\*|[0-9.]+(\/\d{1,2})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(\/\d{1,3})?|\[[0-9a-fA-F:.]+(\/\d{1,3})?\])(:[1-9]\d{0,4}(-[1-9]\d{0,4})?)?(\/(tcp|udp|sctp|icmp))?$/
 
+/** At least one letter tells it from an address with a mistake in it. */
+const hostName = /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.?$/i
+
 const protocols = ['tcp', 'udp', 'sctp', 'icmp'] as const
 
 /** Reads one entry. Throws NatspaceError BAD_EGRESS. */
@@ -32,7 +35,16 @@ export function parseEgress(text: string, site: Site = { field: 'egress' }): Egr
   const rest = { ...(protocol === undefined ? {} : { protocol }), ...(port === undefined ? {} : { port }) }
   if (destination === 'any' || destination === '*') return rest
   const network = networkNamed(destination)
-  if (network === undefined) throw refuse(`${quote(destination)} is not an address, a prefix or any`)
+  if (network === undefined)
+    throw hostName.test(destination)
+      ? badValue({
+          code: 'BAD_EGRESS',
+          site,
+          value: text,
+          why: `${quote(destination)} is a name, whose addresses may change; a firewall knows addresses alone`,
+          fix: [`write the addresses or the network behind it (getent ahosts ${destination} shows them)`],
+        })
+      : refuse(`${quote(destination)} is not an address, a prefix or any`)
   if (isMulticast(network.slice(0, network.indexOf('/')))) throw refuse('NAT leads to no multicast address')
   return { network, ...rest }
 }

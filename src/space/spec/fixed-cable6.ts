@@ -1,6 +1,6 @@
 /** IPv6 addresses of a cable that are asked for, instead of those beside the ones of IPv4. Pure. */
 
-import { bigIntToIp } from '../../linux/net/ip.ts'
+import { bigIntToIp, isUnspecified } from '../../linux/net/ip.ts'
 import {
   networkOf,
   parsePrefix,
@@ -34,11 +34,28 @@ export const isBesideIpv4 = (space: ResolvedSpace): boolean => {
 }
 
 /**
+ * The addresses of IPv6 that a space has and that somebody asked for, as they stay when nothing more is said. Undefined
+ * where they are those beside IPv4, or where a part of them is lost.
+ */
+export const keptCable6 = (space: ResolvedSpace | undefined): Cable6 | undefined => {
+  const kept = space?.ipv6
+  if (space === undefined || kept === undefined || isBesideIpv4(space)) return undefined
+  return isUnspecified(kept.gateway) || kept.prefixLength > 127 ? undefined : withNetwork(kept)
+}
+
+/** Of a space whose record was lost the network is known by an address of it alone. */
+const withNetwork = (cable: Cable6): Cable6 => ({
+  ...cable,
+  network: networkOf(`${cable.gateway}/${cable.prefixLength}`) ?? cable.network,
+})
+
+/**
  * The cable that is asked for: what is left out stays as it is, or is chosen within the network, or the /126 around an
  * address. Undefined where nothing is asked for. Throws NatspaceError BAD_ADDRESS.
  */
-export const askedCable6 = (spec: SpaceSpec, previous: Cable6 | undefined): Cable6 | undefined => {
+export const askedCable6 = (spec: SpaceSpec, known: Cable6 | undefined): Cable6 | undefined => {
   const { address6, gateway6 } = spec
+  const previous = known === undefined ? undefined : withNetwork(known)
   if (gateway6 !== undefined) return ofGateway(gateway6, address6, previous)
   return address6 === undefined ? undefined : ofAddress(address6, previous)
 }

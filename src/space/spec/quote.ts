@@ -3,6 +3,9 @@
 /** Characters (not bytes) shown of a long text. */
 const SHOWN = 64
 
+/** Nothing to escape: printable ASCII without the backslash, as nearly all text is. To ask this takes far less than to replace. */
+const plain = /^[\x20-\x5b\x5d-\x7e]*$/
+
 /** `text` in single quotes, escaped as `printable` does; past 64 characters it is cut and its length told. */
 export function quote(text: string): string {
   const characters = Array.from(text.slice(0, 2 * SHOWN + 2))
@@ -16,7 +19,7 @@ export function quote(text: string): string {
  * the backslash escaped as in JavaScript. For text that somebody else wrote and that is shown without quotes.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}\\]/gu, escaped)
+  return plain.test(text) ? text : text.replace(/[\p{C}\p{Zl}\p{Zp}\\]/gu, escaped)
 }
 
 /**
@@ -24,7 +27,7 @@ export function printable(text: string): string {
  * not escaped a second time, and a command can still be run.
  */
 export function visible(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped)
+  return plain.test(text) ? text : text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped)
 }
 
 const SHORT: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' }

@@ -9,7 +9,7 @@ import { networkOf, parsePrefix } from '../../linux/net/prefix.ts'
 import type { NatspaceError } from '../errors.ts'
 import { cable6 } from './cable6.ts'
 import { badValue } from './fault.ts'
-import { askedCable6, asksForCable6, checkCables6, isBesideIpv4, prefixOf } from './fixed-cable6.ts'
+import { askedCable6, asksForCable6, checkCables6, keptCable6, prefixOf } from './fixed-cable6.ts'
 import { checkAddresses6, claimFurther, isIpv6Alone, overlapError, routedCable6 } from './named-addresses.ts'
 import { DEFAULT_INNER_INTERFACE, hostInterfaceName, namespacePath } from './names.ts'
 import { createPool, type Pool } from './pool.ts'
@@ -160,7 +160,8 @@ function chooseIpv6(
   const wanted =
     spec.ipv6 === 'on' ||
     (spec.ipv6 === 'auto' && mtu >= LEAST_MTU_OF_IPV6 && (facts.hasIpv6 || previous?.ipv6 !== undefined))
-  if (wanted && previous?.ipv6 !== undefined && !isBesideIpv4(previous)) return previous.ipv6
+  const kept = wanted ? keptCable6(previous) : undefined
+  if (kept !== undefined) return kept
   if (wanted) return cable6(previous?.ipv6 === undefined ? facts.prefix6() : prefixOf(previous.ipv6), cable)
   const published = spec.publish.find(({ hostAddress }) => hostAddress?.includes(':'))
   if (published === undefined && spec.source?.ipv6 === undefined) return undefined
