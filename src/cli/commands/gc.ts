@@ -8,6 +8,7 @@ import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
+import { expectWorkOn } from '../jit.ts'
 import { lookOn } from '../look-on.ts'
 import { type Options, usageError } from '../options.ts'
 import { planLines } from '../plan-text.ts'
@@ -33,6 +34,7 @@ const run = async ({
   const context = openContext(environment)
   using _kernel = context.kernel
   endOnSignals()
+  expectWorkOn(recordedNames(context.kernel, context.paths).length)
   const result = await lookOn({ output, environment }, onlooker =>
     (dryRun ? planGc : gc)({ ...context, onlooker }, lockOptions(environment)),
   )
