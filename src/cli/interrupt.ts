@@ -27,11 +27,20 @@ export const endOnSignals = (): void => {
 
 const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
+/** From here on, in the middle of work, a signal is only noted. */
+export const deferSignals = (): void => {
+  endOnSignals()
+  isAtWork = true
+}
+
+/** Here the work is over. */
+export const undeferSignals = (): void => {
+  isAtWork = false
+}
+
 /** In the middle of work: gives signals their turn, and returns the first that has come. */
 export const noteSignals = async (): Promise<Ending | undefined> => {
-  isAtWork = true
   await turn()
-  isAtWork = false
   return noted
 }
 

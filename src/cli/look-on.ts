@@ -2,7 +2,7 @@ import type { NatspaceError } from '../space/errors.ts'
 import type { Onlooker, Progress } from '../space/reconcile/work.ts'
 import { stopped, undone } from '../space/reconcile/work.ts'
 import type { Input } from './command.ts'
-import { endOnSignals, noteSignals } from './interrupt.ts'
+import { deferSignals, noteSignals, undeferSignals } from './interrupt.ts'
 import type { ProgressLine } from './progress.ts'
 
 /** Milliseconds after which a person is told how far it has come. */
@@ -34,6 +34,7 @@ class CommandOnlooker implements Onlooker {
   }
 
   async look(progress: Progress): Promise<NatspaceError | undefined> {
+    deferSignals()
     const now = performance.now()
     const isSame = this.#looked?.progress.phase === progress.phase
     this.#looked = {
@@ -41,7 +42,6 @@ class CommandOnlooker implements Onlooker {
       progress,
       isEnding: this.#isEnding,
     }
-    endOnSignals()
     if (this.#line === undefined && now - this.#begin >= patience) {
       const { openProgressLine } = await import('./progress.ts')
       this.#line = openProgressLine(this.#surroundings) ?? null
@@ -58,6 +58,7 @@ class CommandOnlooker implements Onlooker {
 
   /** Leaves the terminal as if nothing had been shown. */
   end(): void {
+    undeferSignals()
     this.#line?.erase()
   }
 }

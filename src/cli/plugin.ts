@@ -1,7 +1,7 @@
-import { readSync } from 'node:fs'
 import { longestConfiguration } from '../cni/configuration.ts'
 import { CniError, cniCode } from '../cni/error.ts'
 import { runPlugin } from '../cni/plugin.ts'
+import { readParts } from '../linux/sys/files.ts'
 import { NatspaceError } from '../space/errors.ts'
 import { openContext } from './context.ts'
 import { lockOptions } from './environment.ts'
@@ -52,13 +52,11 @@ export const runAsPlugin = async (environment: Environment): Promise<number> => 
 /** All of standard input, up to one character more than a configuration may have. Throws CniError 5. */
 const readInput = (): string => {
   const decoder = new TextDecoder()
-  const buffer = new Uint8Array(65_536)
   let text = ''
   try {
-    while (text.length <= longestConfiguration) {
-      const length = readSync(0, buffer)
-      if (length === 0) break
-      text += decoder.decode(buffer.subarray(0, length), { stream: true })
+    for (const part of readParts(0)) {
+      text += decoder.decode(part, { stream: true })
+      if (text.length > longestConfiguration) break
     }
   } catch (error) {
     throw new CniError(

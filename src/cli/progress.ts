@@ -13,7 +13,7 @@ import { type Output, processSink } from './output.ts'
 const words: Readonly<Record<Phase, { title: string; one: string; many: string }>> = {
   planning: { title: 'looking at what is there', one: 'thing', many: 'things' },
   making: { title: 'making', one: 'change', many: 'changes' },
-  checking: { title: 'looking whether it is so', one: 'thing', many: 'things' },
+  checking: { title: 'checking', one: 'thing', many: 'things' },
   undoing: { title: 'taking back', one: 'change', many: 'changes' },
   removing: { title: 'taking down', one: 'change', many: 'changes' },
   reading: { title: 'reading', one: 'space', many: 'spaces' },

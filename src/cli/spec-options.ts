@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { optionSite } from '../space/spec/fault.ts'
 import { quote } from '../space/spec/quote.ts'
 import type { RawSpec, SpaceSpec } from '../space/spec/types.ts'
@@ -174,15 +173,17 @@ const charactersOfSpace = 40
 
 /** All spaces of a file ('-' is stdin). Throws NatspaceError of exit 2: NO_FILE, BAD_FILE and all of parseSpecFile. */
 export const specsOfFile = async (file: string): Promise<SpaceSpec[]> => {
-  const text = readText(file)
+  const text = await readText(file)
   // Reading a file needs YAML and the schema library: several times the start of everything else.
   const { parseSpecFile } = await import('../space/spec/file.ts')
   expectWorkOn(text.length / charactersOfSpace)
   return parseSpecFile(text, file === '-' ? 'stdin' : file)
 }
 
-const readText = (file: string): string => {
+const readText = async (file: string): Promise<string> => {
   try {
+    // Loading it takes a millisecond, and most commands name no file.
+    const { readFileSync } = await import('node:fs')
     return readFileSync(file === '-' ? 0 : file, 'utf8')
   } catch (error) {
     throw usageError('NO_FILE', `Cannot read ${quote(file)}`, (error as Error).message, [

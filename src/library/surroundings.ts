@@ -4,7 +4,7 @@ import { NatspaceError } from '../space/errors.ts'
 import { kernelFailure } from '../space/kernel-failure.ts'
 import { requireCapabilities } from '../space/privilege.ts'
 import type { Context } from '../space/reconcile/types.ts'
-import type { Progress } from '../space/reconcile/work.ts'
+import { type Progress, stopped, undone } from '../space/reconcile/work.ts'
 import { checkedPaths, checkedTime } from './arguments.ts'
 
 /** What a call works on. */
@@ -17,22 +17,33 @@ export type Surroundings = {
   kernel?: Kernel
   /**
    * Told up to five times a second how far a call has come that takes long (`up`, `upAll`, `down`, `gc`, `status`), and never of
-   * one that takes less than a fifth of a second; meanwhile this process has its turn for other things. What it throws stops
+   * one that takes less than half a second; meanwhile this process has its turn for other things. What it throws stops
    * the call, which throws NatspaceError STOPPED with that as its cause: `up` has then taken back all it had begun, `down`
    * and `gc` go on to their end once they have begun.
    */
   onProgress?: (progress: Progress) => void
 }
 
-const onlookerOf = ({ onProgress }: Surroundings): Pick<Context, 'onlooker'> => {
-  if (onProgress === undefined) return {}
+/** Tells a program how far its call is. What the program throws is kept, as not all that has begun can be stopped. */
+const reporter = (onProgress: (progress: Progress) => void) => {
+  let thrown: { cause: unknown } | undefined
   const look = async (progress: Progress) => {
-    onProgress(progress)
+    try {
+      if (thrown === undefined) onProgress(progress)
+    } catch (cause) {
+      thrown = { cause }
+    }
     await giveTurn()
-    return undefined
+    return thrown && stopped(byProgram, undone, thrown)
   }
-  return { onlooker: { look } }
+  /** At the end of a call that went on to its end all the same. */
+  const check = () => {
+    if (thrown !== undefined) throw stopped(byProgram, 'it went on to its end all the same', thrown)
+  }
+  return { look, check }
 }
+
+const byProgram = 'stopped by what onProgress threw'
 
 const giveTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
@@ -41,12 +52,18 @@ export const withContext = async <T>(
   surroundings: Surroundings,
   section: (context: Context) => T | Promise<T>,
 ): Promise<T> => {
-  const { state, kernel } = surroundings
-  const context = { paths: checkedPaths(state), ...onlookerOf(surroundings) }
-  if (kernel !== undefined) return section({ ...context, kernel })
+  const { state, kernel, onProgress } = surroundings
+  const onlooker = onProgress && reporter(onProgress)
+  const context = { paths: checkedPaths(state), ...(onlooker && { onlooker }) }
+  const run = async (kernel: Kernel): Promise<T> => {
+    const result = await section({ ...context, kernel })
+    onlooker?.check()
+    return result
+  }
+  if (kernel !== undefined) return run(kernel)
   try {
     using own = new LinuxKernel()
-    return await section({ ...context, kernel: own })
+    return await run(own)
   } catch (error) {
     throw refusalOf(error)
   }

@@ -55,7 +55,12 @@ type OnText = (text: string, type: (keys: string) => void) => void
  * part of its work, on the fastest machine too.
  */
 const slowly = (args: readonly string[]): string[] => {
-  const delays = ['flock:delay_enter=1100000', 'sendto:delay_enter=5000', 'umount2:delay_enter=5000']
+  const delays = [
+    'flock:delay_enter=1100000',
+    'sendto:delay_enter=5000',
+    'unshare:delay_enter=8000',
+    'umount2:delay_enter=8000',
+  ]
   const injected = delays.flatMap(delay => ['-e', `inject=${delay}`])
   return [
     'strace',
@@ -63,7 +68,7 @@ const slowly = (args: readonly string[]): string[] => {
     '-o',
     '/dev/null',
     '-e',
-    'trace=flock,sendto,umount2',
+    'trace=flock,sendto,unshare,umount2',
     ...injected,
     executable,
     ...args,

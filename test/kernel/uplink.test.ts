@@ -111,6 +111,27 @@ describe('a host with IPv6 alone', () => {
   })
 })
 
+test('a link for each family: whoever is in the way of one is named, and status tells the other apart', () => {
+  const output = told(`
+    far second 1500 192.168.9.2/24
+    ip address add 2001:db8::32/64 dev second nodad; ip -n at-second address add 2001:db8::15/64 dev eth0 nodad
+    ip route add default via 2001:db8::15
+    nft 'add table inet admin'
+    nft 'add chain inet admin pass { type filter hook forward priority 10; }'
+    nft 'add rule inet admin pass oifname second drop'
+    nft 'add rule inet admin pass iifname second drop'
+    natspace up myspace -p 8080:80 2>&1 | sed -n 's/.*\\(chain inet admin pass .nftables. drops it\\).*/\\1/p'
+    natspace status myspace --json | grep -o '"blockedBy":[^}]*' | grep -o '"from".*'
+    pings 192.168.1.15; pings 2001:db8::15`)
+  expect(output).toEqual([
+    'chain inet admin pass (nftables) drops it',
+    'chain inet admin pass (nftables) drops it',
+    '"from":["lan"],"families":[6]',
+    'out',
+    'no way out',
+  ])
+})
+
 describe('--uplink', () => {
   test('is a bridge, not a port of it: nothing leaves by that', () => {
     const output = told(`

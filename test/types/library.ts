@@ -15,6 +15,12 @@ natspace.up()
 natspace.up({ name: 'web', publish: ['8080:80', 9090], dns: ['9.9.9.9'], mtu: 1400, internal: true })
 natspace.up({ ipv6: true, egress: { allow: ['192.0.2.0/24'] }, connect: ['db'], rate: { up: '10mbit' } })
 natspace.up({ name: 'web' }, { state: '/run/mine', lockPatience: 1000 })
+natspace.down('web', {
+  onProgress: ({ phase, done, total }) => {
+    holds<Equal<typeof phase, natspace.Phase>>()
+    console.log(done / (total ?? 1))
+  },
+})
 // @ts-expect-error a port is a string or a number, in a list
 natspace.up({ publish: '8080:80' })
 // @ts-expect-error there is no such key

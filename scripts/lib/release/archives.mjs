@@ -88,7 +88,8 @@ export const makeDeb = ({ name, time, folder, executable, shared, notices, out }
   write(join(folder, 'DEBIAN/md5sums'), digests.join(''))
   normalizeModes(folder)
   const file = join(out, `natspace_${version}_${debian[name]}.deb`)
-  must('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', folder, file], {
+  // One thread: with more of them xz cuts what it compresses into blocks, as many as there is memory for.
+  must('dpkg-deb', ['--root-owner-group', '-Zxz', '--threads-max=1', '--build', folder, file], {
     SOURCE_DATE_EPOCH: `${time}`,
   })
 }

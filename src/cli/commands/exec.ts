@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { SystemError } from '../../linux/sys/errno.ts'
+import { exists } from '../../linux/sys/files.ts'
 import { restoreOpenFilesLimit } from '../../linux/sys/limits.ts'
 import { enterNamespace, openNamespace } from '../../linux/sys/namespace.ts'
 import { becomeUser } from '../../linux/sys/process.ts'
@@ -82,8 +82,7 @@ type Warn = (text: string) => void
 
 const ownResolver = (name: string): string => `/etc/netns/${name}/resolv.conf`
 
-const hasOwnResolver = (name: string | undefined): boolean =>
-  name !== undefined && existsSync(ownResolver(name))
+const hasOwnResolver = (name: string | undefined): boolean => name !== undefined && exists(ownResolver(name))
 
 const noResolver = (name: string | undefined, isSpace: boolean, problem: string): string => {
   const fix = isSpace

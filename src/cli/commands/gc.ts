@@ -2,13 +2,13 @@ import { leftTraceInstances, removeTraceInstances } from '../../insight/walk/tra
 import { leftTraceTables, removeLeftTraceTables } from '../../insight/walk/trace-table.ts'
 import { type GcResult, gc, planGc } from '../../space/reconcile/gc.ts'
 import type { Context } from '../../space/reconcile/types.ts'
+import { doWorkWatched, eachOf, type Work } from '../../space/reconcile/work.ts'
 import { readSpaceRecord, recordedNames } from '../../space/state/records.ts'
 import { shellOf } from '../../space/text/shell.ts'
 import { defineCommand, type Input } from '../command.ts'
 import { openContext } from '../context.ts'
 import { lockOptions } from '../environment.ts'
 import { endOnSignals, heedSignals } from '../interrupt.ts'
-import { expectWorkOn } from '../jit.ts'
 import { lookOn } from '../look-on.ts'
 import { type Options, usageError } from '../options.ts'
 import { planLines } from '../plan-text.ts'
@@ -34,11 +34,10 @@ const run = async ({
   const context = openContext(environment)
   using _kernel = context.kernel
   endOnSignals()
-  expectWorkOn(recordedNames(context.kernel, context.paths).length)
-  const result = await lookOn({ output, environment }, onlooker =>
-    (dryRun ? planGc : gc)({ ...context, onlooker }, lockOptions(environment)),
-  )
-  const traces = tracesOf(context, dryRun)
+  const { result, traces } = await lookOn({ output, environment }, async onlooker => ({
+    result: await (dryRun ? planGc : gc)({ ...context, onlooker }, lockOptions(environment)),
+    traces: await doWorkWatched(tracesOf(context, dryRun), onlooker),
+  }))
   const findings = [...result.problems.map(errorFinding), ...result.warnings.map(warningFinding)]
   if (output.json)
     output.object('gc', { dryRun, operations: result.operations.map(operationData), traces }, findings)
@@ -58,12 +57,14 @@ const run = async ({
 }
 
 /** Tables and instances of traces whose process is gone; removed, unless that is only looked at. */
-const tracesOf = ({ kernel, paths }: Context, dryRun: boolean): string[] => {
+function* tracesOf({ kernel, paths }: Context, dryRun: boolean): Work<string[]> {
   const inside = recordedNames(kernel, paths).flatMap(
     name => readSpaceRecord(kernel, paths, name)?.space.namespacePath ?? [],
   )
   const places = [undefined, ...inside.filter(path => kernel.namespaceState(path) === 'present')]
-  const tables = places.flatMap(where => (dryRun ? leftTraceTables : removeLeftTraceTables)(kernel, where))
+  const tables = yield* eachOf(places, { phase: 'reading', mayEnd: dryRun }, where =>
+    (dryRun ? leftTraceTables : removeLeftTraceTables)(kernel, where),
+  )
   return [...tables, ...(dryRun ? leftTraceInstances : removeTraceInstances)()]
 }
 

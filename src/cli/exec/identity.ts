@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { SystemError } from '../../linux/sys/errno.ts'
+import { readSmallFile } from '../../linux/sys/files.ts'
 import type { Identity } from '../../linux/sys/process.ts'
 
 /** Who called sudo, as whom a program in a space is to run: being root there is rarely what is needed. */
@@ -13,9 +14,9 @@ export const readAccounts = (): Accounts => ({ passwd: textOf('/etc/passwd'), gr
 
 const textOf = (path: string): string => {
   try {
-    return readFileSync(path, 'utf8')
+    return readSmallFile(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if (error instanceof SystemError && error.code === 'ENOENT') return ''
     throw error
   }
 }

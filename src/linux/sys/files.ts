@@ -119,6 +119,35 @@ export const statusOf = (path: string, follow = false): Status | undefined =>
 export const statusOfDescriptor = (descriptor: number): Status =>
   status(descriptor, '', AT_EMPTY_PATH) as Status
 
+/** Whether there is anything at a path, as far as it can be seen; links are followed. Equivalent to: `test -e PATH` */
+export const exists = (path: string): boolean => {
+  try {
+    return statusOf(path, true) !== undefined
+  } catch (error) {
+    // A folder on the way may not be searched, or a name is too long.
+    if (error instanceof SystemError) return false
+    throw error
+  }
+}
+
+const X_OK = 1
+
+/** Throws SystemError (EACCES) where this process may not execute the file. Equivalent to: `test -x PATH` */
+export const checkExecutable = (path: string): void => {
+  if (libc().access(cstring(path), X_OK) !== 0) throw new SystemError('access', libc().errno(), path)
+}
+
+/** Equivalent to: `chmod MODE PATH` */
+export const changeMode = (path: string, mode: number): void => {
+  if (libc().chmod(cstring(path), mode) !== 0) throw new SystemError('chmod', libc().errno(), path)
+}
+
+/** The path without links, `.` and `..`, of what is there. Throws SystemError (ENOENT). Equivalent to: `realpath -e PATH` */
+export const realPath = (path: string): string => {
+  using file = Descriptor.open(path, openFlags.path)
+  return linkTarget(`/proc/thread-self/fd/${file.number}`)
+}
+
 /** Names in a folder, sorted. Equivalent to: `ls -A FOLDER` */
 export const namesIn = (path: string): string[] => {
   using folder = Descriptor.open(path, openFlags.readOnly | openFlags.directory)

@@ -36,6 +36,8 @@ export const libcTable = {
   isatty: signature(['i32']),
   statx: signature(['i32', 'ptr', 'i32', 'u32', 'ptr']),
   getdents64: signature(['i32', 'ptr', 'u64'], 'isize'),
+  access: signature(['ptr', 'i32']),
+  chmod: signature(['ptr', 'u32']),
   mkdir: signature(['ptr', 'u32']),
   rmdir: signature(['ptr']),
   unlink: signature(['ptr']),

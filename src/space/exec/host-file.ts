@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readSmallFile } from '../../linux/sys/files.ts'
 
 /** The text of a file of this host; undefined where it is not there, or a link that leads nowhere. */
 export const hostFile = (path: string): string | undefined => {
   try {
-    return readFileSync(path, 'utf8')
+    return readSmallFile(path)
   } catch {
     // What is asked of it has other sources.
     return undefined

@@ -1,27 +1,28 @@
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { Descriptor, openFlags } from '../../linux/sys/descriptor.ts'
+import { SystemError } from '../../linux/sys/errno.ts'
+import { readSmallFile } from '../../linux/sys/files.ts'
 import { bindMount } from '../../linux/sys/namespace.ts'
 
 /** Mounts something over a folder, and shows what is mounted below it (cgroups on /sys…) below the new one as well. */
 export const mountKeepingBelow = (folder: string, mount: () => void): void => {
-  const below = mountsBelow(readFileSync('/proc/thread-self/mountinfo', 'utf8'), folder)
+  const below = mountsBelow(readSmallFile('/proc/thread-self/mountinfo'), folder)
   const kept = below.flatMap(path => {
     const descriptor = openPath(path)
     return descriptor === undefined ? [] : [{ path, descriptor }]
   })
   try {
     mount()
-    for (const { path, descriptor } of kept) keep(path, descriptor)
+    for (const { path, descriptor } of kept) keep(path, descriptor.number)
   } finally {
-    for (const { descriptor } of kept) closeSync(descriptor)
+    for (const { descriptor } of kept) descriptor.close()
   }
 }
 
-const O_PATH = 0o10000000
-
-const openPath = (path: string): number | undefined => {
+const openPath = (path: string): Descriptor | undefined => {
   try {
-    return openSync(path, O_PATH)
-  } catch {
+    return Descriptor.open(path, openFlags.path)
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
     // Hidden by a later mount, or gone: nothing to keep.
     return undefined
   }

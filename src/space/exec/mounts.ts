@@ -1,12 +1,12 @@
 import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  writeFileSync,
-} from 'node:fs'
+  changeMode,
+  createFile,
+  exists,
+  makeFolder,
+  namesIn,
+  readSmallFile,
+  realPath,
+} from '../../linux/sys/files.ts'
 import { bindMount, mountFileSystem, privateMounts, unmount } from '../../linux/sys/namespace.ts'
 import type { Resolver } from '../resolver/resolver.ts'
 import { mountKeepingBelow } from './keep-mounts.ts'
@@ -46,25 +46,25 @@ export const mountForSpace = ({ name, resolver, warn }: Mounts): void => {
   coverResolverDaemons(resolver.text, isHosts)
   const own = name === undefined ? [] : ownFiles(`/etc/netns/${name}`)
   const hasOwn = own.some(({ target }) => target === resolvConf)
-  if ((hasOwn || resolver.hasServer) && !existsSync(resolvConf))
+  if ((hasOwn || resolver.hasServer) && !exists(resolvConf))
     attempt(
       resolvConf,
       () => addResolvConf(resolver.text),
       (path, error) => warn(`${path} is not there, and nothing can be shown in its place: ${error.message}`),
     )
   for (const { source, target } of own) attempt(target, () => bindMount(source, target))
-  if (!hasOwn && existsSync(resolvConf)) attempt(resolvConf, () => showResolver(resolver.text))
+  if (!hasOwn && exists(resolvConf)) attempt(resolvConf, () => showResolver(resolver.text))
   attempt('/sys', () => mountKeepingBelow('/sys', () => mountFileSystem('sysfs', '/sys')))
 }
 
 const ownFiles = (folder: string): { source: string; target: string }[] => {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder).map(name => ({ source: `${folder}/${name}`, target: `/etc/${name}` }))
+  if (!exists(folder)) return []
+  return namesIn(folder).map(name => ({ source: `${folder}/${name}`, target: `/etc/${name}` }))
 }
 
 const showResolver = (text: string): void => {
-  if (readFileSync(resolvConf, 'utf8') === text) return
-  withFile(text, ({ file }) => bindMount(file, realpathSync(resolvConf)))
+  if (readSmallFile(resolvConf) === text) return
+  withFile(text, ({ file }) => bindMount(file, realPath(resolvConf)))
 }
 
 /**
@@ -86,11 +86,11 @@ const withFile = (text: string, use: (at: { file: string; folder: string }) => v
   const file = `${folder}/resolv.conf`
   mountFileSystem('tmpfs', '/sys', 'mode=755,size=1m')
   try {
-    mkdirSync(folder)
-    writeFileSync(file, text)
+    makeFolder(folder, 0o755)
+    createFile(file, text, 0o644)
     // Whatever the umask is, the program must be able to read it.
-    chmodSync(folder, 0o755)
-    chmodSync(file, 0o644)
+    changeMode(folder, 0o755)
+    changeMode(file, 0o644)
     use({ file, folder })
   } finally {
     unmount('/sys')

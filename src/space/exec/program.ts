@@ -1,5 +1,6 @@
-import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { SystemError } from '../../linux/sys/errno.ts'
+import { checkExecutable, statusOf } from '../../linux/sys/files.ts'
 
 /** Where a shell looks when there is no PATH (confstr _CS_PATH of glibc). */
 const defaultPath = '/bin:/usr/bin'
@@ -25,19 +26,28 @@ export const findProgram = (name: string, path: string | undefined, folder = '')
 
 const inFolder = (folder: string, path: string): string => (folder === '' ? path : resolve(folder, path))
 
+/** S_IFMT and S_IFREG of linux/stat.h. */
+const fileTypeMask = 0o170000
+const regularType = 0o100000
+
+/** Of a path that the kernel cannot even be asked for (it has a NUL), the sentence that says so. */
+const reasonOf = (error: unknown): string =>
+  error instanceof SystemError ? error.code : (error as Error).message
+
 const check = (path: string): Found => {
   try {
-    const status = statSync(path, { throwIfNoEntry: false })
+    const status = statusOf(path, true)
     if (status === undefined) return { problem: 'not-found', evidence: path }
-    if (!status.isFile()) return { problem: 'not-executable', evidence: `${path} is no file` }
+    if ((status.mode & fileTypeMask) !== regularType)
+      return { problem: 'not-executable', evidence: `${path} is no file` }
   } catch (error) {
     // A folder that may not be searched, a file in place of a folder, a name too long: nothing is found there.
-    return { problem: 'not-found', evidence: `${path}: ${(error as NodeJS.ErrnoException).code}` }
+    return { problem: 'not-found', evidence: `${path}: ${reasonOf(error)}` }
   }
   try {
-    accessSync(path, constants.X_OK)
+    checkExecutable(path)
     return { path }
   } catch (error) {
-    return { problem: 'not-executable', evidence: `${path}: ${(error as NodeJS.ErrnoException).code}` }
+    return { problem: 'not-executable', evidence: `${path}: ${reasonOf(error)}` }
   }
 }

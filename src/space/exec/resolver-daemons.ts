@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
+import { changeMode, createFile, namesIn, realPath, statusOf } from '../../linux/sys/files.ts'
 import { mountFileSystem } from '../../linux/sys/namespace.ts'
 
 /**
@@ -38,7 +38,7 @@ export const coverResolverDaemons = (
 
 const realFolder = (path: string): string | undefined => {
   try {
-    return realpathSync(path)
+    return realPath(path)
   } catch {
     // This daemon is not on this host.
     return undefined
@@ -46,16 +46,19 @@ const realFolder = (path: string): string | undefined => {
 }
 
 const cover = (folder: string, resolvConf: string | undefined): void => {
-  const sockets = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isSocket())
+  const sockets = namesIn(folder).filter(name => isSocket(`${folder}/${name}`))
   mountFileSystem('tmpfs', folder, 'mode=755,size=1m')
   // Whoever may write to it is refused the connection; anybody else would be refused access.
-  for (const { name } of sockets) write(`${folder}/${name}`, '', 0o666)
+  for (const name of sockets) write(`${folder}/${name}`, '', 0o666)
   if (resolvConf === undefined) return
   for (const name of ['resolv.conf', 'stub-resolv.conf']) write(`${folder}/${name}`, resolvConf, 0o644)
 }
 
 /** Whatever the file mode mask is. */
 const write = (file: string, text: string, mode: number): void => {
-  writeFileSync(file, text)
-  chmodSync(file, mode)
+  createFile(file, text, mode)
+  changeMode(file, mode)
 }
+
+/** S_IFMT and S_IFSOCK of linux/stat.h. */
+const isSocket = (path: string): boolean => ((statusOf(path)?.mode ?? 0) & 0o170000) === 0o140000

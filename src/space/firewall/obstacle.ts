@@ -1,5 +1,5 @@
 import { printer } from '../../linux/nftables/late.ts'
-import { defaultUplink } from '../reconcile/facts.ts'
+import { uplinkOfFamily } from '../reconcile/facts.ts'
 import type { Observation } from '../reconcile/observation.ts'
 import type { ResolvedSpace } from '../spec/types.ts'
 import { type ForwardDrop, forwardDrops, transitTables } from './forward-drops.ts'
@@ -47,7 +47,8 @@ const findObstacles = (seen: Observation, space: ResolvedSpace): Obstacle[] => {
   )
   const legacy = families.flatMap(family => legacyFilter(seen, family) ?? [])
   if (tables.length === 0 && legacy.length === 0) return []
-  const traffic = trafficOf(space, defaultUplink(seen))
+  // Each family may have a way out of its own.
+  const traffic = families.flatMap(family => trafficOf(inFamily(space, family), uplinkOfFamily(seen, family)))
   return merge([
     ...traffic.flatMap(item =>
       forwardDrops(seen, item.packet).map(drop => nativeObstacle(seen, space, item, drop)),
@@ -55,6 +56,9 @@ const findObstacles = (seen: Observation, space: ResolvedSpace): Obstacle[] => {
     ...legacy.flatMap(filter => legacyObstacles(seen, space, traffic, filter)),
   ])
 }
+
+const inFamily = ({ ipv6, ...space }: ResolvedSpace, family: 4 | 6): ResolvedSpace =>
+  family === 4 ? space : { ...space, address: '', ...(ipv6 === undefined ? {} : { ipv6 }) }
 
 const nativeObstacle = (
   seen: Observation,

@@ -134,14 +134,20 @@ const mtuOf = (seen: Observation, uplink: string | undefined): number | undefine
  */
 const farAway = ['193.0.14.129', '2001:7fd::1'] as const
 
-const uplinks = new WeakMap<Observation, string | undefined>()
+const uplinks = new WeakMap<Observation, Map<4 | 6, string | undefined>>()
 
-/** The link by which packets to the outside leave, of IPv4 where that leads there, else of IPv6. */
-export const defaultUplink = (seen: Observation): string | undefined => {
-  if (!uplinks.has(seen))
-    uplinks.set(seen, wayTo(seen, farAway[0]) ?? mainUplink(seen) ?? wayTo(seen, farAway[1]))
-  return uplinks.get(seen)
+/** The link by which packets of a family leave for the outside; undefined where none does. */
+export const uplinkOfFamily = (seen: Observation, family: 4 | 6): string | undefined => {
+  const known = uplinks.get(seen) ?? new Map<4 | 6, string | undefined>()
+  uplinks.set(seen, known)
+  if (!known.has(family))
+    known.set(family, family === 4 ? (wayTo(seen, farAway[0]) ?? mainUplink(seen)) : wayTo(seen, farAway[1]))
+  return known.get(family)
 }
+
+/** The link by which packets to the outside leave: of IPv4 where that leads there, else of IPv6. */
+export const defaultUplink = (seen: Observation): string | undefined =>
+  uplinkOfFamily(seen, 4) ?? uplinkOfFamily(seen, 6)
 
 const wayTo = (seen: Observation, destination: string): string | undefined => {
   try {

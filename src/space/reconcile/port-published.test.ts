@@ -63,7 +63,11 @@ describe('a port that somebody else publishes', () => {
     const { code, why } = await fault(context, publish({ first: 1024, last: 65_535 }))
     expect(code).toBe('PORT_TAKEN')
     expect(why).toContain('leads 192.168.1.32:8080/tcp to 172.17.0.2:80 already')
-    await up(context, [spec('web', { publish: [publish({ first: 1024, last: 8079 }), publish({ first: 8081, last: 60_000 })] })])
+    await up(context, [
+      spec('web', {
+        publish: [publish({ first: 1024, last: 8079 }), publish({ first: 8081, last: 60_000 })],
+      }),
+    ])
   })
 
   test('is refused with the name of who does, and nothing changes', async () => {

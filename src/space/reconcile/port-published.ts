@@ -16,7 +16,7 @@ import { spaceOfAlias, tableName } from '../marks.ts'
 import { boundAddress, formatPublish, isPublishedIn } from '../spec/publish.ts'
 import { printable } from '../spec/quote.ts'
 import type { Publish, ResolvedSpace } from '../spec/types.ts'
-import { defaultUplink } from './facts.ts'
+import { uplinkOfFamily } from './facts.ts'
 import type { Observation } from './observation.ts'
 
 /**
@@ -76,7 +76,7 @@ const takerOf = (
   seen: Observation,
   tables: Table[],
   legacy: LegacyNat,
-  { ipv6, uplink = defaultUplink(seen) }: Publisher,
+  { ipv6, uplink: asked }: Publisher,
   publish: Publish,
 ): Taker | undefined => {
   const ruleset = { generation: 0, tables }
@@ -85,10 +85,10 @@ const takerOf = (
   const all = bound === undefined ? [...hostAddresses(seen, ipv6 !== undefined)] : [bound]
   const addresses = all.filter(address => isPublishedIn(address.includes(':') ? 6 : 4, publish))
   for (const port of portsToAsk(tables, legacy, hostPort)) {
-    const wantedIn = (family: 4 | 6) => ({
-      ...{ family, protocol, port },
-      ...(uplink === undefined ? {} : { uplink }),
-    })
+    const wantedIn = (family: 4 | 6) => {
+      const uplink = asked ?? uplinkOfFamily(seen, family)
+      return { family, protocol, port, ...(uplink === undefined ? {} : { uplink }) }
+    }
     // A port that no rule may lead elsewhere, whatever its address, is not asked about address by address.
     const families = ([4, 6] as const).filter(
       family => legacy[family] !== undefined || publishedByOthers(ruleset, wantedIn(family)).length > 0,

@@ -9,7 +9,7 @@ import { legacyDrop } from '../firewall/legacy-table.ts'
 import { spaceOfAlias } from '../marks.ts'
 import { boundAddress, formatPublish } from '../spec/publish.ts'
 import type { Publish, ResolvedSpace } from '../spec/types.ts'
-import { defaultUplink } from './facts.ts'
+import { uplinkOfFamily } from './facts.ts'
 import type { Observation } from './observation.ts'
 import type { Blockade, PublishedStatus, Reach } from './types.ts'
 
@@ -28,7 +28,7 @@ type Facts = {
   addresses: ReadonlyMap<string, 'host' | 'cable'>
   tables: Table[]
   legacy: readonly LegacyFilter[]
-  uplink: string | undefined
+  uplinks: Record<4 | 6, string | undefined>
   /** Host ends of cables. */
   cables: readonly string[]
 }
@@ -62,7 +62,7 @@ const factsOf = (seen: Observation): Facts => {
     addresses,
     tables: transitTables(seen),
     legacy: ([4, 6] as const).flatMap(family => legacyFilter(seen, family) ?? []),
-    uplink: defaultUplink(seen),
+    uplinks: { 4: uplinkOfFamily(seen, 4), 6: uplinkOfFamily(seen, 6) },
     cables,
   }
 }
@@ -91,18 +91,23 @@ const blockadesOf = (
   const blockades = new Map<string, Blockade>()
   for (const from of groups) {
     if (from === 'host') continue
-    const link = from === 'lan' ? (space.uplink ?? facts.uplink) : anotherCable(facts, space)
-    for (const family of familiesOf(space, publish))
-      for (const { chain, rule, owner } of stops(facts, space, publish, link, family)) {
-        const key = `${chain} ${rule}`
-        const known = blockades.get(key) ?? { chain, rule, owner, from: [], families: [] }
+    for (const family of familiesOf(space, publish)) {
+      const found: readonly Stop[] = stops(facts, space, publish, linkOf(facts, space, from, family), family)
+      for (const { chain, rule, owner } of found) {
+        const key: string = `${chain} ${rule}`
+        const known: Blockade = blockades.get(key) ?? { chain, rule, owner, from: [], families: [] }
         if (!known.from.includes(from)) known.from.push(from)
         if (!known.families.includes(family)) known.families.push(family)
         blockades.set(key, known)
       }
+    }
   }
   return [...blockades.values()]
 }
+
+/** The link by which a group comes. */
+const linkOf = (facts: Facts, space: ResolvedSpace, from: Group, family: 4 | 6): string | undefined =>
+  from === 'lan' ? (space.uplink ?? facts.uplinks[family]) : anotherCable(facts, space)
 
 const anotherCable = ({ cables }: Facts, { hostInterface }: ResolvedSpace): string | undefined =>
   cables.find(name => name !== hostInterface)
