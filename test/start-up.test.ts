@@ -14,6 +14,7 @@ beforeAll(async () => {
     target: 'bun',
     format: 'esm',
     splitting: true,
+    naming: { chunk: '[name]-[hash].[ext]' },
     minify: { syntax: true },
     // The page is not looked at here: any JSON does.
     define: { 'process.versions.bun': '"1"', PAGE_MODULE: JSON.stringify(join(root, 'package.json')) },
@@ -50,7 +51,9 @@ for (const command of ['up', 'status', 'exec', 'down', 'plugin'])
   test(`${command} loads neither what is hardly ever needed nor node:fs`, () => {
     const texts = loadedWith(command)
     const sources = sourcesIn(texts)
-    expect(sources).toContain('src/linux/sys/libc.ts')
+    // So the files were found.
+    expect(sources.length).toBeGreaterThan(40)
+    expect(sources).toContain(`src/cli/${command === 'plugin' ? 'plugin' : `commands/${command}`}.ts`)
     expect(sources.filter(file => late.includes(file))).toEqual([])
     const modules = texts.flatMap(text =>
       [...text.matchAll(/ from "(?:node:)?([a-z_]+)"/g)].map(([, name]) => name),

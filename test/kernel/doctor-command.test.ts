@@ -237,3 +237,23 @@ test('where no route leads by the uplink that was asked for, no command is offer
   expect(stdout).toMatch(/\n {2}advice {5}Have a route lead by the one that was asked for/)
   expect(statusesOf(stdout)).toEqual([3, 3])
 })
+
+test('a rule at the ingress of the uplink, where no tracer sees the answer, is named, mended and taken back', () => {
+  const { status, stdout, stderr } = onNewHost(`${functions}
+    natspace up -q myspace $article
+    nft 'add table netdev foreign; add chain netdev foreign in { type filter hook ingress device eth0 priority 0; };
+         add rule netdev foreign in icmp type echo-reply drop'
+    examine --json $to myspace
+    examine --json --fix all --yes $to myspace
+    examine --json $to myspace`)
+  const [found, , healed] = saidBy(stdout)
+  expect(found?.findings[0]).toMatchObject({
+    code: 'FW-DROP',
+    title:
+      'A firewall rule stops it: the answer would be stopped at eth0 by the rule "icmp type echo-reply drop" of netdev foreign in (nftables)',
+    hides: ['NOT-ANSWERED'],
+  })
+  expect(seriousOf(healed as Said)).toEqual([])
+  expect(statusesOf(stdout)).toEqual([3, 0, 0])
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+})

@@ -3,6 +3,7 @@ import { NatspaceError } from '../../space/errors.ts'
 import type { StatePaths } from '../../space/state/records.ts'
 import type { Story } from '../trace/story.ts'
 import { checkAddresses } from './checks/addresses.ts'
+import { checkAnswer } from './checks/answer.ts'
 import { checkBridgePort, checkManagers } from './checks/bridge.ts'
 import { checkChecksums, checkNeighbourTable, readChecksums } from './checks/counters.ts'
 import { type AskMissing, askMissing, checkEnvironment } from './checks/environment.ts'
@@ -125,6 +126,7 @@ export const diagnose = async (
         ...(story?.end.outcome === 'answered' ? [attempt('large packets', () => checkLarge(facts))] : []),
       ]
     : [
+        attempt('the way of the answer', () => checkAnswer(facts, story)),
         attempt('the translation of the source', () =>
           checkTranslation(facts, story?.end.outcome === 'dropped'),
         ),

@@ -60,7 +60,7 @@ export const ruleFinding = (facts: Facts, story: Told, stop: StoryEvent, packet:
 
 /** 'it was stopped by the policy of …' without what is said in front of it. */
 const byWhat = (reason: string): string => {
-  const by = /^it (?:was|would be) stopped (by .*)$/s.exec(reason)?.[1]
+  const by = /(?:^|, and )it (?:was|would be) stopped (by .*)$/s.exec(reason)?.[1]
   return by === undefined ? `: ${reason}` : ` ${by}`
 }
 
