@@ -48,10 +48,10 @@ export interface Kernel extends Disposable {
   namespaceIdentity(where: Where): string | undefined
   /** The number by which one namespace names another, as `peerNamespaceId` of its links does. Equivalent to: `ip netns list-id` */
   namespaceId(where: Where, other: string): number | undefined
-  /** Equivalent to: `ip -d -s link show` */
-  links(where: Where): Link[]
-  /** Equivalent to: `ip address show` */
-  addresses(where: Where): Address[]
+  /** All, or the one of a name and perhaps others. Equivalent to: `ip -d -s link show [dev NAME]` */
+  links(where: Where, name?: string): Link[]
+  /** All, or those of the link with an index and perhaps others. Equivalent to: `ip address show [dev NAME]` */
+  addresses(where: Where, index?: number): Address[]
   /** Routes of all tables. Equivalent to: `ip route show table all` */
   routes(where: Where): Route[]
   /** Equivalent to: `ip rule show` */

@@ -24,7 +24,7 @@ import { type ProgramName, runProgram } from './program.ts'
 import { executeRouteChanges } from './route-changes.ts'
 import { type Address, listAddresses, listedAddressMessage, toAddress } from './rtnetlink/address.ts'
 import { toldSetting } from './rtnetlink/interface-settings.ts'
-import { type Link, listedLinkMessage, listLinks, toLink } from './rtnetlink/link.ts'
+import { getLink, type Link, listedLinkMessage, listLinks, toLink } from './rtnetlink/link.ts'
 import { readNamespaceId } from './rtnetlink/namespace-id.ts'
 import { listNeighbours, type Neighbour, neighbourMessage, toNeighbour } from './rtnetlink/neighbour.ts'
 import { type QueueingDiscipline, readQueueingDisciplines } from './rtnetlink/queueing-discipline.ts'
@@ -118,12 +118,17 @@ export class LinuxKernel implements Kernel {
     return readNamespaceId(this.#namespaces.at(where).route, this.#namespaces.at(other).descriptor)
   }
 
-  links(where: Where): Link[] {
-    return this.#namespaces.at(where).route.dump(listLinks(), listedLinkMessage).map(toLink)
+  links(where: Where, name?: string): Link[] {
+    const { route } = this.#namespaces.at(where)
+    if (name === undefined) return route.dump(listLinks(), listedLinkMessage).map(toLink)
+    const [found] = route.executeAll([getLink(name)])
+    if (found instanceof NetlinkError && found.errno === errno.ENODEV) return []
+    if (found instanceof NetlinkError) throw found
+    return (found ?? []).map(({ payload }) => toLink(listedLinkMessage.decode(payload, 0, payload.length)))
   }
 
-  addresses(where: Where): Address[] {
-    return this.#namespaces.at(where).route.dump(listAddresses(), listedAddressMessage).map(toAddress)
+  addresses(where: Where, index?: number): Address[] {
+    return this.#namespaces.at(where).route.dump(listAddresses(index), listedAddressMessage).map(toAddress)
   }
 
   routes(where: Where): Route[] {

@@ -56,10 +56,10 @@ export const toAddress = ({ header, attributes }: MessageOf<typeof listedAddress
   flags: attributes.flags ?? header.flags,
 })
 
-/** All addresses of all links. Equivalent to: `ip address show` */
-export const listAddresses = (): Request =>
+/** All addresses, or those of the link with an index. Equivalent to: `ip address show [dev NAME]` */
+export const listAddresses = (index = 0): Request =>
   request('RTM_GETADDR', RTM.getAddress, 0, addressMessage, {
-    header: { family: 0, prefixLength: 0, flags: 0, scope: 0, index: 0 },
+    header: { family: 0, prefixLength: 0, flags: 0, scope: 0, index },
     attributes: {},
   })
 

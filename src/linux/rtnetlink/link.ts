@@ -182,6 +182,10 @@ type ListedAttributes = MessageOf<typeof listedLinkMessage>['attributes']
 export const listLinks = (): Request =>
   request('RTM_GETLINK', RTM.getLink, 0, linkMessage, { header: emptyHeader, attributes: {} })
 
+/** One link. Equivalent to: `ip -d -s link show dev NAME` */
+export const getLink = (name: string): Request =>
+  request('RTM_GETLINK', RTM.getLink, 0, linkMessage, { header: emptyHeader, attributes: { name } })
+
 /** What a veth pair should be like. Indexes are chosen by the caller, so that nothing has to be looked up afterwards. */
 export type VethPair = {
   name: string

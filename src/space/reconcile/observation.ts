@@ -13,6 +13,9 @@ import type { Listener, ListenerProtocol } from '../../linux/socket-diag/listene
 type Place = {
   state?: NamespaceState
   links?: ReadonlyMap<string, Link>
+  /** Links and addresses that were asked for one by one. */
+  single: Map<string, Link | undefined>
+  addressesByLink: Map<number, Address[]>
   names?: ReadonlyMap<number, string>
   addresses?: ReadonlyMap<number, Address[]>
   disciplines?: ReadonlyMap<number, QueueingDiscipline[]>
@@ -40,9 +43,12 @@ export class Observation {
   readonly kernel: Kernel
   readonly #kept = new Map<string, unknown>()
   readonly #places = new Map<string, Place>()
+  readonly #few: boolean
 
-  constructor(kernel: Kernel) {
+  /** `few`: only few links of this host will be asked for, each by itself as long as nobody asks for all of them. */
+  constructor(kernel: Kernel, few = false) {
     this.kernel = kernel
+    this.#few = few
   }
 
   #keep<T>(key: string, read: () => T): T {
@@ -54,7 +60,7 @@ export class Observation {
     const path = where ?? ''
     let place = this.#places.get(path)
     if (place === undefined) {
-      place = { sysctls: new Map() }
+      place = { sysctls: new Map(), single: new Map(), addressesByLink: new Map() }
       this.#places.set(path, place)
     }
     return place
@@ -79,7 +85,14 @@ export class Observation {
   }
 
   link(where: Where, name: string): Link | undefined {
-    return this.links(where).get(name)
+    const place = this.#at(where)
+    if (!this.#few || where !== undefined || place.links !== undefined) return this.links(where).get(name)
+    if (!place.single.has(name))
+      place.single.set(
+        name,
+        this.kernel.links(where, name).find(link => link.name === name),
+      )
+    return place.single.get(name)
   }
 
   /** The name of the link with an index; undefined when there is none. */
@@ -94,6 +107,19 @@ export class Observation {
     const place = this.#at(where)
     place.addresses ??= byKey(this.#exists(where) ? this.kernel.addresses(where) : [], ({ index }) => index)
     return place.addresses
+  }
+
+  /** The addresses of one link. */
+  addressesOf(where: Where, index: number): readonly Address[] {
+    const place = this.#at(where)
+    if (!this.#few || where !== undefined || place.addresses !== undefined)
+      return this.addresses(where).get(index) ?? []
+    let found = place.addressesByLink.get(index)
+    if (found === undefined) {
+      found = this.kernel.addresses(where, index).filter(address => address.index === index)
+      place.addressesByLink.set(index, found)
+    }
+    return found
   }
 
   /** Queueing disciplines by the index of their link. */

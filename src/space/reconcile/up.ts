@@ -1,10 +1,8 @@
 import type { Kernel } from '../../linux/kernel.ts'
 import { NatspaceError } from '../errors.ts'
-import { aliasOf, spaceOfAlias } from '../marks.ts'
+import { aliasOf } from '../marks.ts'
 import { checkPublishedElsewhere, elsewhereOf, knownAddresses } from '../resources/elements.ts'
 import { foreignForwardWarnings } from '../resources/foreign-forward.ts'
-import { forwardingBefore } from '../resources/forwarding.ts'
-import { forwarding6Before } from '../resources/forwarding6.ts'
 import { listenedResource } from '../resources/listened.ts'
 import { markCable } from '../resources/mark-cable.ts'
 import { orphanOf } from '../resources/orphan.ts'
@@ -16,27 +14,12 @@ import { specOf } from '../spec/spec-of.ts'
 import type { ResolvedSpace, SpaceSpec } from '../spec/types.ts'
 import { beginWork, endWork, type Intent, type Left } from '../state/journal.ts'
 import { takeLock } from '../state/lock.ts'
-import {
-  currentBoot,
-  type HostRecord,
-  newHostRecord,
-  readHostRecord,
-  readSpaceRecord,
-  type SpaceRecord,
-} from '../state/records.ts'
+import { currentBoot, readSpaceRecord, type SpaceRecord } from '../state/records.ts'
 import { type Applied, applyAll, lostRace, rollBack, toUnits } from './apply.ts'
 import { spaceRecordOf } from './before.ts'
-import {
-  cableResources,
-  type Forwarded,
-  forwardedOf,
-  hostResources,
-  inOrder,
-  leaveOut,
-  namespaceFolder,
-  spaceResources,
-} from './desired.ts'
+import { cableResources, forwardedOf, hostResources, inOrder, leaveOut, spaceResources } from './desired.ts'
 import { checkSources, checkUplinks, resolveFacts } from './facts.ts'
+import { hostRecord } from './host-record.ts'
 import { settleInterrupted } from './interrupted.ts'
 import { Observation } from './observation.ts'
 import { checkOfRuntime } from './of-runtime.ts'
@@ -181,52 +164,6 @@ const sameCable = (one: ResolvedSpace, other: ResolvedSpace): boolean =>
       one.ipv6.gateway === other.ipv6.gateway &&
       one.ipv6.prefixLength === other.ipv6.prefixLength))
 
-/** What has to be noted about the host before it is changed; kept as it is once noted in this boot. */
-const hostRecord = (
-  { kernel, paths }: Context,
-  seen: Observation,
-  bootId: string,
-  forwarded: Forwarded,
-  adopted: ReadonlySet<string>,
-): HostRecord => {
-  const earlier = readHostRecord(kernel, paths)
-  const record = earlier?.bootId === bootId ? earlier : newHostRecord(bootId)
-  const madeFolder = record.namespaceFolder === true || seen.folder(namespaceFolder) === undefined
-  // What was before the first space is what must come back, also when somebody turned it off in between.
-  const turnsOn =
-    forwarded.ipv4 && record.forwarding === undefined && seen.sysctl(undefined, 'net.ipv4.ip_forward') !== '1'
-  const links = () =>
-    [...seen.links(undefined).values()].filter(
-      link => !link.loopback && spaceOfAlias(link.alias) === undefined && !adopted.has(link.name),
-    )
-  return {
-    ...record,
-    ...(turnsOn
-      ? { forwarding: { before: forwardingBefore(seen), links: links().map(link => link.name) } }
-      : {}),
-    ...forwarding6Note(seen, record, forwarded, links),
-    ...(madeFolder ? { namespaceFolder: true as const } : {}),
-  }
-}
-
-/** The switches that are turned now are added to those that were noted: a link with IPv6 may have come. */
-const forwarding6Note = (
-  seen: Observation,
-  record: HostRecord,
-  forwarded: Forwarded,
-  links: () => { name: string }[],
-): Pick<HostRecord, 'forwarding6'> => {
-  const before = forwarded.ipv6 ? forwarding6Before(seen) : {}
-  const noted = record.forwarding6
-  if (Object.keys(before).every(key => noted?.before[key] !== undefined)) return {}
-  return {
-    forwarding6: {
-      before: { ...before, ...noted?.before },
-      links: noted?.links ?? links().map(link => link.name),
-    },
-  }
-}
-
 const checkPublished = (spaces: readonly ResolvedSpace[]): void => {
   const clash = findPublishClash(
     spaces.flatMap(space => space.publish.map(publish => ({ space: space.name, publish }))),
@@ -341,12 +278,19 @@ const intentOf = (before: SpaceRecord | undefined): Intent => ({
   ...(before === undefined ? {} : { before }),
 })
 
+/** Spaces up to which it takes longer to list all links than to ask for theirs, on a host with many others. */
+const mostByName = 8
+
 /** Carries out a plan and looks whether it worked. Throws NatspaceError when it did not, and all was undone. */
-function* carryOut(context: Context, { operations }: Plan, resources: readonly Resource[]): Work<Applied> {
+function* carryOut(
+  context: Context,
+  { spaces, operations }: Plan,
+  resources: readonly Resource[],
+): Work<Applied> {
   const applied = yield* applyAll(context.kernel, operations)
   let drift: Drift[]
   try {
-    const seen = new Observation(context.kernel)
+    const seen = new Observation(context.kernel, spaces.length <= mostByName)
     const known = firewallIsKnown(context.kernel, operations)
     const unknown = resources.filter(({ phase }) => !known || !firewallPhases.has(phase))
     drift = yield* eachOf(unknown, { phase: 'checking', mayEnd: true }, resource => resource.drift(seen))

@@ -28,8 +28,8 @@ const endResource = (
   const id = `address ${address}/${prefixLength} on ${name}${where === undefined ? '' : ` in ${space.name}`}`
   const has = (seen: Observation): boolean => {
     const link = seen.link(where, name)
-    const addresses = link === undefined ? undefined : seen.addresses(where).get(link.index)
-    return addresses?.some(item => item.address === address && item.prefixLength === prefixLength) ?? false
+    const addresses = link === undefined ? [] : seen.addressesOf(where, link.index)
+    return addresses.some(item => item.address === address && item.prefixLength === prefixLength)
   }
   return {
     id,
@@ -42,7 +42,7 @@ const endResource = (
         return [{ resource: id, step, space: space.name, expected: 'there', found: `no link ${name}` }]
       const drifts = []
       if (!has(seen)) {
-        const others = seen.addresses(where).get(link.index) ?? []
+        const others = seen.addressesOf(where, link.index)
         const found = others.map(item => `${item.address}/${item.prefixLength}`).join(', ') || 'no address'
         drifts.push({ resource: id, step, space: space.name, expected: 'there', found })
       }

@@ -22,7 +22,7 @@ export const foreignInterfaceResource = (space: ResolvedSpace): Resource => {
     })
     const link = seen.link(where, inner)
     if (link === undefined) return [differs('there', 'no such link')]
-    const found = new Set((seen.addresses(where).get(link.index) ?? []).map(({ address }) => address))
+    const found = new Set(seen.addressesOf(where, link.index).map(({ address }) => address))
     return [
       ...[way, behind?.port]
         .filter(outer => outer && seen.link(undefined, outer) === undefined)

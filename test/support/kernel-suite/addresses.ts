@@ -22,6 +22,16 @@ const broadcast = (address: string, source: string) =>
   `broadcast ${address}/32 dev 10 table 255 proto 2 scope 253 src ${source}`
 
 export function addressTests(newStage: NewStage): void {
+  test('those of one link are as they are in the list', () => {
+    const stage = newStage()
+    const { left } = stage.cable()
+    stage.must(add(left, '10.1.1.2/24'), add(left, '10.1.2.2/24'))
+    const ofLink = (addresses: readonly Address[]) => addresses.filter(({ index }) => index === left.index)
+    const all = ofLink(stage.kernel.addresses(left.where))
+    expect(all).toHaveLength(2)
+    expect(ofLink(stage.kernel.addresses(left.where, left.index))).toEqual(all)
+  })
+
   test('the routes of an address follow the state of its link', () => {
     const stage = newStage()
     const { left } = stage.cable()

@@ -40,6 +40,14 @@ export function linkTests(newStage: NewStage): void {
     })
   })
 
+  test('one that is asked for by its name is as it is in the list, and one that is not there is not', () => {
+    const stage = newStage()
+    const { left } = stage.cable()
+    const [one] = stage.kernel.links(left.where, 'left').filter(({ name }) => name === 'left')
+    expect(lasting(one)).toEqual(lasting(stage.link(left.where, 'left')))
+    expect(stage.kernel.links(left.where, 'nobody').filter(({ name }) => name === 'nobody')).toEqual([])
+  })
+
   test('a group that it is put into', () => {
     const stage = newStage()
     const { left } = stage.cable()
