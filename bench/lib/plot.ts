@@ -37,7 +37,7 @@ const styleOf = (at: 0 | 1): string =>
     ),
   ].join('')
 
-const style = `${styleOf(0)}text{stroke:none}.l0 .p{stroke-width:3}.p{fill:none;stroke-width:1.75}.thin{stroke-width:1;opacity:.6}@media (prefers-color-scheme:dark){${styleOf(1)}}`
+const style = `text{stroke:none}.p{fill:none;stroke-width:1.75}${styleOf(0)}.l0 .p{stroke-width:3}.thin{stroke-width:1;opacity:.6}@media (prefers-color-scheme:dark){${styleOf(1)}}`
 
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
