@@ -195,23 +195,24 @@ const flowing = (meanwhile: string) => `${helpers}
   stream | tee /run/sent-out | timeout 30 ip netns exec host2 nc -N 192.168.1.32 8080 >/run/got-in & client=$!
   for attempt in $(seq 100); do [ -s /run/got-out ] && [ -s /run/got-in ] && break; sleep 0.01; done
   before=$(stat -c %s /run/got-out)
+  flowed() { echo $(($(stat -c %s /run/got-out) - before)); }
   ${meanwhile}
   sleep 0.2; touch /run/stop; wait $client $server
   cmp /run/sent-in /run/got-in && cmp /run/sent-out /run/got-out && echo ALL-CAME
-  after=$(stat -c %s /run/got-out)
-  [ $((after - before)) -gt 1000000 ] && echo MUCH
   echo "lost $(lost host2) $(lost myspace)"`
 
 describe('a connection through another published port', () => {
   test('loses nothing while ports are published and closed again', () => {
     const output = expectOnNewHost(
       flowing(`
-      for round in $(seq 25); do
+      for round in $(seq 400); do
         natspace publish -q myspace 8081:80 9000-9010:9100-9110 5353/udp 127.0.0.1:7000
         natspace unpublish -q myspace 8081 9000-9010 5353/udp 7000
+        # On a busy machine it takes longer until much has come.
+        [ $round -ge 25 ] && [ $(flowed) -gt 1000000 ] && echo MUCH && break
       done`),
     )
-    expect(output.trim().split('\n')).toEqual(['ALL-CAME', 'MUCH', 'lost 0 0'])
+    expect(output.trim().split('\n')).toEqual(['MUCH', 'ALL-CAME', 'lost 0 0'])
   })
 
   test('is seen to lose something when it does', () => {
