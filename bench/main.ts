@@ -36,7 +36,7 @@ const sections: Readonly<Record<string, Section>> = {
   cycles: { run: cycles, warmUps: 1, rounds: 40 },
 }
 
-/** A section that takes longer than this, in seconds, is ended: twice what the longest of them needs. */
+/** A section that takes longer than this, in seconds, is ended: several times what the longest of them needs. */
 const mostSeconds = 1200
 
 const spelledRounds = Object.entries(sections)
